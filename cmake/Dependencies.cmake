@@ -1,0 +1,32 @@
+# The libraries, each as one target. Nothing is vendored.
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.40)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.11)
+
+# Debian's libwslay-dev has no pkg-config file.
+find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY wslay REQUIRED)
+add_library(wslay_system INTERFACE)
+target_include_directories(wslay_system SYSTEM INTERFACE ${WSLAY_INCLUDE})
+target_link_libraries(wslay_system INTERFACE ${WSLAY_LIBRARY})
+
+# llhttp: a library of the system where there is one, else the C sources that Debian's node-llhttp installs.
+find_library(LLHTTP_LIBRARY llhttp)
+if(LLHTTP_LIBRARY)
+  find_path(LLHTTP_INCLUDE llhttp.h REQUIRED)
+  add_library(llhttp_system INTERFACE)
+  target_link_libraries(llhttp_system INTERFACE ${LLHTTP_LIBRARY})
+else()
+  find_path(LLHTTP_INCLUDE llhttp.h PATHS /usr/share/include/llhttp NO_DEFAULT_PATH)
+  find_path(LLHTTP_SOURCE llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
+  if(NOT LLHTTP_INCLUDE OR NOT LLHTTP_SOURCE)
+    message(FATAL_ERROR "llhttp not found: install libllhttp-dev, or on Debian 12 node-llhttp")
+  endif()
+  add_library(llhttp_static STATIC ${LLHTTP_SOURCE}/llhttp.c ${LLHTTP_SOURCE}/api.c ${LLHTTP_SOURCE}/http.c)
+  target_include_directories(llhttp_static PRIVATE ${LLHTTP_INCLUDE})
+  target_compile_options(llhttp_static PRIVATE -O2 -w)
+  add_library(llhttp_system INTERFACE)
+  target_link_libraries(llhttp_system INTERFACE llhttp_static)
+endif()
+target_include_directories(llhttp_system SYSTEM INTERFACE ${LLHTTP_INCLUDE})

@@ -1,0 +1,30 @@
+/* Memory that is freed all at once, with destructors for what it refers to.
+ *
+ * A plan and a request head each live in one arena: whoever frees the arena frees all of it. */
+#ifndef CROSSGATE_BASE_ARENA_H
+#define CROSSGATE_BASE_ARENA_H
+
+#include "crossgate/base/span.h"
+
+struct arena;
+
+/* NULL when memory is out. The caller frees it with arena_free. */
+struct arena *arena_new(void);
+
+/* Runs the destructors in reverse order of arena_defer, then frees all memory. Accepts NULL. */
+void arena_free(struct arena *arena);
+
+/* Zeroed memory, aligned for any type, valid until arena_free. NULL when memory is out. */
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result));
+
+/* A zero-terminated copy of the bytes. NULL when memory is out. */
+char *arena_copy(struct arena *arena, struct span bytes) __attribute__((warn_unused_result));
+
+/* Has destroy(object) called by arena_free. When memory is out, destroys the object at once and returns
+ * false: in both cases the caller has given it away. */
+bool arena_defer(struct arena *arena, void (*destroy)(void *object), void *object) __attribute__((warn_unused_result));
+
+/* Bytes handed out so far, for limits. */
+size_t arena_used(const struct arena *arena);
+
+#endif

@@ -1,0 +1,40 @@
+/* A queue of owned bytes: a chain of pool blocks, filled at the tail, emptied at the head.
+ *
+ * Invariant, asserted at each edge: length is zero exactly if there is no block, so that an empty buffer
+ * costs its struct and nothing else. */
+#ifndef CROSSGATE_BASE_BUFFER_H
+#define CROSSGATE_BASE_BUFFER_H
+
+#include "crossgate/base/pool.h"
+#include "crossgate/base/span.h"
+
+struct buffer {
+    struct pool *pool;
+    struct pool_block *head;
+    struct pool_block *tail;
+    size_t length;        /* bytes queued */
+    uint32_t head_offset; /* bytes of the head block that are gone already */
+    uint32_t tail_used;   /* bytes of the tail block that are filled */
+};
+
+void buffer_init(struct buffer *buffer, struct pool *pool);
+
+/* Gives all blocks back. The buffer may be used again. */
+void buffer_clear(struct buffer *buffer);
+
+/* Copies the bytes to the tail. False when memory is out: then nothing was added. */
+bool buffer_append(struct buffer *buffer, struct span bytes) __attribute__((warn_unused_result));
+
+/* Fills at most `max` spans with the bytes at the head, in order, without removing them; returns how many.
+ * They stay valid until the next call that changes the buffer. */
+size_t buffer_peek(const struct buffer *buffer, struct span *parts, size_t max);
+
+/* Removes n bytes from the head; n is at most the length. */
+void buffer_drop(struct buffer *buffer, size_t n);
+
+static inline bool buffer_is_empty(const struct buffer *buffer)
+{
+    return buffer->length == 0;
+}
+
+#endif

@@ -1,0 +1,95 @@
+/* What the layers of one event loop share. Knows no libuv: `uv` is opened by the rooms that may.
+ *
+ * The shape of time. process/worker.c turns the loop; each event runs to its end like this:
+ *
+ *     uv calls back (bytes, room, accept, dial, file, deadline)
+ *       -> the layers note facts and append to buffers
+ *     loop_settle: tasks of PHASE_SETTLE, until there is none (kept bytes are delivered, wishes compared)
+ *                  tasks of PHASE_FLUSH  (each touched stream writes once)
+ *     end of the turn: handshakes spend their budget, loop_settle again, then
+ *                  tasks of PHASE_BURY   (memory goes when nobody is on the stack)
+ *
+ * Nobody frees inside a callback: who ends, defers a task of PHASE_BURY, and frees itself there. */
+#ifndef CROSSGATE_BASE_LOOP_H
+#define CROSSGATE_BASE_LOOP_H
+
+#include "crossgate/base/counters.h"
+#include "crossgate/base/deadline.h"
+#include "crossgate/base/list.h"
+#include "crossgate/base/log.h"
+#include "crossgate/base/peer.h"
+#include "crossgate/base/pool.h"
+
+enum loop_phase { PHASE_SETTLE, PHASE_FLUSH, PHASE_BURY, PHASE_COUNT };
+
+struct task {
+    struct list link;
+    void (*run)(struct task *task); /* called once per deferral, after it left its list */
+};
+
+/* Whoever must be told when the worker stops, in the worker's list of guests. Leaving means: finish what
+ * is under way, politely and with deadlines, then go; the guest removes itself when it is gone. */
+struct guest {
+    struct list link;
+    void (*leave)(struct guest *guest);
+};
+
+/* Ciphertext or plain bytes as they come from the kernel: one recv takes up to four full TLS records. */
+enum { LOOP_RECEIVE_BYTES = 65536 + 1024 };
+/* Plaintext of one SSL_read: one full record. */
+enum { LOOP_PLAINTEXT_BYTES = 16384 };
+/* Payload of a message gathered from one read before it is passed on. */
+enum { LOOP_MESSAGE_BYTES = 65536 };
+
+/* Above STREAM_HIGH queued bytes a stream's writer must wait for room, which is told below STREAM_LOW. */
+enum { STREAM_HIGH = 262144, STREAM_LOW = 65536 };
+
+struct tls_queue;
+struct websocket_codec;
+
+struct loop {
+    void *uv;     /* uv_loop_t, for net, file and process */
+    uint64_t now; /* ms, monotonic; set by loop_tick */
+    struct pool pool;
+    struct deadlines deadlines;
+    struct list phases[PHASE_COUNT];
+    struct list guests;
+    bool leaving; /* the worker drains: no keep-alive, no new session */
+    struct log *log;
+    struct counters *counters;
+    struct tls_queue *handshakes;       /* owned by tls/queue.c */
+    struct websocket_codec *websockets; /* owned by websocket/codec.c */
+    uint8_t *receive;                   /* LOOP_RECEIVE_BYTES; valid within one callback */
+    uint8_t *plaintext;                 /* LOOP_PLAINTEXT_BYTES; likewise */
+    uint8_t *message;                   /* LOOP_MESSAGE_BYTES; likewise */
+};
+
+/* Allocates the buffers. False when memory is out (nothing is left allocated). Borrows log and counters. */
+bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *counters)
+    __attribute__((warn_unused_result));
+
+/* Asserts that no guest, task or block is left: the leak test of each run. */
+void loop_deinit(struct loop *loop);
+
+/* Reads the monotonic clock into loop->now. */
+void loop_tick(struct loop *loop);
+
+/* Has task->run called in that phase of this turn. A task that waits already stays where it is. */
+void loop_defer(struct loop *loop, enum loop_phase phase, struct task *task);
+
+void task_init(struct task *task, void (*run)(struct task *));
+
+/* Takes a task out of its phase. Safe on one that does not wait. */
+void task_cancel(struct task *task);
+
+/* Runs SETTLE until it is empty, then FLUSH, and again until both are empty. Called at the end of each event. */
+void loop_settle(struct loop *loop);
+
+/* Runs BURY, and what it caused to settle, until nothing waits. Called at the end of the turn, with nobody on the stack. */
+void loop_bury(struct loop *loop);
+
+/* Counts an ending and logs it as its row says. `peer` may be NULL; `detail` may be NULL and is put behind
+ * the row's text. */
+void loop_report(struct loop *loop, enum ending why, const struct peer *peer, const char *detail);
+
+#endif

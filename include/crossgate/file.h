@@ -1,0 +1,48 @@
+/* Files beneath a directory, read without making the loop wait.
+ *
+ * What is in the kernel's caches is read at once (openat2 with RESOLVE_CACHED, preadv2 with RWF_NOWAIT); all
+ * else goes to libuv's pool. No path, link or race leads outside the directory (openat2 with RESOLVE_BENEATH,
+ * RESOLVE_NO_MAGICLINKS). */
+#ifndef CROSSGATE_FILE_H
+#define CROSSGATE_FILE_H
+
+#include "crossgate/base/loop.h"
+#include "crossgate/base/span.h"
+
+enum file_result {
+    FILE_OK,
+    FILE_NONE,      /* no such file, or the path leads outside */
+    FILE_DENIED,    /* permissions */
+    FILE_BROKEN,    /* read error, or neither file nor directory */
+    FILE_RESOURCES, /* memory or descriptors are out */
+};
+
+struct file_facts {
+    bool is_directory;
+    uint64_t size;
+    int64_t modified_seconds; /* since 1970 */
+    uint32_t modified_nanoseconds;
+    uint64_t inode;
+};
+
+struct file;
+
+struct file_user {
+    /* The answer to file_open; after anything but FILE_OK the file frees itself when this returns. */
+    void (*on_open)(void *user, enum file_result result, const struct file_facts *facts);
+    /* The answer to file_read: bytes valid for this call only; empty at the end of the file. */
+    void (*on_read)(void *user, enum file_result result, struct span bytes);
+};
+
+/* Opens `path` (relative, zero-terminated, copied) beneath `directory` (borrowed descriptor; must stay open until
+ * on_open). on_open is never called from within. NULL when memory is out. */
+struct file *file_open(struct loop *loop, int directory, const char *path, const struct file_user *on, void *user);
+
+/* Reads up to POOL_BLOCK_BYTES from `offset`; one read at a time. on_read may be called from within file_read if
+ * the bytes are cached; it may call file_read again (the depth stays bounded). */
+void file_read(struct file *file, uint64_t offset, size_t length);
+
+/* No callback any more; frees itself when the pool has let go. */
+void file_close(struct file *file);
+
+#endif

@@ -1,0 +1,21 @@
+/* Time limits and bounds that hold where the configuration says nothing. The extension object "crossgate.limits" changes
+ * the times; all in milliseconds. */
+#ifndef CROSSGATE_LIMITS_H
+#define CROSSGATE_LIMITS_H
+
+enum {
+    LIMIT_HANDSHAKE = 10000, /* a TLS handshake, from the accept */
+    LIMIT_HEAD = 10000,      /* a request head, from its first byte (the first one: from the handshake) */
+    LIMIT_IDLE = 75000,      /* between requests */
+    LIMIT_BODY = 20000,      /* without a byte of a request body */
+    LIMIT_SEND = 30000,      /* without a byte taken by a peer that owes us reading */
+    LIMIT_CLOSE = 5000,      /* until the peer answers a WebSocket Close */
+    LIMIT_LINGER = 2000,     /* reading what a peer still sends after our last word */
+    LIMIT_CONNECT = 10000,   /* connecting to a backend (Crossbar: endpoint key timeout) */
+    LIMIT_DRAIN = 30000,     /* a stopping worker */
+};
+
+/* CPU time that handshakes may take of one turn while other connections wait, ns. */
+enum { LIMIT_HANDSHAKE_BUDGET = 1000000 };
+
+#endif

@@ -1,0 +1,76 @@
+/* Addresses, listening sockets, plain streams and connecting: the only room, with file and process, that
+ * includes uv.h. */
+#ifndef CROSSGATE_NET_H
+#define CROSSGATE_NET_H
+
+#include "crossgate/base/error.h"
+#include "crossgate/base/loop.h"
+#include "crossgate/stream.h"
+
+#include <sys/socket.h>
+
+enum net_kind { NET_TCP, NET_UNIX };
+
+/* Where to listen: Crossbar's listening endpoint (facts: endpoint types tcp and unix). Borrowed strings. */
+struct net_listen {
+    enum net_kind kind;
+    const char *interface; /* tcp: address literal or name; NULL or "": all addresses of `version` */
+    unsigned version;      /* tcp: 4 or 6; a literal in `interface` wins */
+    uint16_t port;         /* tcp: 1..65535; with a range, its first */
+    uint16_t port_last;    /* tcp: last of the range; the first free port is taken; else equal to port */
+    bool shared;           /* tcp: other programs may listen on the port, too (SO_REUSEPORT) */
+    uint32_t user_timeout; /* tcp: TCP_USER_TIMEOUT in ms; 0: the system's */
+    int backlog;           /* 1..65535 */
+    const char *path;      /* unix: absolute path */
+};
+
+/* Opens, binds and listens; close-on-exec and non-blocking. `sockets` receives `count` descriptors, one per
+ * worker: for tcp each its own, bound with SO_REUSEPORT; for unix duplicates of one. Unless `shared`, a port
+ * that any other program listens on is an error. A unix path is taken over only if it is free or a socket
+ * that nobody answers on; its mode becomes 0666 as with Crossbar. All or nothing: on error none is open. */
+bool net_listen_open(const struct net_listen *where, int *sockets, size_t count, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* "127.0.0.1:8443", "[::]:443", "unix:/run/x.sock" for logs and messages; cut to size, zero-terminated. */
+void net_listen_print(const struct net_listen *where, char *text, size_t size);
+
+struct listener;
+
+/* `descriptor` is non-blocking and the callee's to close. */
+typedef void listener_accept(void *user, int descriptor, const struct peer *peer);
+
+/* Accepts on a listening socket, a bounded number per event. When descriptors run out it logs once, stops
+ * for 100 ms and goes on: nothing spins, and waiting clients stay in the kernel's queue. Takes `descriptor` over
+ * (also on failure). NULL when memory is out or libuv refuses. */
+struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user);
+
+/* Stops accepting and frees itself when the loop has let go. on_accept is not called any more. */
+void listener_stop(struct listener *listener);
+
+/* A plain stream on a connected, non-blocking socket (TCP or Unix); takes it over, also on failure.
+ * on_open is called from PHASE_SETTLE. TCP_NODELAY and keep-alive are set for TCP. `count_bytes`: count into
+ * bytes_in and bytes_out (client side). NULL when memory is out. */
+struct stream *plain_new(struct loop *loop, int descriptor, bool count_bytes);
+
+/* Where to connect: Crossbar's connecting endpoint. Borrowed strings that outlive the stream. */
+struct net_target {
+    enum net_kind kind;
+    const char *host; /* tcp: address literal or name */
+    uint16_t port;    /* tcp */
+    unsigned version; /* tcp: 4 or 6; 0: both */
+    uint32_t timeout; /* ms for name, connect and all addresses together */
+    const char *path; /* unix: absolute */
+};
+
+/* A plain stream that is being connected: resolves (in libuv's pool), tries the addresses in order, then
+ * on_open. Failures end it with BACKEND_NAME, BACKEND_REFUSED, BACKEND_UNREACHABLE, BACKEND_LATE or DESCRIPTORS.
+ * Bytes written before on_open are sent when it is open. NULL when memory is out. */
+struct stream *net_connect(struct loop *loop, const struct net_target *target);
+
+/* "ws.example:8080" or "unix:/run/node.sock"; cut to size. */
+void net_target_print(const struct net_target *target, char *text, size_t size);
+
+/* From the kernel's address. Families other than IPv4 and IPv6 give PEER_UNIX. IPv4-mapped IPv6 becomes IPv4. */
+void peer_from_socket(struct peer *peer, const struct sockaddr *address);
+
+#endif

@@ -1,0 +1,44 @@
+/* The plan: Crossbar's configuration resolved into what a worker runs. Immutable, counted, whole or not at all. */
+#ifndef CROSSGATE_PLAN_H
+#define CROSSGATE_PLAN_H
+
+#include "crossgate/base/arena.h"
+#include "crossgate/base/counted.h"
+#include "crossgate/config.h"
+#include "crossgate/http.h"
+#include "crossgate/net.h"
+#include "crossgate/sources.h"
+#include "crossgate/tls.h"
+
+/* One transport that listens. */
+struct plan_transport {
+    const char *id; /* Crossbar's id, or "workers[0].transports[1]" */
+    struct net_listen where;
+    struct tls_context *tls;    /* NULL: plain */
+    struct http_site site;      /* site.owner is the plan, site.superseded points to plan->superseded */
+    uint32_t handshake_timeout; /* ms */
+};
+
+/* Extension: the top-level object "crossgate". */
+struct plan_process {
+    unsigned workers;         /* 0: one per processor that the master may use */
+    const char *user;         /* NULL: nobody, if started as root */
+    const char *group;        /* NULL: the user's own */
+    uint32_t drain_timeout;   /* ms a stopping worker waits for its connections */
+    unsigned max_connections; /* per worker; 0: as many as descriptors allow */
+};
+
+struct plan {
+    struct counted counted;
+    struct arena *arena; /* owns everything here, contexts and descriptors by destructors */
+    bool superseded;     /* set by the worker when the next plan is in force */
+    struct plan_process process;
+    struct plan_transport *transports;
+    size_t transport_count;
+};
+
+/* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first
+ * reference (counted_unref(&plan->counted)). */
+struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,27 @@
+/* Master and workers: the only room that forks, and that holds the loop. */
+#ifndef CROSSGATE_PROCESS_H
+#define CROSSGATE_PROCESS_H
+
+#include "crossgate/base/log.h"
+#include "crossgate/sources.h"
+
+/* The words of `crossgate run` that shape the processes; they win over the configuration's. */
+struct run_options {
+    struct plan_request request;
+    unsigned workers;  /* 0: as configured */
+    const char *user;  /* NULL: as configured */
+    const char *group; /* NULL: as configured */
+    enum log_level level;
+    bool print_banner; /* say on stdout where to connect once all workers serve */
+};
+
+/* Loads the plan, opens the sockets, starts the workers and watches over them until SIGTERM or SIGINT (drain), a second
+ * of these (stop at once). SIGHUP reloads. Returns the exit status: 0 after a stop, 1 if it could not start, all
+ * reasons printed. */
+int master_run(const struct run_options *options);
+
+/* What `crossgate worker` is: started by the master only, with the control socket as descriptor 3. Returns the exit
+ * status. */
+int worker_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,77 @@
+/* The second joint: requests.
+ *
+ * A service is what answers the requests of a path: immutable, part of a plan, one file of src/service/ per type.
+ * An exchange is one request with its answer; it belongs to the HTTP connection (http/connection.c implements the
+ * functions below). A service answers within serve, or keeps the exchange and answers later; then it must watch it. */
+#ifndef CROSSGATE_SERVICE_H
+#define CROSSGATE_SERVICE_H
+
+#include "crossgate/http.h"
+
+struct exchange;
+
+struct service_ops {
+    const char *type; /* Crossbar's name: "static", "json", … */
+    void (*serve)(const struct service *service, struct exchange *exchange);
+};
+
+/* First member of each service. */
+struct service {
+    const struct service_ops *ops;
+};
+
+/* For a service that answers later. */
+struct exchange_user {
+    void (*on_room)(void *user); /* exchange_write may go on */
+    void (*on_end)(void *user);  /* exactly once: the answer is complete, or the visitor has left. The exchange must
+                                    not be touched afterwards. Not called after exchange_upgrade. */
+};
+
+struct http_answer {
+    unsigned status;
+    const struct http_header *headers; /* without Date, Server, Connection, Content-Length, Transfer-Encoding */
+    size_t header_count;
+};
+
+/* Length of an answer that is not known beforehand: chunked for HTTP/1.1, until close for 1.0. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+
+static inline void service_serve(const struct service *service, struct exchange *exchange)
+{
+    service->ops->serve(service, exchange);
+}
+
+const struct http_request *exchange_request(const struct exchange *exchange);
+const struct http_site *exchange_site(const struct exchange *exchange);
+const struct peer *exchange_peer(const struct exchange *exchange);
+struct loop *exchange_loop(const struct exchange *exchange);
+
+/* The decoded path below the path of the service that is asked: "" or "/…". */
+struct span exchange_tail(const struct exchange *exchange);
+
+/* Moves the tail forward by n bytes; for services that pass on by path. */
+void exchange_descend(struct exchange *exchange, size_t n);
+
+/* Who is told about room and the end. Must be called before serve returns if no answer is complete by then. */
+void exchange_watch(struct exchange *exchange, const struct exchange_user *on, void *user);
+
+/* A whole answer at once. The body is copied; it is left out for HEAD and where the status has none. */
+void exchange_answer(struct exchange *exchange, const struct http_answer *answer, struct span body);
+
+/* The answer in parts: head, then exactly `length` bytes by exchange_write, then exchange_end. For HEAD the head is
+ * sent, and writes are swallowed. exchange_write returns false: wait for on_room. */
+void exchange_begin(struct exchange *exchange, const struct http_answer *answer, uint64_t length);
+bool exchange_write(struct exchange *exchange, struct span bytes);
+void exchange_end(struct exchange *exchange);
+
+/* The answer that ending.def has for `why`, as a small page, counted and logged; `detail` (may be NULL) goes to the log
+ * only. After exchange_begin the connection is aborted instead, since the answer cannot be completed. The connection
+ * stays open for requests that were understood (404, 405, …). `allow` for METHOD: e.g. "GET, HEAD". */
+void exchange_fail(struct exchange *exchange, enum ending why, const char *detail);
+void exchange_fail_method(struct exchange *exchange, const char *allow);
+
+/* Sends the 101 and hands the stream over; it is paused, and the caller attaches a new user and unpauses. The exchange
+ * is gone afterwards; the HTTP connection buries itself. */
+struct stream *exchange_upgrade(struct exchange *exchange, const struct http_answer *answer);
+
+#endif

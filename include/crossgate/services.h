@@ -1,0 +1,62 @@
+/* The service types: what each is told, and how it is made. Settings are read by the rows in src/service/settings.c; a
+ * service copies nothing: strings and values live in the arena it is made in. NULL when memory is out. */
+#ifndef CROSSGATE_SERVICES_H
+#define CROSSGATE_SERVICES_H
+
+#include "crossgate/base/arena.h"
+#include "crossgate/relay.h"
+#include "crossgate/service.h"
+
+/* Crossbar's service type "path": passes on by the first segment of the tail; what no segment matches goes to "/" if
+ * there is one, else 404. The root of each web transport is one, too. */
+struct path_entry {
+    struct span segment; /* without slashes; empty: "/" */
+    const struct service *service;
+};
+struct path_settings {
+    const struct path_entry *entries;
+    size_t count;
+};
+const struct service *path_service_new(struct arena *arena, const struct path_settings *settings);
+
+struct static_mime_type {
+    const char *extension; /* ".wasm" */
+    const char *type;
+};
+
+/* Crossbar's service type "static". */
+struct static_settings {
+    int directory;            /* descriptor, owned by the arena */
+    int64_t cache_timeout;    /* s for Cache-Control max-age; negative: none (null) */
+    const char *default_file; /* answered with 200 where nothing is found, for single-page applications; or NULL */
+    const struct static_mime_type *mime_types;
+    size_t mime_type_count;
+};
+const struct service *static_service_new(struct arena *arena, const struct static_settings *settings);
+
+/* Crossbar's service type "redirect": 302 to a fixed URL. */
+struct redirect_settings {
+    const char *url;
+};
+const struct service *redirect_service_new(struct arena *arena, const struct redirect_settings *settings);
+
+/* Crossbar's service type "json": the value was made bytes when the plan was made. */
+struct json_settings {
+    struct span body;
+    bool allow_cross_origin;
+    bool discourage_caching;
+};
+const struct service *json_service_new(struct arena *arena, const struct json_settings *settings);
+
+/* Crossbar's service type "nodeinfo": a page on this node. */
+const struct service *nodeinfo_service_new(struct arena *arena);
+
+/* Crossbar's service types "websocket", "websocket-reverseproxy" (backend) and "websocket-testee", and the bare transports
+ * "websocket" and "websocket.testee" (echo). */
+struct websocket_service_settings {
+    const struct backend *backend; /* NULL: echo */
+    struct websocket_settings front;
+};
+const struct service *websocket_service_new(struct arena *arena, const struct websocket_service_settings *settings);
+
+#endif

@@ -1,0 +1,87 @@
+/* The first joint: ordered bytes, both ways, with backpressure.
+ *
+ * Implemented by net/plain.c (TCP and Unix sockets) and tls/stream.c (TLS over a stream, both roles). Users
+ * know nothing of sockets or OpenSSL; streams know nothing of HTTP or WebSocket.
+ *
+ * Contract
+ * - A stream frees itself: after on_end has returned it is gone, and its user never touches it again.
+ *   on_end is called exactly once, last of all, from PHASE_BURY, also after finish and abort.
+ * - on_open: the stream carries bytes (connected, TLS handshake done). Before it nothing but on_end is called.
+ * - on_bytes returns how many bytes it took. If it took fewer than all, or paused the stream meanwhile, the
+ *   stream keeps the rest, reads no more, and delivers the rest first after stream_pause(s, false): from
+ *   PHASE_SETTLE, never from within that call. A stream that is paused keeps at most one buffer.
+ * - on_eof: the peer has finished cleanly (FIN; for TLS close_notify). Bytes may still be written. A TLS peer
+ *   that closes without close_notify ends the stream with ENDING_PEER_TRUNCATED instead.
+ * - write takes all bytes (copied before it returns). It returns false when more than STREAM_HIGH bytes are queued:
+ *   the writer then waits for on_room before it writes more. Writing after finish or abort is ignored.
+ * - finish: what is queued is sent, then the end is said (close_notify, FIN), then the stream drains what the
+ *   peer still sends, for a bounded time, so that the peer can read our last words, and ends with ENDING_DONE.
+ *   No on_bytes, on_room or on_eof after it.
+ * - abort: ends at once with that ending; what is queued is dropped. No callback but on_end after it.
+ * - If the system runs out of memory inside a call, the stream aborts itself with ENDING_MEMORY. */
+#ifndef CROSSGATE_STREAM_H
+#define CROSSGATE_STREAM_H
+
+#include "crossgate/base/ending.h"
+#include "crossgate/base/span.h"
+
+struct stream;
+
+struct stream_ops {
+    bool (*write)(struct stream *stream, struct span bytes);
+    void (*pause)(struct stream *stream, bool paused);
+    void (*finish)(struct stream *stream);
+    void (*abort)(struct stream *stream, enum ending why);
+    size_t (*queued)(const struct stream *stream);
+};
+
+struct stream_user {
+    void (*on_open)(void *user);
+    size_t (*on_bytes)(void *user, struct span bytes);
+    void (*on_room)(void *user);
+    void (*on_eof)(void *user);
+    void (*on_end)(void *user, enum ending why);
+};
+
+/* First member of each implementation. */
+struct stream {
+    const struct stream_ops *ops;
+    const struct stream_user *on;
+    void *user;
+};
+
+/* Makes someone else the user (a WebSocket session after the 101). Kept bytes wait until it unpauses. */
+static inline void stream_attach(struct stream *stream, const struct stream_user *on, void *user)
+{
+    stream->on = on;
+    stream->user = user;
+}
+
+static inline bool stream_write(struct stream *stream, struct span bytes)
+{
+    return stream->ops->write(stream, bytes);
+}
+
+/* New streams are not paused. */
+static inline void stream_pause(struct stream *stream, bool paused)
+{
+    stream->ops->pause(stream, paused);
+}
+
+static inline void stream_finish(struct stream *stream)
+{
+    stream->ops->finish(stream);
+}
+
+static inline void stream_abort(struct stream *stream, enum ending why)
+{
+    stream->ops->abort(stream, why);
+}
+
+/* Bytes written to it which the kernel has not taken yet (of all layers below, too). */
+static inline size_t stream_queued(const struct stream *stream)
+{
+    return stream->ops->queued(stream);
+}
+
+#endif

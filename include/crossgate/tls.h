@@ -1,0 +1,88 @@
+/* TLS: contexts, streams and the handshake queue. The only room that includes openssl/ headers.
+ *
+ * A context is shared, immutable and counted; a stream is one connection. They never mix: a new plan builds new
+ * contexts, and the old ones die with their last connection. */
+#ifndef CROSSGATE_TLS_H
+#define CROSSGATE_TLS_H
+
+#include "crossgate/base/error.h"
+#include "crossgate/base/loop.h"
+#include "crossgate/base/problem.h"
+#include "crossgate/stream.h"
+
+/* The bytes of a file named in the configuration, as the master read them. */
+struct tls_file {
+    const char *path; /* as in messages; NULL: not configured */
+    struct span bytes;
+    uint32_t mode;  /* permission bits; 0: unknown (in a worker), then permissions are not looked at */
+    uint32_t owner; /* user id */
+};
+
+struct tls_files {
+    const struct tls_file *at;
+    size_t count;
+    bool given; /* the key is present, even if its list is empty */
+};
+
+/* Crossbar's endpoint.tls on the listening side. */
+struct tls_server_settings {
+    struct tls_file key;
+    struct tls_file certificate;  /* every certificate in it is used: fullchain.pem works */
+    struct tls_files chain;       /* chain_certificates */
+    struct tls_files authorities; /* ca_certificates: clients must present a certificate */
+    struct tls_file dhparam;
+    const char *ciphers; /* TLS 1.2 cipher list; NULL: the default suites */
+};
+
+/* Crossbar's endpoint.tls on the connecting side. */
+struct tls_client_settings {
+    const char *hostname;         /* sent as SNI and verified */
+    struct tls_files authorities; /* none: the platform's trust store */
+    struct tls_file certificate;  /* with key: a client certificate */
+    struct tls_file key;
+};
+
+struct tls_context;
+
+/* Builds a context and tests it whole. Everything wrong or doubtful is reported as a problem on its key
+ * ("key", "certificate", "chain_certificates", "ca_certificates", "dhparam", "ciphers", "hostname") with the
+ * remedy command: mismatch of key and certificate, expired or not yet valid, chain broken or out of order, key
+ * readable by others, key with passphrase (never prompts), RSA or DH under 2048 bits, ciphers that select nothing.
+ * NULL if any problem was an error. Copies what it keeps. `loop_times` are taken from limits.h. */
+struct tls_context *tls_server_context_new(const struct tls_server_settings *settings, struct problems *problems);
+struct tls_context *tls_client_context_new(const struct tls_client_settings *settings, struct problems *problems);
+
+void tls_context_ref(struct tls_context *context);
+void tls_context_unref(struct tls_context *context); /* accepts NULL */
+
+/* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
+ * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms; when it is over the stream
+ * ends with HANDSHAKE_LATE (server) or BACKEND_LATE (client). NULL when memory is out: then `below` is aborted. */
+struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
+                          uint32_t handshake_timeout);
+struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_context *context,
+                           uint32_t handshake_timeout);
+
+/* The queue of runnable handshakes, one per loop. NULL when memory is out. */
+struct tls_queue *tls_queue_new(void);
+void tls_queue_free(struct tls_queue *queue);
+
+/* True while handshakes wait: then the worker polls without sleeping. */
+bool tls_queue_is_waiting(const struct tls_queue *queue);
+
+/* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one. */
+void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
+
+/* SHA-1 of both parts, in base64, zero-terminated: Sec-WebSocket-Accept (RFC 6455 section 4.2.2). Lives here so that
+ * OpenSSL stays in this room. */
+enum { TLS_SHA1_BASE64 = 29 };
+bool tls_sha1_base64(struct span first, struct span second, char text[TLS_SHA1_BASE64])
+    __attribute__((warn_unused_result));
+
+/* Base64 of at most 64 bytes, zero-terminated; `text` holds 4 * ((len + 2) / 3) + 1. */
+void tls_base64(struct span bytes, char *text);
+
+/* "OpenSSL 3.0.22 …" of the library that runs. */
+const char *tls_library_version(void);
+
+#endif

@@ -1,0 +1,489 @@
+/* The plain stream: a TCP or Unix socket behind uv_poll.
+ *
+ *   dialing ──> open ──finish──> flushing ──> lingering ──> ended
+ *                 └───────────── abort, reset ──────────────┘
+ *
+ * uv_poll with our own recv and send, instead of uv_tcp and uv_pipe: one code for both kinds of socket, received bytes
+ * land in the loop's buffer, and all that was written during an event leaves with one sendmsg at its end. */
+#include "plain.h"
+
+#include "crossgate/base/buffer.h"
+#include "crossgate/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Reads of one event: no connection may eat a turn. */
+enum { READS_PER_EVENT = 4 };
+/* Parts of one sendmsg: up to half a MiB. */
+enum { PARTS_PER_SEND = 32 };
+
+struct plain_state {
+    void (*on_readable)(struct plain *plain);
+    void (*on_flushed)(struct plain *plain); /* all that was queued is with the kernel */
+    bool takes_writes;
+};
+
+struct plain {
+    struct stream stream;
+    struct loop *loop;
+    const struct plain_state *state;
+    struct plain_dial *dial; /* in state dialing */
+    int descriptor;          /* -1 before it is open and after it has ended */
+    int watched;             /* events that uv_poll reports now */
+    enum ending why;
+    bool paused;
+    bool eof_received;
+    bool eof_told;
+    bool open_told;
+    bool room_owed;   /* a write was answered with false */
+    bool send_broken; /* the peer takes no bytes any more; what it sent may still be read */
+    bool count_bytes;
+    struct buffer out;  /* written, not yet with the kernel */
+    struct buffer kept; /* received, not yet taken */
+    struct task settle;
+    struct task flush;
+    struct task bury;
+    struct deadline deadline;
+    uv_poll_t poll;
+};
+
+static const struct plain_state state_dialing, state_open, state_flushing, state_lingering, state_ended;
+
+static struct plain *plain_of(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct plain, stream);
+}
+
+/* ---- ending */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct plain *plain = handle->data;
+    loop_defer(plain->loop, PHASE_BURY, &plain->bury);
+}
+
+static void bury(struct task *task)
+{
+    struct plain *plain = CONTAINER_OF(task, struct plain, bury);
+    buffer_clear(&plain->kept); /* not before: the user may have ended us while it read from there */
+    if (plain->count_bytes)
+        counter_subtract(&plain->loop->counters->connections_open, 1);
+    plain->stream.on->on_end(plain->stream.user, plain->why);
+    free(plain);
+}
+
+/* A peer that does not read would hold our bytes in the kernel for minutes: drop them with a reset. */
+static void close_descriptor(struct plain *plain)
+{
+    if (!buffer_is_empty(&plain->out)) {
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(plain->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    close(plain->descriptor);
+    plain->descriptor = -1;
+}
+
+static void end(struct plain *plain, enum ending why)
+{
+    if (plain->state == &state_ended)
+        return;
+    if (plain->dial)
+        plain->dial->cancel(plain->dial);
+    plain->dial = NULL;
+    plain->state = &state_ended;
+    plain->why = why;
+    deadline_disarm(&plain->deadline);
+    task_cancel(&plain->settle);
+    task_cancel(&plain->flush);
+    if (plain->descriptor >= 0) {
+        uv_close((uv_handle_t *)&plain->poll, on_closed);
+        close_descriptor(plain);
+    } else {
+        loop_defer(plain->loop, PHASE_BURY, &plain->bury);
+    }
+    buffer_clear(&plain->out);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct plain *plain = CONTAINER_OF(deadline, struct plain, deadline);
+    end(plain, plain->state == &state_lingering ? ENDING_DONE : ENDING_WRITE_STALLED);
+}
+
+/* ---- what the poll watches, derived from the facts */
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+static bool wants_bytes(const struct plain *plain)
+{
+    if (plain->state == &state_lingering)
+        return true;
+    return plain->state == &state_open && !plain->paused && !plain->eof_received && buffer_is_empty(&plain->kept);
+}
+
+static void watch(struct plain *plain)
+{
+    if (plain->descriptor < 0)
+        return;
+    int wanted = wants_bytes(plain) ? UV_READABLE : 0;
+    if (!buffer_is_empty(&plain->out) || (plain->room_owed && plain->state == &state_open))
+        wanted |= UV_WRITABLE;
+    if (wanted == plain->watched)
+        return;
+    int failed = wanted ? uv_poll_start(&plain->poll, wanted, on_poll) : uv_poll_stop(&plain->poll);
+    plain->watched = wanted;
+    if (failed)
+        end(plain, ENDING_MEMORY);
+}
+
+/* ---- receiving */
+
+static void keep(struct plain *plain, struct span rest)
+{
+    if (rest.len > 0 && plain->state == &state_open && !buffer_append(&plain->kept, rest))
+        end(plain, ENDING_MEMORY);
+}
+
+static void tell_eof(struct plain *plain)
+{
+    if (!plain->eof_received || plain->eof_told || plain->paused || !buffer_is_empty(&plain->kept))
+        return;
+    plain->eof_told = true;
+    if (plain->send_broken)
+        end(plain, ENDING_PEER_RESET);
+    else
+        plain->stream.on->on_eof(plain->stream.user);
+}
+
+static void deliver_kept(struct plain *plain)
+{
+    struct span part;
+    while (plain->state == &state_open && !plain->paused && buffer_peek(&plain->kept, &part, 1) == 1) {
+        size_t taken = plain->stream.on->on_bytes(plain->stream.user, part);
+        assert(taken <= part.len);
+        if (plain->state != &state_open)
+            return;
+        buffer_drop(&plain->kept, taken);
+        if (taken < part.len)
+            plain->paused = true;
+    }
+}
+
+/* How many bytes came; 0 for the end of what is there now, of the stream, or of the connection. */
+static size_t receive(struct plain *plain)
+{
+    ssize_t n;
+    do
+        n = recv(plain->descriptor, plain->loop->receive, LOOP_RECEIVE_BYTES, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        if (plain->count_bytes)
+            counter_add(&plain->loop->counters->bytes_in, (uint64_t)n);
+        return (size_t)n;
+    }
+    if (n == 0)
+        plain->eof_received = true;
+    else if (errno != EAGAIN)
+        end(plain, ENDING_PEER_RESET);
+    return 0;
+}
+
+static void open_on_readable(struct plain *plain)
+{
+    for (int i = 0; i < READS_PER_EVENT && wants_bytes(plain); i++) {
+        size_t n = receive(plain);
+        if (n == 0)
+            break;
+        struct span bytes = span_of(plain->loop->receive, n);
+        size_t taken = plain->stream.on->on_bytes(plain->stream.user, bytes);
+        assert(taken <= n);
+        if (taken < n) {
+            plain->paused = true;
+            keep(plain, span_tail(bytes, taken));
+        }
+        if (n < LOOP_RECEIVE_BYTES)
+            break;
+    }
+    if (plain->state == &state_open)
+        tell_eof(plain);
+}
+
+/* What still comes is read and dropped, so that the kernel does not answer it with a reset that would cost the peer our
+ * last words. */
+static void lingering_on_readable(struct plain *plain)
+{
+    for (int i = 0; i < READS_PER_EVENT && plain->state == &state_lingering && !plain->eof_received; i++) {
+        if (receive(plain) == 0)
+            break;
+    }
+    if (plain->eof_received)
+        end(plain, ENDING_DONE);
+}
+
+/* ---- sending */
+
+static void send_failed(struct plain *plain)
+{
+    buffer_clear(&plain->out);
+    plain->send_broken = true;
+    plain->room_owed = false;
+    if (plain->state != &state_open || plain->paused || plain->eof_received)
+        end(plain, ENDING_PEER_RESET);
+}
+
+static void send_queued(struct plain *plain)
+{
+    while (!buffer_is_empty(&plain->out)) {
+        struct span parts[PARTS_PER_SEND];
+        struct iovec vector[PARTS_PER_SEND];
+        size_t count = buffer_peek(&plain->out, parts, PARTS_PER_SEND);
+        size_t offered = 0;
+        for (size_t i = 0; i < count; i++) {
+            vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].at, parts[i].len};
+            offered += parts[i].len;
+        }
+        struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
+        ssize_t n = sendmsg(plain->descriptor, &message, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            if (errno != EAGAIN)
+                send_failed(plain);
+            return;
+        }
+        buffer_drop(&plain->out, (size_t)n);
+        if (plain->count_bytes)
+            counter_add(&plain->loop->counters->bytes_out, (uint64_t)n);
+        if (plain->state == &state_flushing)
+            deadline_arm(&plain->loop->deadlines, &plain->deadline, LIMIT_SEND, plain->loop->now);
+        if ((size_t)n < offered)
+            return;
+    }
+}
+
+static void flush(struct task *task)
+{
+    struct plain *plain = CONTAINER_OF(task, struct plain, flush);
+    if (plain->descriptor < 0)
+        return;
+    send_queued(plain);
+    if (buffer_is_empty(&plain->out) && plain->state->on_flushed)
+        plain->state->on_flushed(plain);
+    watch(plain);
+}
+
+/* Room is told from the event loop only, never from the flush that made it: else one fast reader could keep the loop in
+ * a single turn for as long as its download takes. */
+static void tell_room(struct plain *plain)
+{
+    if (plain->room_owed && plain->state == &state_open && plain->out.length < STREAM_LOW) {
+        plain->room_owed = false;
+        plain->stream.on->on_room(plain->stream.user);
+    }
+}
+
+/* ---- events */
+
+static void settle(struct task *task)
+{
+    struct plain *plain = CONTAINER_OF(task, struct plain, settle);
+    if (!plain->open_told && plain->state == &state_open) {
+        plain->open_told = true;
+        plain->stream.on->on_open(plain->stream.user);
+    }
+    deliver_kept(plain);
+    if (plain->state == &state_open)
+        tell_eof(plain);
+    watch(plain);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct plain *plain = handle->data;
+    loop_tick(plain->loop);
+    if (status < 0) { /* POLLERR: uv has stopped the poll; recv and send say what happened */
+        plain->watched = 0;
+        events = UV_READABLE | UV_WRITABLE;
+    }
+    if (events & UV_WRITABLE) {
+        flush(&plain->flush);
+        tell_room(plain);
+    }
+    if ((events & UV_READABLE) && plain->state->on_readable)
+        plain->state->on_readable(plain);
+    if (status < 0 && plain->state != &state_ended && (plain->paused || plain->eof_received))
+        end(plain, ENDING_PEER_RESET);
+    watch(plain);
+    loop_settle(plain->loop);
+}
+
+/* ---- stream operations */
+
+static bool plain_write(struct stream *stream, struct span bytes)
+{
+    struct plain *plain = plain_of(stream);
+    if (!plain->state->takes_writes || plain->send_broken)
+        return true;
+    if (!buffer_append(&plain->out, bytes)) {
+        end(plain, ENDING_MEMORY);
+        return true;
+    }
+    if (plain->state == &state_open)
+        loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
+    if (plain->out.length <= STREAM_HIGH)
+        return true;
+    plain->room_owed = true;
+    return false;
+}
+
+static void plain_pause(struct stream *stream, bool paused)
+{
+    struct plain *plain = plain_of(stream);
+    if (plain->state != &state_open && plain->state != &state_dialing)
+        return;
+    plain->paused = paused;
+    loop_defer(plain->loop, PHASE_SETTLE, &plain->settle);
+}
+
+static void flushing_on_flushed(struct plain *plain)
+{
+    if (plain->eof_received || shutdown(plain->descriptor, SHUT_WR) < 0) {
+        end(plain, ENDING_DONE);
+        return;
+    }
+    plain->state = &state_lingering;
+    deadline_arm(&plain->loop->deadlines, &plain->deadline, LIMIT_LINGER, plain->loop->now);
+}
+
+static void plain_finish(struct stream *stream)
+{
+    struct plain *plain = plain_of(stream);
+    if (plain->state == &state_dialing) {
+        end(plain, ENDING_DONE);
+        return;
+    }
+    if (plain->state != &state_open)
+        return;
+    plain->state = &state_flushing;
+    deadline_arm(&plain->loop->deadlines, &plain->deadline, LIMIT_SEND, plain->loop->now);
+    loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
+}
+
+static void plain_abort(struct stream *stream, enum ending why)
+{
+    end(plain_of(stream), why);
+}
+
+static size_t plain_queued(const struct stream *stream)
+{
+    return CONTAINER_OF(stream, const struct plain, stream)->out.length;
+}
+
+static const struct stream_ops operations = {plain_write, plain_pause, plain_finish, plain_abort, plain_queued};
+
+static const struct plain_state state_dialing = {.takes_writes = true};
+static const struct plain_state state_open = {.on_readable = open_on_readable, .takes_writes = true};
+static const struct plain_state state_flushing = {.on_flushed = flushing_on_flushed};
+static const struct plain_state state_lingering = {.on_readable = lingering_on_readable};
+static const struct plain_state state_ended = {0};
+
+/* ---- making */
+
+/* A connection that nobody talks on must not outlive a peer that vanished: two minutes, then probes. */
+static void set_options(int descriptor)
+{
+    int on = 1, idle = 120, interval = 15, probes = 4;
+    if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        return; /* not TCP */
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+static struct plain *make(struct loop *loop)
+{
+    struct plain *plain = calloc(1, sizeof *plain);
+    if (!plain)
+        return NULL;
+    plain->stream.ops = &operations;
+    plain->loop = loop;
+    plain->state = &state_dialing;
+    plain->descriptor = -1;
+    buffer_init(&plain->out, &loop->pool);
+    buffer_init(&plain->kept, &loop->pool);
+    task_init(&plain->settle, settle);
+    task_init(&plain->flush, flush);
+    task_init(&plain->bury, bury);
+    deadline_init(&plain->deadline, on_deadline);
+    return plain;
+}
+
+static bool adopt(struct plain *plain, int descriptor)
+{
+    if (uv_poll_init(plain->loop->uv, &plain->poll, descriptor) != 0) {
+        close(descriptor);
+        return false;
+    }
+    plain->poll.data = plain;
+    plain->descriptor = descriptor;
+    plain->state = &state_open;
+    set_options(descriptor);
+    loop_defer(plain->loop, PHASE_SETTLE, &plain->settle);
+    return true;
+}
+
+struct stream *plain_new(struct loop *loop, int descriptor, bool count_bytes)
+{
+    struct plain *plain = make(loop);
+    if (!plain) {
+        close(descriptor);
+        return NULL;
+    }
+    if (!adopt(plain, descriptor)) {
+        free(plain);
+        return NULL;
+    }
+    plain->count_bytes = count_bytes;
+    if (count_bytes) {
+        counter_add(&loop->counters->connections_accepted, 1);
+        counter_add(&loop->counters->connections_open, 1);
+    }
+    return &plain->stream;
+}
+
+struct plain *plain_new_dialing(struct loop *loop, struct plain_dial *dial)
+{
+    struct plain *plain = make(loop);
+    if (plain)
+        plain->dial = dial;
+    return plain;
+}
+
+struct stream *plain_stream(struct plain *plain)
+{
+    return &plain->stream;
+}
+
+void plain_dialed(struct plain *plain, int descriptor)
+{
+    plain->dial = NULL;
+    if (!adopt(plain, descriptor)) {
+        end(plain, ENDING_MEMORY);
+        return;
+    }
+    if (!buffer_is_empty(&plain->out))
+        loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
+}
+
+void plain_dial_failed(struct plain *plain, enum ending why)
+{
+    plain->dial = NULL;
+    end(plain, why);
+}

@@ -1,0 +1,3 @@
+foreach(name span arena buffer deadline ending log loop)
+  unit_test(base ${name})
+endforeach()

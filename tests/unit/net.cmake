@@ -1,0 +1,3 @@
+foreach(name plain connect)
+  unit_test(net ${name} PkgConfig::uv)
+endforeach()
