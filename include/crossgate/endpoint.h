@@ -14,7 +14,8 @@
  *   itself and ends soon with ENDING_DONE. If the peer vanishes without it there is only on_end(PEER_LEFT …).
  * - close starts the closing handshake with this code (0: a Close frame without code) and reason (at most 123 bytes,
  *   UTF-8); the endpoint ends when the peer has answered or a deadline has passed.
- * - abort: ends at once. With a row that has a close code the peer is still sent that Close if it takes it at once. */
+ * - abort: ends at once. With a row that has a close code the peer is still sent that Close if it takes it at once. An
+ *   endpoint may be aborted before it has a user. */
 #ifndef CROSSGATE_ENDPOINT_H
 #define CROSSGATE_ENDPOINT_H
 
@@ -22,6 +23,9 @@
 #include "crossgate/base/span.h"
 
 enum message_kind { MESSAGE_TEXT, MESSAGE_BINARY };
+
+/* What on_close tells of a Close without a code; never sent (RFC 6455 section 7.4.1). */
+enum { CLOSE_NO_CODE = 1005 };
 
 struct endpoint;
 

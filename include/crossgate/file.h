@@ -2,7 +2,7 @@
  *
  * What is in the kernel's caches is read at once (openat2 with RESOLVE_CACHED, preadv2 with RWF_NOWAIT); all
  * else goes to libuv's pool. No path, link or race leads outside the directory (openat2 with RESOLVE_BENEATH,
- * RESOLVE_NO_MAGICLINKS). */
+ * RESOLVE_NO_MAGICLINKS); a kernel without openat2 (Linux before 5.6) gives FILE_BROKEN for every path. */
 #ifndef CROSSGATE_FILE_H
 #define CROSSGATE_FILE_H
 

@@ -52,6 +52,9 @@ size_t http_header_count(const struct http_headers *headers, struct span name);
 /* Whether the comma-separated lists of all fields of that name hold the token (case ignored). */
 bool http_header_has_token(const struct http_headers *headers, struct span name, struct span token);
 
+/* Whether a field value may be sent: no control character in it that would end the line (RFC 9110 section 5.5). */
+bool http_value_is_valid(struct span value);
+
 /* Reads response heads, for backends. Engine without I/O. */
 struct http_response_reader;
 enum http_progress { HTTP_MORE, HTTP_HEAD_DONE, HTTP_BROKEN };

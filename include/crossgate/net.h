@@ -31,6 +31,9 @@ struct net_listen {
 bool net_listen_open(const struct net_listen *where, int *sockets, size_t count, struct error *error)
     __attribute__((warn_unused_result));
 
+/* Applies backlog and user_timeout to an open socket, for one that is kept while its settings change. */
+void net_listen_adjust(const struct net_listen *where, int socket);
+
 /* "127.0.0.1:8443", "[::]:443", "unix:/run/x.sock" for logs and messages; cut to size, zero-terminated. */
 void net_listen_print(const struct net_listen *where, char *text, size_t size);
 
@@ -43,6 +46,9 @@ typedef void listener_accept(void *user, int descriptor, const struct peer *peer
  * for 100 ms and goes on: nothing spins, and waiting clients stay in the kernel's queue. Takes `descriptor` over
  * (also on failure). NULL when memory is out or libuv refuses. */
 struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user);
+
+/* A paused listener accepts nothing; clients wait in the kernel's queue. New ones are not paused. */
+void listener_pause(struct listener *listener, bool paused);
 
 /* Stops accepting and frees itself when the loop has let go. on_accept is not called any more. */
 void listener_stop(struct listener *listener);

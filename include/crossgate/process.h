@@ -5,6 +5,8 @@
 #include "crossgate/base/log.h"
 #include "crossgate/sources.h"
 
+enum { PROCESS_WORKERS_MAX = 512 };
+
 /* The words of `crossgate run` that shape the processes; they win over the configuration's. */
 struct run_options {
     struct plan_request request;

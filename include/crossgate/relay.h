@@ -47,9 +47,10 @@ struct backend_visitor {
     uint16_t port;                      /* X-Forwarded-Port */
 };
 
-/* Connects, does TLS if the backend has it, and opens a WebSocket. The request is written in one piece. NULL when memory
- * is out. */
-struct backend_call *backend_call_new(struct loop *loop, const struct backend *backend,
+/* Connects, does TLS if the backend has it, and opens a WebSocket, all within target.timeout. The request is written in one
+ * piece. Holds a reference on `owner` (the plan that the backend belongs to) until it is gone, which after a cancel is
+ * later than the visitor. NULL when memory is out. */
+struct backend_call *backend_call_new(struct loop *loop, const struct backend *backend, struct counted *owner,
                                       const struct backend_visitor *visitor, const struct backend_call_user *on,
                                       void *user);
 

@@ -24,7 +24,8 @@ struct service {
 struct exchange_user {
     void (*on_room)(void *user); /* exchange_write may go on */
     void (*on_end)(void *user);  /* exactly once: the answer is complete, or the visitor has left. The exchange must
-                                    not be touched afterwards. Not called after exchange_upgrade. */
+                                    not be touched afterwards. Not called after exchange_upgrade. Never called from
+                                    within an exchange_ function: with a complete answer it comes from PHASE_BURY. */
 };
 
 struct http_answer {
@@ -70,8 +71,9 @@ void exchange_end(struct exchange *exchange);
 void exchange_fail(struct exchange *exchange, enum ending why, const char *detail);
 void exchange_fail_method(struct exchange *exchange, const char *allow);
 
-/* Sends the 101 and hands the stream over; it is paused, and the caller attaches a new user and unpauses. The exchange
- * is gone afterwards; the HTTP connection buries itself. */
+/* Sends the 101 and hands the stream over; it is paused, and the caller attaches a new user and unpauses. Connection:
+ * Upgrade is added to the headers of `answer`; the Upgrade field itself is the caller's. The exchange is gone afterwards
+ * (its request stays readable until the end of the turn); the HTTP connection buries itself. */
 struct stream *exchange_upgrade(struct exchange *exchange, const struct http_answer *answer);
 
 #endif

@@ -1,5 +1,5 @@
-/* What a plan is made of, apart from words: the bytes of the files and the descriptors of the directories that the
- * configuration names.
+/* What a plan is made of, apart from words: the bytes of the files, the descriptors of the directories and the values of
+ * the environment variables that the configuration names.
  *
  * The same plan_load runs in the master and in each worker. In the master the sources read the disk and remember all
  * that was asked for; packed, they travel to a worker, where the same questions get the same answers. So there is no
@@ -15,6 +15,7 @@ struct plan_request {
     const char *config;   /* path of the configuration file */
     const char *node_dir; /* absolute; relative paths in the configuration start here (facts section 6.3) */
     const char *backend;  /* --backend URL, or NULL */
+    bool strict;          /* --strict: extensions are errors */
 };
 
 struct source_file {
@@ -28,7 +29,8 @@ struct sources;
 /* Reads the disk on demand. NULL when memory is out. Copies the request. */
 struct sources *sources_new_disk(const struct plan_request *request);
 
-/* From what sources_pack made: maps and copies `packed`, takes the descriptors over (also on failure). */
+/* From what sources_pack made: copies `packed`, which stays the caller's, and takes the directories over (also on
+ * failure). Trusts no length in it. */
 struct sources *sources_new_packed(int packed, const int *directories, size_t count, struct error *error);
 
 /* Wipes all bytes and closes all descriptors. Accepts NULL. */
@@ -46,8 +48,11 @@ bool sources_file(struct sources *sources, const char *path, struct source_file 
 int sources_directory(struct sources *sources, const char *path, struct error *error)
     __attribute__((warn_unused_result));
 
-/* All that was asked for, as a memfd (the caller closes it), and the directory descriptors in order (borrowed).
- * -1 on error. */
+/* The value of an environment variable, or NULL if it is not set. Valid until sources_free. */
+const char *sources_variable(struct sources *sources, const char *name);
+
+/* All that was asked for and found, as a sealed memfd (the caller closes it), and the directory descriptors in order
+ * (borrowed). -1 on error. */
 int sources_pack(const struct sources *sources, struct error *error) __attribute__((warn_unused_result));
 size_t sources_directories(const struct sources *sources, const int **directories);
 

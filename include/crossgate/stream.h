@@ -48,6 +48,7 @@ struct stream {
     const struct stream_ops *ops;
     const struct stream_user *on;
     void *user;
+    const char *detail; /* static text behind the ending, for the log; NULL: none. Valid in on_end. */
 };
 
 /* Makes someone else the user (a WebSocket session after the 101). Kept bytes wait until it unpauses. */

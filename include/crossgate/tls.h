@@ -48,7 +48,7 @@ struct tls_context;
  * ("key", "certificate", "chain_certificates", "ca_certificates", "dhparam", "ciphers", "hostname") with the
  * remedy command: mismatch of key and certificate, expired or not yet valid, chain broken or out of order, key
  * readable by others, key with passphrase (never prompts), RSA or DH under 2048 bits, ciphers that select nothing.
- * NULL if any problem was an error. Copies what it keeps. `loop_times` are taken from limits.h. */
+ * NULL if any problem was an error. Copies what it keeps. */
 struct tls_context *tls_server_context_new(const struct tls_server_settings *settings, struct problems *problems);
 struct tls_context *tls_client_context_new(const struct tls_client_settings *settings, struct problems *problems);
 
@@ -56,8 +56,10 @@ void tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* accepts NULL */
 
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
- * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms; when it is over the stream
- * ends with HANDSHAKE_LATE (server) or BACKEND_LATE (client). NULL when memory is out: then `below` is aborted. */
+ * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
+ * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or
+ * BACKEND_LATE (client). Failures name their cause in stream->detail. NULL when memory is out: then `below` is
+ * aborted, and its end is told to nobody. */
 struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
                           uint32_t handshake_timeout);
 struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_context *context,

@@ -33,9 +33,10 @@ struct websocket_settings {
     uint32_t send_timeout;  /* ms without progress while bytes are queued; then WRITE_STALLED */
 };
 
-/* wslay over a stream, as an endpoint. Takes the stream over, attaches itself and unpauses it. Pings are answered here,
- * frames and UTF-8 are checked here. In role server it counts messages and sessions. NULL when memory is out: then the
- * stream has been aborted. Settings are borrowed and outlive it. */
+/* wslay over a stream, as an endpoint. Takes the open stream over, attaches itself and unpauses it from PHASE_SETTLE, so that
+ * it may be made within on_bytes of the stream's last user. Pings are answered here, frames and UTF-8 are checked here. In
+ * role server it counts messages and sessions. NULL when memory is out: then the stream has been aborted. Settings are
+ * borrowed and outlive it. */
 struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
                                        const struct websocket_settings *settings);
 

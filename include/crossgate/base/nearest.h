@@ -1,0 +1,16 @@
+/* "Did you mean": the nearest of the words that are known. */
+#ifndef CROSSGATE_CONFIG_NEAREST_H
+#define CROSSGATE_CONFIG_NEAREST_H
+
+#include <stddef.h>
+
+/* Keeps the best candidate so far. Start with `best` NULL. */
+struct nearest {
+    const char *word;
+    const char *best;
+    size_t distance;
+};
+
+void nearest_offer(struct nearest *nearest, const char *candidate);
+
+#endif

@@ -1,0 +1,201 @@
+#include "open.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Cached reads in a row; the next one goes to the pool, so that a file whose reader is always ready cannot keep the loop in
+ * one turn. */
+enum { CACHED_READS_MAX = 32 };
+
+enum file_job { JOB_NONE, JOB_OPEN, JOB_READ };
+
+/* While the pool works on it the file is a guest of the loop and belongs to the pool: the loop's side touches nothing but
+ * `closed`. */
+struct file {
+    struct loop *loop;
+    const struct file_user *on;
+    void *user;
+    uv_work_t work;
+    struct guest guest;  /* in the list while the pool works, so that the worker waits for it */
+    struct task settled; /* tells the result of opening */
+    struct task burial;
+    enum file_job job; /* what the pool is doing */
+    bool closed;
+    bool telling; /* on_read is on the stack */
+    bool wanted;  /* a read is asked for and not begun */
+    int directory;
+    int descriptor; /* -1: not open */
+    enum file_result result;
+    struct file_facts facts;
+    uint64_t offset;
+    size_t length;
+    size_t got;
+    struct pool_block *block; /* where the read goes to */
+    char path[];
+};
+
+static void put_block(struct file *file)
+{
+    if (file->block)
+        pool_put(&file->loop->pool, file->block);
+    file->block = NULL;
+}
+
+/* The descriptor goes at once, the memory when nobody is on the stack. */
+static void discard(struct file *file)
+{
+    put_block(file);
+    if (file->descriptor >= 0)
+        close(file->descriptor);
+    file->descriptor = -1;
+    task_cancel(&file->settled);
+    loop_defer(file->loop, PHASE_BURY, &file->burial);
+}
+
+static void bury(struct task *task)
+{
+    free(CONTAINER_OF(task, struct file, burial));
+}
+
+void file_close(struct file *file)
+{
+    if (file->closed)
+        return;
+    file->closed = true;
+    if (file->job == JOB_NONE)
+        discard(file);
+    else
+        (void)uv_cancel((uv_req_t *)&file->work); /* if it has begun already, it is waited for */
+}
+
+static void tell_open(struct file *file)
+{
+    file->on->on_open(file->user, file->result, &file->facts);
+    if (file->result != FILE_OK)
+        file_close(file);
+}
+
+static void settle(struct task *task)
+{
+    tell_open(CONTAINER_OF(task, struct file, settled));
+}
+
+static void tell_read(struct file *file, enum file_result result, size_t got)
+{
+    struct pool_block *block = file->block;
+    file->block = NULL;
+    file->telling = true;
+    file->on->on_read(file->user, result, span_of(block ? block->bytes : NULL, got));
+    file->telling = false;
+    if (block)
+        pool_put(&file->loop->pool, block);
+}
+
+/* In a thread of the pool. */
+static void work(uv_work_t *request)
+{
+    struct file *file = request->data;
+    bool waits;
+    if (file->job == JOB_OPEN)
+        file->result = open_beneath(file->directory, file->path, false, &waits, &file->descriptor, &file->facts);
+    else
+        file->result =
+            read_at(file->descriptor, file->offset, file->block->bytes, file->length, false, &waits, &file->got);
+}
+
+static void serve_reads(struct file *file);
+
+/* In the loop again. */
+static void after_work(uv_work_t *request, int status)
+{
+    struct file *file = request->data;
+    struct loop *loop = file->loop;
+    enum file_job job = file->job;
+    (void)status; /* UV_ECANCELED only after file_close */
+    loop_tick(loop);
+    list_remove(&file->guest.link);
+    file->job = JOB_NONE;
+    if (file->closed) {
+        discard(file);
+    } else if (job == JOB_OPEN) {
+        tell_open(file);
+    } else {
+        tell_read(file, file->result, file->result == FILE_OK ? file->got : 0);
+        serve_reads(file);
+    }
+    loop_settle(loop);
+}
+
+static void give_to_pool(struct file *file, enum file_job job)
+{
+    file->job = job;
+    file->work.data = file;
+    list_append(&file->loop->guests, &file->guest.link);
+    int queued = uv_queue_work(file->loop->uv, &file->work, work, after_work);
+    assert(queued == 0); /* it fails without a work function only */
+}
+
+/* A loop in place of a recursion: on_read may ask for more while it is on the stack. */
+static void serve_reads(struct file *file)
+{
+    for (int reads = 0; file->wanted && !file->closed; reads++) {
+        size_t got = 0;
+        bool waits = reads == CACHED_READS_MAX;
+        enum file_result result = FILE_RESOURCES;
+        file->wanted = false;
+        file->block = pool_get(&file->loop->pool);
+        if (file->block && !waits)
+            result = read_at(file->descriptor, file->offset, file->block->bytes, file->length, true, &waits, &got);
+        if (file->block && waits) {
+            give_to_pool(file, JOB_READ);
+            return;
+        }
+        tell_read(file, result, got);
+    }
+}
+
+void file_read(struct file *file, uint64_t offset, size_t length)
+{
+    if (file->closed)
+        return;
+    assert(file->job == JOB_NONE && !file->wanted && file->descriptor >= 0);
+    file->wanted = true;
+    file->offset = offset;
+    file->length = length < POOL_BLOCK_BYTES ? length : POOL_BLOCK_BYTES;
+    if (!file->telling)
+        serve_reads(file);
+}
+
+/* Work that is under way ends by itself. */
+static void leave(struct guest *guest)
+{
+    (void)guest;
+}
+
+struct file *file_open(struct loop *loop, int directory, const char *path, const struct file_user *on, void *user)
+{
+    size_t length = strlen(path);
+    struct file *file = calloc(1, sizeof *file + length + 1);
+    if (!file)
+        return NULL;
+    file->loop = loop;
+    file->on = on;
+    file->user = user;
+    file->directory = directory;
+    file->descriptor = -1;
+    memcpy(file->path, path, length);
+    list_init(&file->guest.link);
+    file->guest.leave = leave;
+    task_init(&file->settled, settle);
+    task_init(&file->burial, bury);
+    bool waits;
+    file->result = open_beneath(directory, path, true, &waits, &file->descriptor, &file->facts);
+    if (waits)
+        give_to_pool(file, JOB_OPEN);
+    else
+        loop_defer(loop, PHASE_SETTLE, &file->settled);
+    return file;
+}

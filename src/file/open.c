@@ -1,0 +1,99 @@
+#include "open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* A rename under way makes the kernel unsure whether ".." in a link stays beneath: it says EAGAIN, and one tries again. */
+enum { OPEN_TRIES = 16 };
+
+static enum file_result result_of(int code)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case EXDEV: /* leads outside */
+    case ELOOP: /* too many links, or a magic one */
+        return FILE_NONE;
+    case EACCES:
+    case EPERM:
+        return FILE_DENIED;
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+        return FILE_RESOURCES;
+    default: /* ENOSYS, too: without openat2 (Linux before 5.6) nothing is served rather than too much */
+        return FILE_BROKEN;
+    }
+}
+
+/* -1 with errno. O_NONBLOCK: opening a FIFO without a writer would wait for one. */
+static int open_once(int directory, const char *path, bool cached)
+{
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (cached ? (unsigned)RESOLVE_CACHED : 0u),
+    };
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+static enum file_result look_at(int descriptor, struct file_facts *facts)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return result_of(errno);
+    *facts = (struct file_facts){
+        .is_directory = S_ISDIR(status.st_mode),
+        .size = (uint64_t)status.st_size,
+        .modified_seconds = status.st_mtim.tv_sec,
+        .modified_nanoseconds = (uint32_t)status.st_mtim.tv_nsec,
+        .inode = status.st_ino,
+    };
+    return S_ISDIR(status.st_mode) || S_ISREG(status.st_mode) ? FILE_OK : FILE_BROKEN;
+}
+
+enum file_result open_beneath(int directory, const char *path, bool cached, bool *waits, int *descriptor,
+                              struct file_facts *facts)
+{
+    *waits = false;
+    int opened = open_once(directory, path, cached);
+    /* EINVAL: Linux before 5.12 does not know RESOLVE_CACHED. */
+    if (opened < 0 && cached && (errno == EAGAIN || errno == EINVAL)) {
+        *waits = true;
+        return FILE_BROKEN;
+    }
+    for (int tries = 1; opened < 0 && (errno == EAGAIN || errno == EINTR) && tries < OPEN_TRIES; tries++)
+        opened = open_once(directory, path, cached);
+    if (opened < 0)
+        return result_of(errno);
+    enum file_result result = look_at(opened, facts);
+    if (result == FILE_OK)
+        *descriptor = opened;
+    else
+        close(opened);
+    return result;
+}
+
+enum file_result read_at(int descriptor, uint64_t offset, uint8_t *to, size_t length, bool cached, bool *waits,
+                         size_t *got)
+{
+    struct iovec part = {.iov_base = to, .iov_len = length};
+    ssize_t n;
+    *waits = false;
+    do {
+        n = preadv2(descriptor, &part, 1, (off_t)offset, cached ? RWF_NOWAIT : 0);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && cached && (errno == EAGAIN || errno == EOPNOTSUPP || errno == ENOSYS)) {
+        *waits = true;
+        return FILE_BROKEN;
+    }
+    if (n < 0)
+        return result_of(errno);
+    *got = (size_t)n;
+    return FILE_OK;
+}

@@ -1,0 +1,80 @@
+#include "headers.h"
+
+static_assert((int)PARSE_FIELDS_MAX == (int)HTTP_FIELDS_MAX, "one bound on the number of fields");
+
+bool http_header_find(const struct http_headers *headers, struct span name, struct span *value)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (span_equal_nocase(headers->at[i].name, name)) {
+            *value = headers->at[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t http_header_count(const struct http_headers *headers, struct span name)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < headers->count; i++)
+        count += span_equal_nocase(headers->at[i].name, name);
+    return count;
+}
+
+bool http_header_has_token(const struct http_headers *headers, struct span name, struct span token)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!span_equal_nocase(headers->at[i].name, name))
+            continue;
+        struct span rest = headers->at[i].value, item;
+        while (span_next_item(&rest, &item)) {
+            if (span_equal_nocase(item, token))
+                return true;
+        }
+    }
+    return false;
+}
+
+bool http_value_is_valid(struct span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if ((value.at[i] < 0x20 && value.at[i] != '\t') || value.at[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+static bool is_token_byte(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+bool headers_is_token(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_token_byte(name.at[i]))
+            return false;
+    }
+    return name.len > 0;
+}
+
+bool headers_copy(struct arena *arena, const struct parsed *parsed, struct http_headers *headers)
+{
+    headers->at = arena_alloc(arena, parsed->count * sizeof *headers->at);
+    if (!headers->at)
+        return false;
+    headers->count = parsed->count;
+    for (size_t i = 0; i < parsed->count; i++)
+        headers->at[i] = (struct http_header){parsed->fields[i].name, parsed->fields[i].value};
+    return true;
+}
+
+bool headers_are_named(const struct http_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!headers_is_token(headers->at[i].name))
+            return false;
+    }
+    return true;
+}

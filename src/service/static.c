@@ -1,0 +1,311 @@
+#include "mime.h"
+#include "selection.h"
+
+#include "crossgate/file.h"
+#include "crossgate/services.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+/* Crossbar's service type "static". */
+struct static_service {
+    struct service service;
+    struct static_settings settings;
+};
+
+/* What is tried in turn until something is there. For "/a": a, then the default file; for "/a/": a/index.html,
+ * a/index.htm, then the default file. */
+enum candidate { CANDIDATE_PATH, CANDIDATE_INDEX_HTML, CANDIDATE_INDEX_HTM, CANDIDATE_DEFAULT, CANDIDATE_NONE };
+
+/* Bytes per read: one TLS record. */
+enum { PIECE = 16384 };
+
+/* One request, in its arena. */
+struct visit {
+    const struct static_service *self;
+    struct exchange *exchange;
+    enum candidate candidate;
+    struct span path; /* below the directory, without slashes around */
+    char *name;       /* of the candidate */
+    struct file *file;
+    uint64_t offset;
+    uint64_t left;
+};
+
+static void try_next(struct visit *visit);
+
+static void fail(struct visit *visit, enum file_result result)
+{
+    static const enum ending endings[] = {
+        [FILE_OK] = ENDING_INTERNAL,           [FILE_NONE] = ENDING_NOT_FOUND,
+        [FILE_DENIED] = ENDING_FORBIDDEN,      [FILE_BROKEN] = ENDING_FILE_UNREADABLE,
+        [FILE_RESOURCES] = ENDING_DESCRIPTORS,
+    };
+    exchange_fail(visit->exchange, endings[result], visit->name);
+}
+
+/* To the path as it was sent, with a slash behind it, and the query. A path has no empty segment, so Location cannot be
+ * read as "//host". */
+static void redirect_to_slash(struct visit *visit)
+{
+    const struct http_request *request = exchange_request(visit->exchange);
+    struct span path = request->raw_path, query = request->query;
+    uint8_t *to = arena_alloc(request->arena, path.len + query.len + 2);
+    if (!to) {
+        exchange_fail(visit->exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    size_t length = path.len;
+    memcpy(to, path.at, path.len);
+    to[length++] = '/';
+    if (query.len > 0) {
+        to[length++] = '?';
+        memcpy(to + length, query.at, query.len);
+        length += query.len;
+    }
+    const struct http_header location = {SPAN("Location"), span_of(to, length)};
+    exchange_answer(visit->exchange, &(struct http_answer){301, &location, 1}, SPAN(""));
+}
+
+static void read_on(struct visit *visit)
+{
+    file_read(visit->file, visit->offset, visit->left < PIECE ? (size_t)visit->left : PIECE);
+}
+
+/* A length was promised: a file that became shorter meanwhile cannot keep it, and the connection ends. */
+static void on_read(void *user, enum file_result result, struct span bytes)
+{
+    struct visit *visit = user;
+    if (result != FILE_OK || bytes.len == 0) {
+        exchange_fail(visit->exchange, ENDING_FILE_UNREADABLE, visit->name);
+        return;
+    }
+    visit->offset += bytes.len;
+    visit->left -= bytes.len;
+    bool room = exchange_write(visit->exchange, bytes);
+    if (visit->left == 0)
+        exchange_end(visit->exchange);
+    else if (room)
+        read_on(visit);
+}
+
+static void on_room(void *user)
+{
+    read_on(user);
+}
+
+static void on_end(void *user)
+{
+    struct visit *visit = user;
+    if (visit->file)
+        file_close(visit->file);
+}
+
+enum { FIELDS_MAX = 8, ETAG_BYTES = 64, NUMBER_BYTES = 72 };
+
+/* The head of the answer, with the texts its fields point to. */
+struct head {
+    struct http_header fields[FIELDS_MAX];
+    size_t count;
+    char etag[ETAG_BYTES];
+    char modified[HTTP_DATE];
+    char max_age[NUMBER_BYTES];
+    char range[NUMBER_BYTES];
+};
+
+static void add(struct head *head, struct span name, struct span value)
+{
+    head->fields[head->count++] = (struct http_header){name, value};
+}
+
+static struct validators describe(const struct file_facts *facts, struct head *head)
+{
+    snprintf(head->etag, sizeof head->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 ".%" PRIx32 "\"", facts->inode,
+             facts->size, (uint64_t)facts->modified_seconds, facts->modified_nanoseconds);
+    /* RFC 9110 section 8.8.2.1: never later than Date. */
+    int64_t now = time(NULL);
+    int64_t modified = facts->modified_seconds < now ? facts->modified_seconds : now;
+    http_date_print(modified, head->modified);
+    return (struct validators){.etag = span_string(head->etag), .modified = modified, .size = facts->size};
+}
+
+static void fill_head(struct head *head, const struct visit *visit, const struct selection *selection, uint64_t size)
+{
+    const struct static_settings *settings = &visit->self->settings;
+    add(head, SPAN("ETag"), span_string(head->etag));
+    add(head, SPAN("Last-Modified"), span_string(head->modified));
+    add(head, SPAN("Access-Control-Allow-Origin"), SPAN("*"));
+    if (settings->cache_timeout >= 0) {
+        snprintf(head->max_age, sizeof head->max_age, "max-age=%" PRId64, settings->cache_timeout);
+        add(head, SPAN("Cache-Control"), span_string(head->max_age));
+    }
+    if (selection->status == 304)
+        return;
+    add(head, SPAN("Content-Type"), mime_type_of(settings, span_string(visit->name)));
+    add(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
+    add(head, SPAN("Accept-Ranges"), SPAN("bytes"));
+    if (selection->status == 206) {
+        snprintf(head->range, sizeof head->range, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, selection->first,
+                 selection->first + selection->length - 1, size);
+        add(head, SPAN("Content-Range"), span_string(head->range));
+    }
+}
+
+static void answer_unsatisfiable(struct visit *visit, uint64_t size)
+{
+    char range[NUMBER_BYTES];
+    snprintf(range, sizeof range, "bytes */%" PRIu64, size);
+    const struct http_header fields[] = {
+        {SPAN("Content-Range"), span_string(range)},
+        {SPAN("Content-Type"), SPAN("text/plain; charset=utf-8")},
+        {SPAN("Access-Control-Allow-Origin"), SPAN("*")},
+    };
+    loop_report(exchange_loop(visit->exchange), ENDING_RANGE, exchange_peer(visit->exchange), NULL);
+    exchange_answer(visit->exchange, &(struct http_answer){416, fields, 3}, SPAN("416 range not satisfiable\n"));
+}
+
+static void answer_file(struct visit *visit, const struct file_facts *facts)
+{
+    struct head head = {.count = 0};
+    const struct http_request *request = exchange_request(visit->exchange);
+    struct validators validators = describe(facts, &head);
+    struct selection selection = selection_of(request, &validators);
+    if (selection.status == 416) {
+        answer_unsatisfiable(visit, facts->size);
+        return;
+    }
+    if (selection.status == 412) {
+        const struct http_header type = {SPAN("Content-Type"), SPAN("text/plain; charset=utf-8")};
+        exchange_answer(visit->exchange, &(struct http_answer){412, &type, 1}, SPAN("412 precondition failed\n"));
+        return;
+    }
+    fill_head(&head, visit, &selection, facts->size);
+    exchange_begin(visit->exchange, &(struct http_answer){selection.status, head.fields, head.count}, selection.length);
+    visit->offset = selection.first;
+    visit->left = selection.length;
+    if (selection.status == 304 || request->method == HTTP_HEAD || visit->left == 0)
+        exchange_end(visit->exchange);
+    else
+        read_on(visit);
+}
+
+static void on_open(void *user, enum file_result result, const struct file_facts *facts)
+{
+    struct visit *visit = user;
+    if (result == FILE_OK && !facts->is_directory) {
+        answer_file(visit, facts);
+        return;
+    }
+    struct file *file = visit->file;
+    visit->file = NULL;
+    if (result == FILE_OK)
+        file_close(file);
+    if (result == FILE_OK && visit->candidate == CANDIDATE_PATH)
+        redirect_to_slash(visit);
+    else if (result == FILE_OK || result == FILE_NONE)
+        try_next(visit);
+    else
+        fail(visit, result);
+}
+
+static struct span suffix_of(enum candidate candidate)
+{
+    return candidate == CANDIDATE_INDEX_HTML  ? SPAN("/index.html")
+           : candidate == CANDIDATE_INDEX_HTM ? SPAN("/index.htm")
+                                              : SPAN("");
+}
+
+/* NULL when memory is out. */
+static char *name_of(const struct visit *visit)
+{
+    struct arena *arena = exchange_request(visit->exchange)->arena;
+    if (visit->candidate == CANDIDATE_DEFAULT)
+        return arena_copy(arena, span_string(visit->self->settings.default_file));
+    struct span suffix = suffix_of(visit->candidate);
+    char *name = arena_alloc(arena, visit->path.len + suffix.len + 1);
+    if (!name)
+        return NULL;
+    if (visit->path.len > 0)
+        memcpy(name, visit->path.at, visit->path.len);
+    else
+        suffix = span_tail(suffix, 1); /* relative, never "/index.html" */
+    if (suffix.len > 0)
+        memcpy(name + visit->path.len, suffix.at, suffix.len);
+    return name;
+}
+
+static void try_candidate(struct visit *visit)
+{
+    static const struct file_user file_user = {.on_open = on_open, .on_read = on_read};
+    visit->name = name_of(visit);
+    if (visit->name)
+        visit->file =
+            file_open(exchange_loop(visit->exchange), visit->self->settings.directory, visit->name, &file_user, visit);
+    if (!visit->file)
+        exchange_fail(visit->exchange, ENDING_MEMORY, NULL);
+}
+
+static void try_next(struct visit *visit)
+{
+    visit->candidate = visit->candidate == CANDIDATE_PATH ? CANDIDATE_DEFAULT : visit->candidate + 1;
+    if (visit->candidate == CANDIDATE_DEFAULT && !visit->self->settings.default_file)
+        visit->candidate = CANDIDATE_NONE;
+    if (visit->candidate == CANDIDATE_NONE)
+        exchange_fail(visit->exchange, ENDING_NOT_FOUND, NULL);
+    else
+        try_candidate(visit);
+}
+
+/* Names with a leading dot are for the owner (".git", ".htpasswd"), save the one that is for everyone (RFC 8615). */
+static bool is_hidden(struct span path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        bool begins = i == 0 || path.at[i - 1] == '/';
+        struct span rest = span_tail(path, i);
+        if (begins && rest.at[0] == '.' && !span_equal(rest, SPAN(".well-known")) &&
+            !span_starts(rest, SPAN(".well-known/")))
+            return true;
+    }
+    return false;
+}
+
+static void serve(const struct service *service, struct exchange *exchange)
+{
+    static const struct exchange_user exchange_user = {.on_room = on_room, .on_end = on_end};
+    const struct http_request *request = exchange_request(exchange);
+    if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
+        exchange_fail_method(exchange, "GET, HEAD");
+        return;
+    }
+    struct visit *visit = arena_alloc(request->arena, sizeof *visit);
+    if (!visit) {
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    struct span tail = exchange_tail(exchange);
+    bool slash = tail.len > 0 && tail.at[tail.len - 1] == '/';
+    *visit = (struct visit){
+        .self = (const struct static_service *)service,
+        .exchange = exchange,
+        .candidate = slash ? CANDIDATE_INDEX_HTML : CANDIDATE_PATH,
+        .path = span_tail(span_head(tail, tail.len - slash), 1),
+    };
+    exchange_watch(exchange, &exchange_user, visit);
+    if (tail.len == 0)
+        redirect_to_slash(visit);
+    else if (is_hidden(visit->path))
+        exchange_fail(exchange, ENDING_NOT_FOUND, NULL);
+    else
+        try_candidate(visit);
+}
+
+const struct service *static_service_new(struct arena *arena, const struct static_settings *settings)
+{
+    static const struct service_ops ops = {.type = "static", .serve = serve};
+    struct static_service *self = arena_alloc(arena, sizeof *self);
+    if (!self)
+        return NULL;
+    *self = (struct static_service){.service.ops = &ops, .settings = *settings};
+    return &self->service;
+}

@@ -1,0 +1,213 @@
+/* Crossbar's service types "websocket" and "websocket-reverseproxy": a visitor's WebSocket, relayed to a backend, or echoed.
+ *
+ * The visitor gets its 101 when the backend has said yes: what the backend refuses, the visitor hears as an HTTP status,
+ * and the subprotocol is the backend's choice. */
+#include "crossgate/services.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct websocket_service {
+    struct service service;
+    struct websocket_service_settings settings;
+};
+
+/* A visitor who waits for the backend. */
+struct dial {
+    const struct websocket_service *service;
+    struct exchange *exchange;
+    struct backend_call *call; /* NULL: it was answered */
+};
+
+enum { FIELDS_MAX = HTTP_FIELDS_MAX + 4 };
+
+struct fields {
+    struct http_header at[FIELDS_MAX];
+    size_t count;
+};
+
+static void put(struct fields *fields, struct span name, struct span value)
+{
+    assert(fields->count < FIELDS_MAX);
+    fields->at[fields->count++] = (struct http_header){name, value};
+}
+
+static void put_all(struct fields *fields, const struct http_headers *from, struct span name)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (span_equal_nocase(from->at[i].name, name))
+            put(fields, name, from->at[i].value);
+    }
+}
+
+/* ---- yes */
+
+/* Says 101 and couples the visitor to `back`. `answer`: the backend's, or NULL for the echo. */
+static void welcome(const struct websocket_service *service, struct exchange *exchange, struct endpoint *back,
+                    struct span protocol, const struct http_response *answer)
+{
+    const struct http_request *request = exchange_request(exchange);
+    struct loop *loop = exchange_loop(exchange);
+    struct counted *owner = exchange_site(exchange)->owner;
+    struct peer peer = *exchange_peer(exchange);
+    struct span key = {0};
+    char accept[WEBSOCKET_ACCEPT];
+    if (!http_header_find(&request->headers, SPAN("Sec-WebSocket-Key"), &key) ||
+        !websocket_accept(span_trim(key), accept)) {
+        endpoint_abort(back, ENDING_INTERNAL);
+        exchange_fail(exchange, ENDING_INTERNAL, "no SHA-1");
+        return;
+    }
+    struct fields fields = {.count = 0};
+    put(&fields, SPAN("Upgrade"), SPAN("websocket"));
+    put(&fields, SPAN("Sec-WebSocket-Accept"), span_string(accept));
+    if (protocol.len > 0)
+        put(&fields, SPAN("Sec-WebSocket-Protocol"), protocol);
+    if (answer)
+        put_all(&fields, &answer->headers, SPAN("Set-Cookie"));
+    struct stream *stream = exchange_upgrade(exchange, &(struct http_answer){101, fields.at, fields.count});
+    struct endpoint *front = websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front);
+    if (!front) {
+        loop_report(loop, ENDING_MEMORY, &peer, NULL);
+        endpoint_abort(back, ENDING_MEMORY);
+        return;
+    }
+    if (!relay_new(loop, front, back, owner, &peer))
+        loop_report(loop, ENDING_MEMORY, &peer, NULL);
+}
+
+static void serve_echo(const struct websocket_service *service, struct exchange *exchange)
+{
+    struct endpoint *back = echo_new(exchange_loop(exchange));
+    if (!back) {
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    /* RFC 6455 section 1.9: the client lists its subprotocols in order of preference. */
+    struct span offered = {0}, first = {0};
+    if (http_header_find(&exchange_request(exchange)->headers, SPAN("Sec-WebSocket-Protocol"), &offered) &&
+        !span_next_item(&offered, &first))
+        first = span_of(NULL, 0);
+    welcome(service, exchange, back, first, NULL);
+}
+
+/* ---- the backend's answer */
+
+static void on_open(void *user, struct endpoint *back, const struct http_response *answer)
+{
+    struct dial *dial = user;
+    struct span protocol = {0};
+    if (!http_header_find(&answer->headers, SPAN("Sec-WebSocket-Protocol"), &protocol))
+        protocol = span_of(NULL, 0);
+    dial->call = NULL;
+    const struct websocket_service *service = dial->service;
+    struct exchange *exchange = dial->exchange;
+    exchange_watch(exchange, NULL, NULL);
+    free(dial);
+    welcome(service, exchange, back, span_trim(protocol), answer);
+}
+
+/* The backend's own refusal is passed on as what it is, so that clients learn whether to authenticate or to come back. */
+static void pass_refusal(struct exchange *exchange, const struct http_response *refusal, const char *detail)
+{
+    bool is_error = refusal->status >= 400 && refusal->status <= 599;
+    unsigned status = is_error ? refusal->status : ending_row(ENDING_BACKEND_DENIED)->http;
+    char page[128];
+    int length = snprintf(page, sizeof page, "%u %s\n", status, http_reason(status));
+    struct fields fields = {.count = 0};
+    put(&fields, SPAN("Content-Type"), SPAN("text/plain; charset=utf-8"));
+    put(&fields, SPAN("Cache-Control"), SPAN("no-store"));
+    put_all(&fields, &refusal->headers, SPAN("WWW-Authenticate"));
+    put_all(&fields, &refusal->headers, SPAN("Retry-After"));
+    loop_report(exchange_loop(exchange), ENDING_BACKEND_DENIED, exchange_peer(exchange), detail);
+    exchange_answer(exchange, &(struct http_answer){status, fields.at, fields.count},
+                    span_of(page, length > 0 ? (size_t)length : 0));
+}
+
+static void on_fail(void *user, enum ending why, const struct http_response *answer, const char *detail)
+{
+    struct dial *dial = user;
+    dial->call = NULL;
+    if (answer)
+        pass_refusal(dial->exchange, answer, detail);
+    else
+        exchange_fail(dial->exchange, why, detail);
+}
+
+static const struct backend_call_user call_user = {.on_open = on_open, .on_fail = on_fail};
+
+/* ---- the visitor who waits */
+
+static void on_room(void *user)
+{
+    (void)user;
+}
+
+static void on_end(void *user)
+{
+    struct dial *dial = user;
+    if (dial->call)
+        backend_call_cancel(dial->call);
+    free(dial);
+}
+
+static const struct exchange_user exchange_user = {.on_room = on_room, .on_end = on_end};
+
+static void serve_backend(const struct websocket_service *service, struct exchange *exchange)
+{
+    const struct http_site *site = exchange_site(exchange);
+    const struct backend_visitor visitor = {
+        .request = exchange_request(exchange),
+        .tail = exchange_tail(exchange),
+        .peer = exchange_peer(exchange),
+        .secure = site->secure,
+        .port = site->port,
+    };
+    struct dial *dial = calloc(1, sizeof *dial);
+    if (!dial) {
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    dial->service = service;
+    dial->exchange = exchange;
+    dial->call =
+        backend_call_new(exchange_loop(exchange), service->settings.backend, site->owner, &visitor, &call_user, dial);
+    if (!dial->call) {
+        free(dial);
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    exchange_watch(exchange, &exchange_user, dial);
+}
+
+/* ---- the service */
+
+static void serve(const struct service *self, struct exchange *exchange)
+{
+    const struct websocket_service *service = CONTAINER_OF(self, const struct websocket_service, service);
+    struct span key;
+    enum ending why = websocket_request_check(exchange_request(exchange), &key);
+    if (why == ENDING_METHOD)
+        exchange_fail_method(exchange, "GET");
+    else if (why != ENDING_DONE)
+        exchange_fail(exchange, why, NULL);
+    else if (exchange_loop(exchange)->leaving)
+        exchange_fail(exchange, ENDING_GOING_AWAY, NULL);
+    else if (service->settings.backend)
+        serve_backend(service, exchange);
+    else
+        serve_echo(service, exchange);
+}
+
+static const struct service_ops ops = {.type = "websocket", .serve = serve};
+
+const struct service *websocket_service_new(struct arena *arena, const struct websocket_service_settings *settings)
+{
+    struct websocket_service *service = arena_alloc(arena, sizeof *service);
+    if (!service)
+        return NULL;
+    service->service.ops = &ops;
+    service->settings = *settings;
+    return &service->service;
+}

@@ -1,0 +1,34 @@
+/* Certificates, one at a time. */
+#ifndef CROSSGATE_TLS_CERTIFICATE_H
+#define CROSSGATE_TLS_CERTIFICATE_H
+
+#include "crossgate/tls.h"
+#include "report.h"
+
+#include <openssl/x509.h>
+
+enum tls_purpose { TLS_FOR_SERVER, TLS_FOR_CLIENT };
+
+/* Appends every certificate of the file to `all`, in order. False: reported. */
+bool certificates_read(const struct tls_file *file, const struct tls_place *place, STACK_OF(X509) * all);
+
+/* Checks of a leaf that do not need any other certificate: dates, names, use. They only warn: a front door that serves
+ * an expired certificate is of more use than one that stays shut after a reboot at night. */
+void certificate_check_leaf(X509 *leaf, enum tls_purpose purpose, const struct tls_place *place);
+
+/* Whether key and signature are of at least `strength` bits of security; false: reported. The signature of a
+ * self-signed certificate proves nothing and is not looked at. */
+bool certificate_check_strength(X509 *certificate, const struct tls_place *place, int strength);
+
+bool certificate_is_self_signed(X509 *certificate);
+
+/* Subject or issuer in the form of RFC 4514, cut to size. */
+enum { CERTIFICATE_NAME = 128 };
+void certificate_print_name(const X509_NAME *name, char text[CERTIFICATE_NAME]);
+
+/* Where its authority's certificate can be fetched (RFC 5280 section 4.2.2.1), if that is a plain http URL that can be
+ * put into a command. */
+enum { CERTIFICATE_URL = 256 };
+bool certificate_issuer_url(X509 *certificate, char url[CERTIFICATE_URL]);
+
+#endif

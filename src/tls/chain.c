@@ -1,0 +1,174 @@
+#include "chain.h"
+
+#include "key.h"
+#include "trust.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+
+static X509 *find_leaf(STACK_OF(X509) * given, const EVP_PKEY *key)
+{
+    for (int i = 0; i < sk_X509_num(given); i++) {
+        const EVP_PKEY *public_key = X509_get0_pubkey(sk_X509_value(given, i));
+        if (public_key && EVP_PKEY_eq(public_key, key) == 1)
+            return sk_X509_value(given, i);
+    }
+    return NULL;
+}
+
+static bool has_issued(X509 *issuer, X509 *subject)
+{
+    return X509_check_issued(issuer, subject) == X509_V_OK && X509_verify(subject, X509_get0_pubkey(issuer)) == 1;
+}
+
+static bool holds(STACK_OF(X509) * stack, const X509 *certificate)
+{
+    for (int i = 0; i < sk_X509_num(stack); i++)
+        if (X509_cmp(sk_X509_value(stack, i), certificate) == 0)
+            return true;
+    return false;
+}
+
+/* A root comes last, so that of two certificates for one authority the cross-signed one is sent. */
+static X509 *find_issuer(STACK_OF(X509) * given, X509 *subject, STACK_OF(X509) * chain)
+{
+    X509 *root = NULL;
+    for (int i = 0; i < sk_X509_num(given); i++) {
+        X509 *candidate = sk_X509_value(given, i);
+        if (holds(chain, candidate) || !has_issued(candidate, subject))
+            continue;
+        if (!certificate_is_self_signed(candidate))
+            return candidate;
+        root = candidate;
+    }
+    return root;
+}
+
+static void report_mismatch(const struct tls_place *place)
+{
+    tls_report(
+        place, PROBLEM_ERROR,
+        "compare: openssl pkey -in KEY -pubout | sha256sum; openssl x509 -in CERTIFICATE -noout -pubkey | sha256sum",
+        "%s: no certificate in it belongs to the private key", place->path);
+}
+
+/* The names in the order of the files, e.g. "CN=R3 > CN=example.com". */
+static void print_order(STACK_OF(X509) * given, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < sk_X509_num(given) && used < size; i++) {
+        char name[CERTIFICATE_NAME];
+        certificate_print_name(X509_get_subject_name(sk_X509_value(given, i)), name);
+        int wrote = snprintf(text + used, size - used, "%s%s", i ? " > " : "", name);
+        used += wrote > 0 ? (size_t)wrote : 0;
+    }
+}
+
+/* The chain is a subsequence of what was given, if the order was right. */
+static bool is_in_order(STACK_OF(X509) * given, STACK_OF(X509) * chain)
+{
+    int next = 0;
+    for (int i = 0; i < sk_X509_num(given) && next < sk_X509_num(chain); i++)
+        if (X509_cmp(sk_X509_value(given, i), sk_X509_value(chain, next)) == 0)
+            next++;
+    return next == sk_X509_num(chain) && sk_X509_value(given, 0) == sk_X509_value(chain, 0);
+}
+
+static void report_order(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct tls_place *place)
+{
+    char order[320];
+    if (is_in_order(given, chain))
+        return;
+    print_order(given, order, sizeof order);
+    tls_report(place, PROBLEM_WARNING, "put the server's certificate first, then each one's issuer after it",
+               "%s: the certificates are in the wrong order, and are sent in the right one. Found: %s", place->path,
+               order);
+}
+
+/* Roots are left out on purpose; anything else that is not sent was meant to be. */
+static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct tls_place *place)
+{
+    static const char look[] = "look at each: openssl x509 -in FILE -noout -subject -issuer";
+    X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
+    char name[CERTIFICATE_NAME];
+    char wanted[CERTIFICATE_NAME];
+    certificate_print_name(X509_get_issuer_name(last), wanted);
+    for (int i = 0; i < sk_X509_num(given); i++) {
+        X509 *certificate = sk_X509_value(given, i);
+        if (holds(chain, certificate) || certificate_is_self_signed(certificate))
+            continue;
+        certificate_print_name(X509_get_subject_name(certificate), name);
+        if (certificate_is_self_signed(last))
+            tls_report(place, PROBLEM_WARNING, look,
+                       "%s: the certificate of %s is not part of the chain, and is not sent", place->path, name);
+        else
+            tls_report(place, PROBLEM_WARNING, look,
+                       "%s: the chain is broken: it goes on with %s, but %s was given, which is not sent", place->path,
+                       wanted, name);
+    }
+}
+
+/* Whether clients can get from the last certificate to a root they trust cannot be known; it is likely if this system
+ * does. A certificate that says where its issuer's is found comes of a public authority, whose intermediates servers
+ * have to send; one that does not is likely to come of an authority of one's own. */
+static void report_incomplete(X509 *last, const struct tls_place *place)
+{
+    char text[TLS_REMEDY_TEXT];
+    char issuer[CERTIFICATE_NAME];
+    char url[CERTIFICATE_URL];
+    if (certificate_is_self_signed(last) || trust_system_has_issuer(last))
+        return;
+    certificate_print_name(X509_get_issuer_name(last), issuer);
+    if (certificate_issuer_url(last, url))
+        tls_report(
+            place, PROBLEM_WARNING,
+            tls_remedy(text, "curl -s %s | openssl x509 -out chain.pem, and name chain.pem in chain_certificates", url),
+            "%s: an intermediate certificate is missing, that of %s: many clients will refuse the chain", place->path,
+            issuer);
+    else
+        tls_report(place, PROBLEM_NOTE, NULL, "%s: clients must trust %s, which this system does not", place->path,
+                   issuer);
+}
+
+/* Leaf first. The root, if it was given, is at the end. */
+static bool collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain)
+{
+    for (X509 *next = leaf; next; next = find_issuer(given, next, chain)) {
+        if (sk_X509_push(chain, next) <= 0)
+            return false;
+        if (certificate_is_self_signed(next))
+            break;
+    }
+    ERR_clear_error();
+    return true;
+}
+
+bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum tls_purpose purpose, const struct tls_place *place,
+                 X509 **leaf, STACK_OF(X509) * *issuers)
+{
+    *leaf = find_leaf(given, key);
+    ERR_clear_error();
+    if (!*leaf || !tls_key_proves(key, X509_get0_pubkey(*leaf))) {
+        report_mismatch(place);
+        return false;
+    }
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    if (!chain || !collect(given, *leaf, chain)) {
+        sk_X509_free(chain);
+        tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        return false;
+    }
+    report_order(given, chain, place);
+    report_left_over(given, chain, place);
+    X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
+    if (purpose == TLS_FOR_SERVER)
+        report_incomplete(last, place);
+    if (sk_X509_num(chain) > 1 && certificate_is_self_signed(last))
+        sk_X509_pop(chain);
+    sk_X509_shift(chain);
+    *issuers = chain;
+    return true;
+}

@@ -1,0 +1,23 @@
+/* What contexts of both roles have in common. */
+#ifndef CROSSGATE_TLS_CONTEXT_H
+#define CROSSGATE_TLS_CONTEXT_H
+
+#include "crossgate/base/counted.h"
+#include "crossgate/tls.h"
+
+#include <openssl/ssl.h>
+
+enum tls_role { TLS_SERVER, TLS_CLIENT };
+
+struct tls_context {
+    struct counted counted;
+    enum tls_role role;
+    SSL_CTX *ssl;
+    BIO_METHOD *pipe; /* of the streams' BIOs (bio.h) */
+    char *sni;        /* client: name to ask for, NULL for an address literal */
+};
+
+/* With what does not depend on settings. NULL: reported. */
+struct tls_context *tls_context_new(enum tls_role role, struct problems *problems);
+
+#endif

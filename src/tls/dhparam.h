@@ -1,0 +1,13 @@
+/* Finite-field Diffie-Hellman for TLS 1.2 clients that know nothing better. */
+#ifndef CROSSGATE_TLS_DHPARAM_H
+#define CROSSGATE_TLS_DHPARAM_H
+
+#include "crossgate/tls.h"
+
+#include <openssl/ssl.h>
+
+/* Makes the file's group the context's; without a file (path NULL) the smallest group of RFC 7919 that the context's
+ * security level accepts. False: reported. */
+bool dhparam_use(SSL_CTX *context, const struct tls_file *file, struct problems *problems);
+
+#endif

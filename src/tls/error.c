@@ -1,0 +1,58 @@
+#include "error.h"
+
+#include <openssl/err.h>
+
+void tls_outcome_prepare(void)
+{
+    ERR_clear_error();
+}
+
+static enum ending server_ending(int reason, bool opened)
+{
+    switch (reason) {
+    case ERR_R_MALLOC_FAILURE:
+        return ENDING_MEMORY;
+    case SSL_R_HTTP_REQUEST:
+    case SSL_R_HTTPS_PROXY_REQUEST:
+        return ENDING_PLAIN_ON_TLS_PORT;
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        return ENDING_CLIENT_CERTIFICATE;
+    default:
+        return opened ? ENDING_TLS_BROKEN : ENDING_HANDSHAKE_FAILED;
+    }
+}
+
+/* The texts are tables of the library, and live as long as the process. */
+static const char *detail_of(const SSL *ssl, unsigned long code)
+{
+    if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        return X509_verify_cert_error_string(SSL_get_verify_result(ssl));
+    return ERR_reason_error_string(code);
+}
+
+static void describe(const SSL *ssl, enum tls_role role, bool opened, struct tls_fault *fault)
+{
+    unsigned long code = ERR_peek_last_error();
+    int reason = ERR_GET_REASON(code);
+    fault->detail = detail_of(ssl, code);
+    fault->why = server_ending(reason, opened);
+    if (role == TLS_CLIENT && fault->why != ENDING_MEMORY)
+        fault->why = ENDING_BACKEND_TLS;
+}
+
+enum tls_outcome tls_outcome_of(const SSL *ssl, int result, enum tls_role role, bool opened, struct tls_fault *fault)
+{
+    switch (SSL_get_error(ssl, result)) {
+    case SSL_ERROR_NONE:
+        return TLS_DONE;
+    case SSL_ERROR_WANT_READ:
+        return TLS_NEEDS_BYTES;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_CLOSED;
+    default:
+        describe(ssl, role, opened, fault);
+        ERR_clear_error();
+        return TLS_FAILED;
+    }
+}

@@ -1,0 +1,26 @@
+/* The one place that asks OpenSSL what a call came to, and says it in our words. */
+#ifndef CROSSGATE_TLS_ERROR_H
+#define CROSSGATE_TLS_ERROR_H
+
+#include "context.h"
+
+enum tls_outcome {
+    TLS_DONE,
+    TLS_NEEDS_BYTES, /* call again when more has come */
+    TLS_CLOSED,      /* the peer's close_notify */
+    TLS_FAILED,
+};
+
+struct tls_fault {
+    enum ending why;
+    const char *detail; /* static text, or NULL */
+};
+
+/* Before each call of OpenSSL on a connection: what others left on the error queue must not be taken for its own. */
+void tls_outcome_prepare(void);
+
+/* What the call came to that has just returned `result`; with TLS_FAILED *fault says why. `opened`: the handshake was
+ * done before it. */
+enum tls_outcome tls_outcome_of(const SSL *ssl, int result, enum tls_role role, bool opened, struct tls_fault *fault);
+
+#endif

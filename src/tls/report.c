@@ -1,0 +1,34 @@
+#include "report.h"
+
+#include <openssl/err.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *tls_remedy(char text[TLS_REMEDY_TEXT], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, TLS_REMEDY_TEXT, format, arguments);
+    va_end(arguments);
+    return text;
+}
+
+void tls_report(const struct tls_place *place, enum problem_severity severity, const char *what_to_do,
+                const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    problem_report(place->problems, severity, place->key, place->index, what_to_do, "%s", text);
+}
+
+void tls_report_library(const struct tls_place *place, const char *what_failed)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    tls_report(place, PROBLEM_ERROR, NULL, "%s%s%s: %s", place->path ? place->path : "", place->path ? ": " : "",
+               what_failed, reason ? reason : "out of memory");
+    ERR_clear_error();
+}

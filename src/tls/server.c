@@ -1,0 +1,76 @@
+/* Contexts for the listening side. */
+#include "ciphers.h"
+#include "context.h"
+#include "credential.h"
+#include "dhparam.h"
+#include "trust.h"
+
+#include <openssl/err.h>
+
+/* RFC 7301 section 3.2: a client that offers protocols, but none of ours, is told so with no_application_protocol; one
+ * that offers none speaks HTTP/1.1. */
+static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *length, const unsigned char *offered,
+                           unsigned offered_length, void *unused)
+{
+    (void)ssl;
+    (void)unused;
+    struct span http = SPAN("http/1.1");
+    struct span rest = span_of(offered, offered_length);
+    while (rest.len > 0) {
+        struct span name = span_head(span_tail(rest, 1), rest.at[0]);
+        if (span_equal(name, http)) {
+            *chosen = name.at;
+            *length = (unsigned char)name.len;
+            return SSL_TLSEXT_ERR_OK;
+        }
+        rest = span_tail(rest, 1 + (size_t)rest.at[0]);
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+/* Resumption is by tickets only, so that workers need share nothing. Each context has its own ticket keys: a ticket
+ * that another worker, or the context before a reload, has given is not understood, and leads to a full handshake. A
+ * client with a certificate is never resumed without it: the ticket carries it. */
+static void set_sessions(SSL_CTX *ssl)
+{
+    static const unsigned char name[] = "crossgate";
+    SSL_CTX_set_session_id_context(ssl, name, sizeof name - 1);
+    SSL_CTX_set_num_tickets(ssl, 1);
+    SSL_CTX_set_max_early_data(ssl, 0); /* 0-RTT can be replayed */
+}
+
+static bool demand_client_certificates(SSL_CTX *ssl, const struct tls_files *authorities, struct problems *problems)
+{
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT | SSL_VERIFY_CLIENT_ONCE, NULL);
+    return trust_use_files(ssl, authorities, true, problems);
+}
+
+/* All is looked at, so that all problems are reported in one go. The cipher list comes first: it may set the security
+ * level that keys and groups are measured by. */
+static bool configure(SSL_CTX *ssl, const struct tls_server_settings *settings, struct problems *problems)
+{
+    bool ciphers = ciphers_use(ssl, settings->ciphers, problems);
+    bool credential =
+        credential_use(ssl, &settings->key, &settings->certificate, &settings->chain, TLS_FOR_SERVER, problems);
+    bool dhparam = dhparam_use(ssl, &settings->dhparam, problems);
+    bool clients = !settings->authorities.given || demand_client_certificates(ssl, &settings->authorities, problems);
+    if (ciphers && credential)
+        ciphers_check_key(ssl, problems);
+    return ciphers && credential && dhparam && clients;
+}
+
+struct tls_context *tls_server_context_new(const struct tls_server_settings *settings, struct problems *problems)
+{
+    struct tls_context *context = tls_context_new(TLS_SERVER, problems);
+    if (!context)
+        return NULL;
+    SSL_CTX_set_options(context->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
+    set_sessions(context->ssl);
+    if (!configure(context->ssl, settings, problems)) {
+        tls_context_unref(context);
+        context = NULL;
+    }
+    ERR_clear_error();
+    return context;
+}

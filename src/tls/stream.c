@@ -1,0 +1,652 @@
+/* TLS as a stream over a stream.
+ *
+ *     handshake --> open --> half --> closing
+ *         |           |                  ^
+ *         +-----------+------------------+
+ *
+ * handshake: ciphertext is kept, and worked on when the queue says so. open: ciphertext is decrypted as it comes.
+ * half: the peer has said close_notify, we have not. closing: nothing is said to the user any more but on_end, which
+ * comes when the stream below has ended. */
+#include "bio.h"
+#include "error.h"
+#include "queue.h"
+
+#include "crossgate/base/buffer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Plaintext of a full record (RFC 8446 section 5.1). */
+enum { RECORD_BYTES = LOOP_PLAINTEXT_BYTES };
+
+/* Ciphertext that a handshake may have waiting for its turn; then below is no longer read. */
+enum { KEPT_MAX = 65536 };
+
+struct tls_stream;
+
+/* What the stream below tells means something else in each phase of life. */
+struct state {
+    size_t (*on_bytes)(struct tls_stream *self, struct span ciphertext);
+    void (*on_eof)(struct tls_stream *self);
+    bool can_send; /* application data may be encrypted */
+};
+
+struct tls_stream {
+    struct stream stream;
+    const struct state *state;
+    struct loop *loop;
+    struct tls_context *context;
+    SSL *ssl;
+    struct pipe pipe;
+    uint8_t *kept; /* ciphertext that has waited for its turn */
+    size_t kept_length;
+    struct buffer held; /* plaintext the user has not taken: at most one record */
+    struct buffer out;  /* plaintext to be sent; once open, always less than a record */
+    struct tls_turn turn;
+    struct deadline deadline;
+    struct task settle;
+    struct task flush;
+    uint32_t handshake_timeout;
+    enum ending why;      /* our own ending, if `failed` */
+    bool failed;          /* we ended it; what below ends with comes of that */
+    bool paused;          /* by the user */
+    bool wants_room;      /* the user was told to wait for on_room */
+    bool below_is_paused; /* by us */
+    bool below_is_over;   /* EOF came while plaintext was held back */
+};
+
+static const struct state state_handshake;
+static const struct state state_open;
+static const struct state state_half;
+static const struct state state_closing;
+
+static struct tls_stream *tls_of(struct stream *stream)
+{
+    return CONTAINER_OF(stream, struct tls_stream, stream);
+}
+
+/* -- ending -- */
+
+/* Whatever the stream was up to, it is not any more. */
+static void enter_closing(struct tls_stream *self)
+{
+    self->state = &state_closing;
+    tls_turn_leave(&self->turn);
+    deadline_disarm(&self->deadline);
+    task_cancel(&self->settle);
+    task_cancel(&self->flush);
+    buffer_clear(&self->held);
+    buffer_clear(&self->out);
+    free(self->kept);
+    self->kept = NULL;
+    self->kept_length = 0;
+    self->pipe.in = (struct span){0};
+}
+
+/* The first one wins. */
+static void set_ending(struct tls_stream *self, enum ending why, const char *detail)
+{
+    if (self->failed)
+        return;
+    self->failed = true;
+    self->why = why;
+    self->stream.detail = detail;
+}
+
+/* Ends at once. */
+static void drop(struct tls_stream *self, enum ending why)
+{
+    enter_closing(self);
+    set_ending(self, why, NULL);
+    stream_abort(self->pipe.below, why);
+}
+
+/* Ends after what has been written below: an alert has to reach the peer. */
+static void fail(struct tls_stream *self, const struct tls_fault *fault)
+{
+    static const char speaks_https[] = "HTTP/1.1 400 Bad Request\r\n"
+                                       "Content-Type: text/plain\r\n"
+                                       "Content-Length: 42\r\n"
+                                       "Connection: close\r\n"
+                                       "\r\n"
+                                       "This port speaks HTTPS: use https or wss.\n";
+    enter_closing(self);
+    set_ending(self, fault->why, fault->detail);
+    if (fault->why == ENDING_PLAIN_ON_TLS_PORT)
+        stream_write(self->pipe.below, span_string(speaks_https));
+    stream_finish(self->pipe.below);
+}
+
+static void tls_stream_free(struct tls_stream *self)
+{
+    SSL_free(self->ssl);
+    tls_context_unref(self->context);
+    free(self);
+}
+
+/* Below has ended, from PHASE_BURY: nobody is on the stack, so that this is the end of us, too. */
+static void on_below_end(void *user, enum ending why)
+{
+    struct tls_stream *self = user;
+    enter_closing(self);
+    self->stream.on->on_end(self->stream.user, self->failed ? self->why : why);
+    tls_stream_free(self);
+}
+
+static enum tls_outcome outcome(struct tls_stream *self, int result, struct tls_fault *fault)
+{
+    return tls_outcome_of(self->ssl, result, self->context->role, self->state != &state_handshake, fault);
+}
+
+/* -- sending -- */
+
+static void tell_room(struct tls_stream *self)
+{
+    if (!self->wants_room || self->pipe.full || !self->state->can_send)
+        return;
+    self->wants_room = false;
+    self->stream.on->on_room(self->stream.user);
+}
+
+/* The BIO takes all there is, so that nothing is left to be tried again. */
+static void encrypt(struct tls_stream *self, struct span plaintext)
+{
+    struct tls_fault fault = {ENDING_INTERNAL, NULL};
+    size_t written = 0;
+    if (!self->state->can_send)
+        return;
+    tls_outcome_prepare();
+    int result = SSL_write_ex(self->ssl, plaintext.at, plaintext.len, &written);
+    if (outcome(self, result, &fault) == TLS_DONE)
+        assert(written == plaintext.len);
+    else
+        fail(self, &fault);
+}
+
+static void encrypt_gathered(struct tls_stream *self)
+{
+    while (self->state->can_send && !buffer_is_empty(&self->out)) {
+        struct span part;
+        buffer_peek(&self->out, &part, 1);
+        part = span_head(part, RECORD_BYTES);
+        encrypt(self, part);
+        if (self->state->can_send)
+            buffer_drop(&self->out, part.len);
+    }
+}
+
+static void run_flush(struct task *task)
+{
+    struct tls_stream *self = CONTAINER_OF(task, struct tls_stream, flush);
+    encrypt_gathered(self);
+    tell_room(self);
+}
+
+static void gather(struct tls_stream *self, struct span bytes)
+{
+    if (!buffer_append(&self->out, bytes)) {
+        drop(self, ENDING_MEMORY);
+        return;
+    }
+    loop_defer(self->loop, PHASE_FLUSH, &self->flush);
+}
+
+/* Small writes share a record, which is encrypted when it is full or the event is over; large ones are encrypted from
+ * where they are. */
+static void send_bytes(struct tls_stream *self, struct span bytes)
+{
+    if (!buffer_is_empty(&self->out)) {
+        struct span part = span_head(bytes, RECORD_BYTES - self->out.length);
+        gather(self, part);
+        bytes = span_tail(bytes, part.len);
+        if (self->out.length < RECORD_BYTES)
+            return;
+        encrypt_gathered(self);
+    }
+    struct span whole = span_head(bytes, bytes.len - bytes.len % RECORD_BYTES);
+    if (whole.len > 0)
+        encrypt(self, whole);
+    bytes = span_tail(bytes, whole.len);
+    if (bytes.len > 0 && self->state->can_send)
+        gather(self, bytes);
+}
+
+/* -- receiving -- */
+
+static void pause_below(struct tls_stream *self, bool paused)
+{
+    if (self->below_is_paused == paused)
+        return;
+    self->below_is_paused = paused;
+    stream_pause(self->pipe.below, paused);
+}
+
+static bool is_blocked(const struct tls_stream *self)
+{
+    return self->paused || !buffer_is_empty(&self->held);
+}
+
+static void pass_up(struct tls_stream *self, struct span plaintext)
+{
+    size_t taken = self->stream.on->on_bytes(self->stream.user, plaintext);
+    assert(taken <= plaintext.len);
+    if (self->state != &state_open || taken == plaintext.len)
+        return;
+    if (!buffer_append(&self->held, span_tail(plaintext, taken)))
+        drop(self, ENDING_MEMORY);
+    else
+        pause_below(self, true);
+}
+
+/* Below is read on, so that it notices when the peer is gone. */
+static void peer_closed(struct tls_stream *self)
+{
+    self->state = &state_half;
+    pause_below(self, false);
+    self->stream.on->on_eof(self->stream.user);
+}
+
+/* One record. False: there is no whole one. */
+static bool decrypt(struct tls_stream *self)
+{
+    struct tls_fault fault = {ENDING_INTERNAL, NULL};
+    size_t length = 0;
+    tls_outcome_prepare();
+    int result = SSL_read_ex(self->ssl, self->loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
+    switch (outcome(self, result, &fault)) {
+    case TLS_DONE:
+        pass_up(self, span_of(self->loop->plaintext, length));
+        return true;
+    case TLS_NEEDS_BYTES:
+        return false;
+    case TLS_CLOSED:
+        peer_closed(self);
+        return false;
+    case TLS_FAILED:
+        fail(self, &fault);
+        return false;
+    }
+    return false;
+}
+
+/* What pipe.in and OpenSSL hold is decrypted, until the user has enough. That is bounded by the loop's receive
+ * buffer. */
+static void pump(struct tls_stream *self)
+{
+    while (self->state == &state_open && !is_blocked(self) && (self->pipe.in.len > 0 || SSL_has_pending(self->ssl)))
+        if (!decrypt(self))
+            return;
+}
+
+static void offer_kept(struct tls_stream *self)
+{
+    self->pipe.in = span_of(self->kept, self->kept_length);
+}
+
+/* Forgets what was taken of the kept ciphertext. */
+static void trim_kept(struct tls_stream *self)
+{
+    size_t left = self->pipe.in.len;
+    if (left > 0) {
+        memmove(self->kept, self->pipe.in.at, left);
+    } else {
+        free(self->kept);
+        self->kept = NULL;
+    }
+    self->kept_length = left;
+    self->pipe.in = (struct span){0};
+}
+
+static void pump_kept(struct tls_stream *self)
+{
+    offer_kept(self);
+    pump(self);
+    trim_kept(self);
+}
+
+/* Held plaintext goes first. It is moved out of its block, since the user may end the stream while it reads it. */
+static void pass_up_held(struct tls_stream *self)
+{
+    struct span part;
+    size_t length = self->held.length;
+    assert(length <= LOOP_PLAINTEXT_BYTES);
+    for (size_t at = 0; at < length; at += part.len) {
+        buffer_peek(&self->held, &part, 1);
+        memcpy(self->loop->plaintext + at, part.at, part.len);
+        buffer_drop(&self->held, part.len);
+    }
+    pass_up(self, span_of(self->loop->plaintext, length));
+}
+
+/* After anything that may have changed what can be passed up. */
+static void settle(struct tls_stream *self)
+{
+    if (!self->paused && !buffer_is_empty(&self->held))
+        pass_up_held(self);
+    pump_kept(self);
+    if (self->state != &state_open)
+        return;
+    if (self->below_is_over && !is_blocked(self))
+        drop(self, ENDING_PEER_TRUNCATED);
+    else
+        pause_below(self, is_blocked(self));
+}
+
+static void run_settle(struct task *task)
+{
+    struct tls_stream *self = CONTAINER_OF(task, struct tls_stream, settle);
+    if (self->state == &state_open)
+        settle(self);
+}
+
+static size_t open_on_bytes(struct tls_stream *self, struct span ciphertext)
+{
+    if (is_blocked(self)) {
+        pause_below(self, true);
+        return 0;
+    }
+    assert(self->kept_length == 0);
+    self->pipe.in = ciphertext;
+    pump(self);
+    size_t left = self->pipe.in.len;
+    self->pipe.in = (struct span){0};
+    return self->state == &state_open ? ciphertext.len - left : ciphertext.len;
+}
+
+static void open_on_eof(struct tls_stream *self)
+{
+    self->below_is_over = true;
+    settle(self);
+}
+
+/* -- handshake -- */
+
+static size_t handshake_on_bytes(struct tls_stream *self, struct span ciphertext)
+{
+    struct span part = span_head(ciphertext, KEPT_MAX - self->kept_length);
+    if (part.len < ciphertext.len)
+        pause_below(self, true);
+    if (part.len == 0)
+        return 0;
+    uint8_t *kept = realloc(self->kept, self->kept_length + part.len);
+    if (!kept) {
+        drop(self, ENDING_MEMORY);
+        return ciphertext.len;
+    }
+    memcpy(kept + self->kept_length, part.at, part.len);
+    self->kept = kept;
+    self->kept_length += part.len;
+    tls_turn_wait(&self->turn);
+    return part.len;
+}
+
+/* Whoever leaves in the middle of a handshake is no longer worth its cost. */
+static void handshake_on_eof(struct tls_stream *self)
+{
+    static const struct tls_fault lost = {ENDING_BACKEND_TLS, "closed during the handshake"};
+    if (self->context->role == TLS_CLIENT)
+        fail(self, &lost);
+    else
+        drop(self, ENDING_PEER_LEFT);
+}
+
+/* Only clients of ours are counted, not our own calls to backends. */
+static void count_handshake(struct tls_stream *self)
+{
+    struct counters *counters = self->loop->counters;
+    if (self->context->role == TLS_SERVER)
+        counter_add(SSL_session_reused(self->ssl) ? &counters->handshakes_resumed : &counters->handshakes_full, 1);
+}
+
+/* Application bytes may have come along with the end of the handshake, and may have been written before it. */
+static void become_open(struct tls_stream *self)
+{
+    deadline_disarm(&self->deadline);
+    count_handshake(self);
+    self->state = &state_open;
+    encrypt_gathered(self);
+    if (self->state != &state_open)
+        return;
+    loop_defer(self->loop, PHASE_FLUSH, &self->flush);
+    self->stream.on->on_open(self->stream.user);
+    if (self->state == &state_open)
+        settle(self);
+}
+
+/* The SSL object is made here and not with the stream: whoever connects and says nothing costs little, and the making
+ * is paid from the budget of the queue. */
+static bool make_ssl(struct tls_stream *self)
+{
+    const struct tls_context *context = self->context;
+    self->ssl = SSL_new(context->ssl);
+    BIO *bio = self->ssl ? pipe_bio_new(context->pipe, &self->pipe) : NULL;
+    if (!bio)
+        return false;
+    SSL_set_bio(self->ssl, bio, bio);
+    if (context->role == TLS_SERVER)
+        SSL_set_accept_state(self->ssl);
+    else
+        SSL_set_connect_state(self->ssl);
+    return !context->sni || SSL_set_tlsext_host_name(self->ssl, context->sni) == 1;
+}
+
+static void run_turn(struct tls_turn *turn)
+{
+    struct tls_stream *self = CONTAINER_OF(turn, struct tls_stream, turn);
+    struct tls_fault fault = {ENDING_INTERNAL, NULL};
+    if (!self->ssl && !make_ssl(self)) {
+        drop(self, ENDING_MEMORY);
+        return;
+    }
+    offer_kept(self);
+    tls_outcome_prepare();
+    int result = SSL_do_handshake(self->ssl);
+    enum tls_outcome came_to = outcome(self, result, &fault);
+    trim_kept(self);
+    switch (came_to) {
+    case TLS_DONE:
+        become_open(self);
+        return;
+    case TLS_NEEDS_BYTES:
+        pause_below(self, false);
+        return;
+    case TLS_CLOSED:
+        handshake_on_eof(self);
+        return;
+    case TLS_FAILED:
+        fail(self, &fault);
+        return;
+    }
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
+    drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
+}
+
+/* -- half and closing -- */
+
+static size_t drop_bytes(struct tls_stream *self, struct span ciphertext)
+{
+    (void)self;
+    return ciphertext.len;
+}
+
+static void ignore_eof(struct tls_stream *self)
+{
+    (void)self;
+}
+
+/* clang-format off */
+static const struct state state_handshake = { handshake_on_bytes, handshake_on_eof, false };
+static const struct state state_open      = { open_on_bytes,      open_on_eof,      true  };
+static const struct state state_half      = { drop_bytes,         ignore_eof,       true  };
+static const struct state state_closing   = { drop_bytes,         ignore_eof,       false };
+/* clang-format on */
+
+/* -- what the user asks -- */
+
+static bool tls_write(struct stream *stream, struct span bytes)
+{
+    struct tls_stream *self = tls_of(stream);
+    if (self->state == &state_closing)
+        return true;
+    if (self->state->can_send)
+        send_bytes(self, bytes);
+    else
+        gather(self, bytes);
+    if (!self->pipe.full && self->out.length <= STREAM_HIGH)
+        return true;
+    self->wants_room = true;
+    return false;
+}
+
+static void tls_pause(struct stream *stream, bool paused)
+{
+    struct tls_stream *self = tls_of(stream);
+    self->paused = paused;
+    if (self->state != &state_open)
+        return;
+    if (paused)
+        pause_below(self, true);
+    else
+        loop_defer(self->loop, PHASE_SETTLE, &self->settle);
+}
+
+/* Before the handshake is done there is nobody who could read what was written. */
+static void tls_finish(struct stream *stream)
+{
+    struct tls_stream *self = tls_of(stream);
+    if (self->state == &state_closing)
+        return;
+    encrypt_gathered(self);
+    if (self->state->can_send) {
+        tls_outcome_prepare();
+        SSL_shutdown(self->ssl);
+        tls_outcome_prepare();
+    }
+    if (self->state == &state_closing)
+        return;
+    enter_closing(self);
+    stream_finish(self->pipe.below);
+}
+
+static void tls_abort(struct stream *stream, enum ending why)
+{
+    drop(tls_of(stream), why);
+}
+
+static size_t tls_queued(const struct stream *stream)
+{
+    const struct tls_stream *self = (const void *)stream; /* its first member */
+    return self->out.length + stream_queued(self->pipe.below);
+}
+
+static const struct stream_ops tls_ops = {
+    .write = tls_write,
+    .pause = tls_pause,
+    .finish = tls_finish,
+    .abort = tls_abort,
+    .queued = tls_queued,
+};
+
+/* -- what the stream below tells -- */
+
+/* Of a stream that is still being connected: the time for the handshake begins now. */
+static void on_below_open(void *user)
+{
+    struct tls_stream *self = user;
+    if (self->state == &state_handshake)
+        deadline_arm(&self->loop->deadlines, &self->deadline, self->handshake_timeout, self->loop->now);
+}
+
+static size_t on_below_bytes(void *user, struct span ciphertext)
+{
+    struct tls_stream *self = user;
+    return self->state->on_bytes(self, ciphertext);
+}
+
+static void on_below_room(void *user)
+{
+    struct tls_stream *self = user;
+    self->pipe.full = false;
+    tell_room(self);
+}
+
+static void on_below_eof(void *user)
+{
+    struct tls_stream *self = user;
+    self->state->on_eof(self);
+}
+
+static const struct stream_user below_user = {
+    .on_open = on_below_open,
+    .on_bytes = on_below_bytes,
+    .on_room = on_below_room,
+    .on_eof = on_below_eof,
+    .on_end = on_below_end,
+};
+
+/* -- making one -- */
+
+static void ignore_end(void *user, enum ending why)
+{
+    (void)user;
+    (void)why;
+}
+
+/* For a stream below that we could not take over, and whose end nobody waits for. */
+static const struct stream_user nobody = {.on_end = ignore_end};
+
+static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context)
+{
+    struct tls_stream *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->stream.ops = &tls_ops;
+    self->state = &state_handshake;
+    self->loop = loop;
+    self->context = context;
+    tls_context_ref(context);
+    buffer_init(&self->held, &loop->pool);
+    buffer_init(&self->out, &loop->pool);
+    tls_turn_init(&self->turn, loop, run_turn);
+    deadline_init(&self->deadline, on_deadline);
+    task_init(&self->settle, run_settle);
+    task_init(&self->flush, run_flush);
+    self->pipe = (struct pipe){.below = below, .loop = loop, .flush = &self->flush};
+    return self;
+}
+
+static struct stream *start(struct loop *loop, struct stream *below, struct tls_context *context, uint32_t timeout)
+{
+    struct tls_stream *self = tls_stream_new(loop, below, context);
+    if (!self) {
+        stream_attach(below, &nobody, NULL);
+        stream_abort(below, ENDING_MEMORY);
+        return NULL;
+    }
+    stream_attach(below, &below_user, self);
+    self->handshake_timeout = timeout;
+    deadline_arm(&loop->deadlines, &self->deadline, timeout, loop->now);
+    return &self->stream;
+}
+
+struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
+                          uint32_t handshake_timeout)
+{
+    assert(context->role == TLS_SERVER);
+    return start(loop, below, context, handshake_timeout);
+}
+
+/* A client speaks first; below keeps what is written until it is connected. */
+struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_context *context,
+                           uint32_t handshake_timeout)
+{
+    assert(context->role == TLS_CLIENT);
+    struct stream *stream = start(loop, below, context, handshake_timeout);
+    if (stream)
+        tls_turn_wait(&tls_of(stream)->turn);
+    return stream;
+}

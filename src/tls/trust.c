@@ -1,0 +1,111 @@
+#include "trust.h"
+
+#include "certificate.h"
+#include "report.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <unistd.h>
+
+static const char key_authorities[] = "ca_certificates";
+
+/* Names beyond this are not sent: the hint would not fit into the messages that clients accept. */
+enum { HINT_BYTES_MAX = 16384 };
+
+static bool add_anchor(SSL_CTX *context, X509 *certificate, const struct tls_place *place)
+{
+    char name[CERTIFICATE_NAME];
+    certificate_print_name(X509_get_subject_name(certificate), name);
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+        tls_report(place, PROBLEM_WARNING, NULL, "%s: the authority %s has expired; nothing it issued is accepted",
+                   place->path, name);
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1)
+        return true;
+    tls_report_library(place, "certificate not accepted as an authority");
+    return false;
+}
+
+static bool add_file(SSL_CTX *context, const struct tls_file *file, const struct tls_place *place,
+                     STACK_OF(X509_NAME) * names)
+{
+    STACK_OF(X509) *certificates = sk_X509_new_null();
+    bool worked = certificates && certificates_read(file, place, certificates);
+    for (int i = 0; worked && i < sk_X509_num(certificates); i++) {
+        X509 *certificate = sk_X509_value(certificates, i);
+        X509_NAME *name = X509_NAME_dup(X509_get_subject_name(certificate));
+        worked = name && sk_X509_NAME_push(names, name) > 0 && add_anchor(context, certificate, place);
+    }
+    sk_X509_pop_free(certificates, X509_free);
+    return worked;
+}
+
+static bool fits_hint(STACK_OF(X509_NAME) * names)
+{
+    int bytes = 0;
+    for (int i = 0; i < sk_X509_NAME_num(names) && bytes <= HINT_BYTES_MAX; i++)
+        bytes += i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL) + 2;
+    return bytes <= HINT_BYTES_MAX;
+}
+
+bool trust_use_files(SSL_CTX *context, const struct tls_files *files, bool as_server, struct problems *problems)
+{
+    struct tls_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
+    if (files->count == 0) {
+        tls_report(&place, PROBLEM_ERROR,
+                   as_server ? "leave it out: then clients need no certificate"
+                             : "leave it out: then the system's are used",
+                   "the list of authorities is empty");
+        return false;
+    }
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    bool worked = names != NULL;
+    for (size_t i = 0; names && i < files->count; i++) {
+        place.index = i;
+        place.path = files->at[i].path;
+        worked &= add_file(context, &files->at[i], &place, names);
+    }
+    if (as_server && worked && fits_hint(names)) {
+        SSL_CTX_set_client_CA_list(context, names);
+        names = NULL;
+    }
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+    return worked;
+}
+
+static bool is_readable(const char *variable, const char *standard)
+{
+    const char *named = getenv(variable);
+    return access(named ? named : standard, R_OK) == 0;
+}
+
+/* OpenSSL looks certificates up in that directory when it needs them, and keeps them in memory from then on. */
+bool trust_use_system(SSL_CTX *context, struct problems *problems)
+{
+    struct tls_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
+    if (!is_readable(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()) &&
+        !is_readable(X509_get_default_cert_file_env(), X509_get_default_cert_file()))
+        tls_report(&place, PROBLEM_WARNING, "apt install ca-certificates, or name the authorities in ca_certificates",
+                   "this system has no trust store at %s: no backend certificate can be verified",
+                   X509_get_default_cert_dir());
+    if (SSL_CTX_set_default_verify_paths(context) == 1)
+        return true;
+    tls_report_library(&place, "the system's trust store cannot be used");
+    return false;
+}
+
+bool trust_system_has_issuer(X509 *certificate)
+{
+    X509 *issuer = NULL;
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *search = X509_STORE_CTX_new();
+    bool found = store && search && X509_STORE_set_default_paths(store) == 1 &&
+                 X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
+                 X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
+    X509_free(issuer);
+    X509_STORE_CTX_free(search);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return found;
+}

@@ -1,0 +1,49 @@
+/* Requests as a visitor may send them. The first byte is the size of the parts in which the rest comes. Whatever comes, the
+ * connection must give back all it took, and answer the same however the bytes were cut. */
+#include "../unit/http/world.h"
+
+static void serve(const struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    const struct http_request *request = exchange_request(exchange);
+    struct span path = request->path;
+    assert(path.len > 0 && path.at[0] == '/' && !memchr(path.at, 0, path.len));
+    assert(!memmem(path.at, path.len, "/../", 4) && !memmem(path.at, path.len, "//", 2));
+    assert(request->host.len > 0 || request->http_1_0);
+    exchange_answer(exchange, &(struct http_answer){.status = 200}, path);
+}
+
+static const struct service_ops ops = {"fuzz", serve};
+static const struct service root = {&ops};
+
+/* The statuses of all answers, and whether the connection was closed, as one number. */
+static uint64_t run(const uint8_t *data, size_t size, size_t step)
+{
+    struct world world;
+    world_init(&world, &root);
+    world.log.level = LOG_ERROR;
+    world_open(&world);
+    world_feed(&world, (const char *)data, size, step);
+    uint64_t result = world_closed(&world);
+    const char *out = (const char *)world.fake->out;
+    const char *end = out + world.fake->out_length;
+    while ((out = memmem(out, (size_t)(end - out), "HTTP/1.1 ", 9))) {
+        out += 9;
+        result = result * 31 + (uint64_t)strtol(out, NULL, 10);
+    }
+    world_eof(&world);
+    world_close(&world);
+    world_deinit(&world);
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    uint64_t cut = run(data + 1, size - 1, (size_t)data[0] + 1);
+    assert(run(data + 1, size - 1, 0) == cut);
+    return 0;
+}

@@ -1,0 +1,2 @@
+fuzz_target(tls_credential room_tls)
+fuzz_target(tls_handshake room_tls)

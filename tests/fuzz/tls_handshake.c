@@ -1,0 +1,95 @@
+/* Arbitrary bytes from a client. The first byte is the size of the pieces they come in. */
+#include "../unit/tls/forge.h"
+#include "../unit/tls/wire.h"
+
+struct guest_user {
+    struct stream *stream;
+    bool ended;
+};
+
+static void on_open(void *data)
+{
+    (void)data;
+}
+
+static size_t on_bytes(void *data, struct span bytes)
+{
+    (void)data;
+    return bytes.len;
+}
+
+static void on_end(void *data, enum ending why)
+{
+    struct guest_user *user = data;
+    assert(ending_row(why));
+    user->ended = true;
+}
+
+static const struct stream_user watching = {on_open, on_bytes, on_open, on_open, on_end};
+
+static void ignore(struct problems *problems, const struct problem *problem)
+{
+    (void)problems;
+    (void)problem;
+}
+
+static struct tls_context *make_context(void)
+{
+    struct arena *arena = arena_new();
+    EVP_PKEY *pair = forge_keep(arena, EVP_EC_gen("P-256"));
+    X509 *leaf =
+        forge_certificate(arena, &(struct forge){.subject = "localhost", .key = pair, .names = "DNS:localhost"});
+    struct tls_file file = forge_chain(arena, "certificate", leaf, NULL, NULL);
+    struct tls_server_settings settings = {
+        .key = forge_key(arena, "key", pair), .certificate = file, .authorities = {&file, 1, true}};
+    struct problems problems = {.report = ignore};
+    struct tls_context *context = tls_server_context_new(&settings, &problems);
+    assert(context);
+    arena_free(arena);
+    return context;
+}
+
+static void turn(struct loop *loop)
+{
+    loop_settle(loop);
+    tls_queue_spend(loop->handshakes, 0);
+    loop_settle(loop);
+    loop_bury(loop);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct tls_context *context; /* made once: it is what costs */
+    struct counters counters = {0};
+    struct log log;
+    struct loop loop;
+    struct wire_end below, other;
+    struct guest_user server = {0}, client = {0};
+    if (!context)
+        context = make_context();
+    if (size == 0)
+        return 0;
+    log_init(&log, 2, LOG_QUIET, "fuzz");
+    assert(loop_init(&loop, NULL, &log, &counters));
+    loop.handshakes = tls_queue_new();
+    wire_init_end(&below, &other, &loop);
+    wire_init_end(&other, &below, &loop);
+    stream_attach(&other.stream, &watching, &client);
+    stream_attach(tls_accept(&loop, &below.stream, context, 1000), &watching, &server);
+    below.piece = data[0];
+    wire_append(&below.in, &below.in_length, span_of(data + 1, size - 1));
+    do
+        turn(&loop);
+    while (wire_deliver(&below) || tls_queue_is_waiting(loop.handshakes));
+    deadlines_expire(&loop.deadlines, UINT64_MAX);
+    stream_abort(&other.stream, ENDING_DONE);
+    turn(&loop);
+    assert(server.ended && client.ended && deadlines_next(&loop.deadlines) == UINT64_MAX);
+    wire_deinit_end(&below);
+    wire_deinit_end(&other);
+    tls_queue_free(loop.handshakes);
+    loop_deinit(&loop);
+    return 0;
+}

@@ -1,0 +1,3 @@
+foreach(name selection services static)
+  unit_test(service ${name} PkgConfig::uv)
+endforeach()
