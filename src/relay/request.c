@@ -1,0 +1,152 @@
+#include "request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of this hop only (RFC 9110 section 7.6.1), or said by ourselves. A name that ends with "-" stands for all that begin with
+ * it: nothing that a visitor says about his own forwarding is passed on as truth. */
+static const char *const fields_not_passed[] = {
+    "Host",    "Connection",     "Keep-Alive",     "Upgrade",           "TE",
+    "Trailer", "Proxy-",         "Forwarded",      "X-Forwarded-",      "X-Real-IP",
+    "Expect",  "Sec-WebSocket-", "HTTP2-Settings", "Transfer-Encoding", "Content-Length",
+};
+
+static bool is_not_passed(struct span name)
+{
+    for (size_t i = 0; i < sizeof fields_not_passed / sizeof *fields_not_passed; i++) {
+        struct span row = span_string(fields_not_passed[i]);
+        bool prefix = row.at[row.len - 1] == '-';
+        if (span_equal_nocase(prefix ? span_head(name, row.len) : name, row))
+            return true;
+    }
+    return false;
+}
+
+/* The parser lets no other value through. Should it ever, it ends here and not in the backend's parser. */
+static void put_field(FILE *out, const char *name, struct span value)
+{
+    if (http_value_is_valid(value))
+        fprintf(out, "%s: %.*s\r\n", name, SPAN_ARGS(value));
+}
+
+static void put_visitors_fields(FILE *out, const struct http_headers *headers)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        struct span name = headers->at[i].name, value = headers->at[i].value;
+        bool this_hop = is_not_passed(name) || http_header_has_token(headers, SPAN("Connection"), name);
+        if (!this_hop && http_value_is_valid(name) && http_value_is_valid(value))
+            fprintf(out, "%.*s: %.*s\r\n", SPAN_ARGS(name), SPAN_ARGS(value));
+    }
+}
+
+/* All offers in one field, which means the same (RFC 6455 section 11.3.4) and can be looked up as one list. */
+static void put_subprotocols(FILE *out, const struct http_headers *headers, long *start, long *end)
+{
+    *start = *end = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        struct span value = span_trim(headers->at[i].value);
+        if (!span_equal_nocase(headers->at[i].name, SPAN("Sec-WebSocket-Protocol")) || value.len == 0 ||
+            !http_value_is_valid(value))
+            continue;
+        fputs(*start == 0 ? "Sec-WebSocket-Protocol: " : ", ", out);
+        if (*start == 0)
+            *start = ftell(out);
+        fwrite(value.at, 1, value.len, out);
+        *end = ftell(out);
+    }
+    if (*start != 0)
+        fputs("\r\n", out);
+}
+
+static void put_forwarded(FILE *out, const struct backend_visitor *visitor)
+{
+    if (visitor->peer->family != PEER_UNIX) {
+        char host[PEER_TEXT];
+        peer_print_host(visitor->peer, host);
+        put_field(out, "X-Forwarded-For", span_string(host));
+    }
+    put_field(out, "X-Forwarded-Proto", visitor->secure ? SPAN("https") : SPAN("http"));
+    put_field(out, "X-Forwarded-Host", visitor->request->host);
+    if (visitor->port != 0)
+        fprintf(out, "X-Forwarded-Port: %u\r\n", (unsigned)visitor->port);
+}
+
+/* ---- target */
+
+static bool is_visible(uint8_t c)
+{
+    return c > ' ' && c < 0x7F;
+}
+
+/* What the parser let through is visible; should it ever not be, it shall not end the request line. */
+static void put_visible(FILE *out, struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_visible(text.at[i]))
+            fputc(text.at[i], out);
+        else
+            fprintf(out, "%%%02X", text.at[i]);
+    }
+}
+
+/* The end of the path as sent that means the tail: the decoded path has one byte for each character or escape of it. */
+static struct span raw_tail(const struct http_request *request, size_t tail_length)
+{
+    struct span raw = request->raw_path;
+    for (size_t i = tail_length; i < request->path.len; i++)
+        raw = span_tail(raw, raw.len > 0 && raw.at[0] == '%' ? 3 : 1);
+    return raw;
+}
+
+static void put_target(FILE *out, const char *base, const struct backend_visitor *visitor)
+{
+    if (!base) {
+        put_visible(out, visitor->request->target);
+        return;
+    }
+    struct span path = span_string(base);
+    if (visitor->tail.len > 0 && path.len > 0 && path.at[path.len - 1] == '/')
+        path.len--; /* the tail begins with one */
+    put_visible(out, path);
+    put_visible(out, raw_tail(visitor->request, visitor->tail.len));
+    if (visitor->request->query.len > 0) {
+        fputc('?', out);
+        put_visible(out, visitor->request->query);
+    }
+}
+
+/* ---- the whole */
+
+bool handshake_request_init(struct handshake_request *request, const struct backend *backend,
+                            const struct backend_visitor *visitor, const char *key)
+{
+    const struct http_headers *headers = &visitor->request->headers;
+    long offered_start, offered_end;
+    *request = (struct handshake_request){0};
+    FILE *out = open_memstream(&request->text, &request->length);
+    if (!out)
+        return false;
+    fputs("GET ", out);
+    put_target(out, backend->path, visitor);
+    fputs(" HTTP/1.1\r\n", out);
+    put_field(out, "Host", visitor->request->host);
+    fputs("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", out);
+    put_field(out, "Sec-WebSocket-Key", span_string(key));
+    put_subprotocols(out, headers, &offered_start, &offered_end);
+    put_visitors_fields(out, headers);
+    put_forwarded(out, visitor);
+    fputs("\r\n", out);
+    bool broken = ferror(out);
+    if (fclose(out) != 0 || broken || offered_start < 0 || offered_end < offered_start) {
+        handshake_request_deinit(request);
+        return false;
+    }
+    request->offered = span_of(request->text + offered_start, (size_t)(offered_end - offered_start));
+    return true;
+}
+
+void handshake_request_deinit(struct handshake_request *request)
+{
+    free(request->text);
+    *request = (struct handshake_request){0};
+}

@@ -1,0 +1,446 @@
+/* A WebSocket session: a stream below, an endpoint above.
+ *
+ *            endpoint_close ──> closing ──their Close──┐
+ *   open ──┤                                           ├──> closed ──server: at once; client: FIN──> ended
+ *            their Close, answered ────────────────────┘
+ *     └── fault, abort: Close if the row has a code ──> ended (finish, or abort without a code)
+ *
+ * What a session keeps while it is idle is this struct: the receiver, with wslay's buffers, is lent by the loop's codec
+ * from the first byte of a message to its last. */
+#include "codec.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct session;
+
+struct session_state {
+    bool reads;  /* frames are looked at; else bytes are dropped */
+    bool speaks; /* frames are sent, messages are passed on */
+    bool knows;  /* how it ends is for the session to say, not for the stream */
+    void (*on_eof)(struct session *session);
+    void (*on_deadline)(struct session *session);
+};
+
+struct session {
+    struct endpoint endpoint;
+    struct loop *loop;
+    struct stream *stream;
+    const struct websocket_settings *settings; /* not touched any more in state ended */
+    const struct session_state *state;
+    struct receiver *receiver; /* NULL while nothing is in flight */
+    struct deadline deadline;
+    struct task resume;
+    enum websocket_role role;
+    enum ending why;
+    bool sends_message;  /* a message's first piece has been sent, its last has not */
+    bool paused;         /* by our user */
+    bool choked;         /* by our own answers to a peer that asks faster than it reads */
+    bool stream_paused;  /* what the stream has been told */
+    bool moved;          /* bytes left the stream since the deadline was armed */
+    size_t stream_queue; /* after the last frame that we wrote */
+};
+
+static const struct session_state state_open, state_closing, state_closed, state_ended;
+
+static struct session *session_of(struct endpoint *endpoint)
+{
+    return CONTAINER_OF(endpoint, struct session, endpoint);
+}
+
+/* The only writer of the state. */
+static void enter(struct session *session, const struct session_state *state, uint32_t limit)
+{
+    session->state = state;
+    deadline_arm(&session->loop->deadlines, &session->deadline, limit, session->loop->now);
+}
+
+static bool must_pause(const struct session *session)
+{
+    return session->state == &state_open && (session->paused || session->choked);
+}
+
+/* Pauses at once. Goes on from PHASE_SETTLE only: on_bytes of the stream may be on the stack, ours or that of the user
+ * before us, and must first say how many bytes it leaves to be delivered again. */
+static void settle_reading(struct session *session)
+{
+    bool paused = must_pause(session);
+    if (session->stream_paused == paused)
+        return;
+    if (!paused) {
+        loop_defer(session->loop, PHASE_SETTLE, &session->resume);
+        return;
+    }
+    session->stream_paused = true;
+    stream_pause(session->stream, true);
+}
+
+static void resume(struct task *task)
+{
+    struct session *session = CONTAINER_OF(task, struct session, resume);
+    if (must_pause(session))
+        return;
+    session->stream_paused = false;
+    stream_pause(session->stream, false);
+}
+
+/* ---- endings */
+
+/* The one way out. Politely: the stream sends what is queued and lets the peer read our last words. */
+static void end(struct session *session, enum ending why, bool politely)
+{
+    assert(session->state != &state_ended);
+    session->why = why;
+    enter(session, &state_ended, 0);
+    task_cancel(&session->resume);
+    if (politely)
+        stream_finish(session->stream);
+    else
+        stream_abort(session->stream, why);
+}
+
+static void on_deadline(struct deadline *deadline)
+{
+    struct session *session = CONTAINER_OF(deadline, struct session, deadline);
+    session->state->on_deadline(session);
+}
+
+static void peer_left(struct session *session)
+{
+    end(session, ENDING_PEER_LEFT, false);
+}
+
+static void close_late(struct session *session)
+{
+    end(session, ENDING_CLOSE_LATE, false);
+}
+
+static void finish(struct session *session)
+{
+    end(session, ENDING_DONE, true);
+}
+
+/* ---- sending */
+
+static void watch_progress(struct session *session)
+{
+    session->moved = false;
+    deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
+}
+
+/* Costs a look at the queue per frame; the clock is only looked at again when the time is over. */
+static void note_written(struct session *session, size_t bytes)
+{
+    size_t queue = stream_queued(session->stream);
+    if (queue < session->stream_queue + bytes)
+        session->moved = true;
+    session->stream_queue = queue;
+    if (!deadline_is_armed(&session->deadline))
+        watch_progress(session);
+}
+
+/* A stalled peer is found after one to two times the limit. */
+static void check_progress(struct session *session)
+{
+    size_t queue = stream_queued(session->stream);
+    if (queue < session->stream_queue)
+        session->moved = true;
+    session->stream_queue = queue;
+    if (queue == 0)
+        return;
+    if (session->moved)
+        watch_progress(session);
+    else
+        end(session, ENDING_WRITE_STALLED, false);
+}
+
+/* True: more may be written. */
+static bool send_frame(struct session *session, enum frame_opcode opcode, bool fin, struct span payload)
+{
+    struct written written;
+    struct writer *writer = codec_writer(session->loop->websockets, session->role);
+    if (!writer_send(writer, session->stream, opcode, fin, payload, &written)) {
+        end(session, ENDING_INTERNAL, false);
+        return true;
+    }
+    note_written(session, written.bytes);
+    return written.room;
+}
+
+static void send_close(struct session *session, uint16_t code, struct span reason)
+{
+    uint8_t payload[FRAME_CONTROL_PAYLOAD_MAX];
+    size_t length = frame_close_print(code, reason, payload);
+    send_frame(session, FRAME_CLOSE, true, span_of(payload, length));
+}
+
+static bool session_send(struct endpoint *endpoint, enum message_kind kind, struct span piece, bool last)
+{
+    struct session *session = session_of(endpoint);
+    if (!session->state->speaks)
+        return true;
+    enum frame_opcode opcode = kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY;
+    if (session->sends_message)
+        opcode = FRAME_CONTINUATION;
+    session->sends_message = !last;
+    if (last && session->role == WEBSOCKET_SERVER)
+        counter_add(&session->loop->counters->messages_out, 1);
+    return send_frame(session, opcode, last, piece);
+}
+
+static void session_pause(struct endpoint *endpoint, bool paused)
+{
+    struct session *session = session_of(endpoint);
+    session->paused = paused;
+    settle_reading(session);
+}
+
+static void session_close(struct endpoint *endpoint, uint16_t code, struct span reason)
+{
+    struct session *session = session_of(endpoint);
+    if (!session->state->speaks)
+        return;
+    send_close(session, code, reason);
+    if (session->state == &state_ended)
+        return;
+    enter(session, &state_closing, session->settings->close_timeout);
+    settle_reading(session);
+}
+
+static void session_abort(struct endpoint *endpoint, enum ending why)
+{
+    struct session *session = session_of(endpoint);
+    const struct ending_row *row = ending_row(why);
+    if (session->state->speaks && row->ws != 0)
+        send_close(session, row->ws, span_string(row->text));
+    if (session->state != &state_ended)
+        end(session, why, row->ws != 0);
+}
+
+static const struct endpoint_ops endpoint_ops = {
+    .send = session_send,
+    .pause = session_pause,
+    .close = session_close,
+    .abort = session_abort,
+};
+
+/* ---- receiving */
+
+static void on_piece(struct session *session, const struct receiver_item *item)
+{
+    if (!session->state->speaks)
+        return;
+    if (item->last && session->role == WEBSOCKET_SERVER)
+        counter_add(&session->loop->counters->messages_in, 1);
+    session->endpoint.on->on_message(session->endpoint.user, item->kind, item->bytes, item->last);
+}
+
+static void on_ping(struct session *session, struct span payload)
+{
+    if (!session->state->speaks || send_frame(session, FRAME_PONG, true, payload))
+        return;
+    session->choked = true;
+    settle_reading(session);
+}
+
+/* RFC 6455 section 7.1.1: the server closes the connection first, the client waits for it. */
+static void both_closed(struct session *session)
+{
+    if (session->role == WEBSOCKET_SERVER)
+        finish(session);
+    else
+        enter(session, &state_closed, session->settings->close_timeout);
+}
+
+static void on_peer_close(struct session *session, uint16_t code, struct span reason)
+{
+    if (session->state->speaks) {
+        send_close(session, code, span_of(NULL, 0));
+        if (session->state == &state_ended)
+            return;
+        enter(session, &state_closed, session->settings->close_timeout);
+        session->endpoint.on->on_close(session->endpoint.user, code, reason);
+    }
+    if (session->state != &state_ended)
+        both_closed(session);
+}
+
+/* One event of the receiver. False: it needs more bytes. */
+static bool step(struct session *session, struct span *in)
+{
+    struct receiver_item item;
+    switch (receiver_next(session->receiver, in, session->settings->max_message, session->loop->message, &item)) {
+    case RECEIVER_MORE:
+        return false;
+    case RECEIVER_PIECE:
+        on_piece(session, &item);
+        break;
+    case RECEIVER_PING:
+        on_ping(session, item.bytes);
+        break;
+    case RECEIVER_CLOSE:
+        on_peer_close(session, item.code, item.bytes);
+        break;
+    case RECEIVER_FAULT:
+        session_abort(&session->endpoint, item.why);
+        break;
+    }
+    return true;
+}
+
+static bool wants_bytes(const struct session *session)
+{
+    return session->state->reads && !session->stream_paused;
+}
+
+static void give_receiver_back(struct session *session)
+{
+    if (session->receiver)
+        codec_put_receiver(session->loop->websockets, session->receiver);
+    session->receiver = NULL;
+}
+
+static size_t on_bytes(void *user, struct span bytes)
+{
+    struct session *session = user;
+    if (session->state->reads && !session->receiver) {
+        session->receiver = codec_get_receiver(session->loop->websockets, session->role);
+        if (!session->receiver)
+            session_abort(&session->endpoint, ENDING_MEMORY);
+    }
+    struct span rest = bytes;
+    while (wants_bytes(session) && step(session, &rest))
+        continue;
+    if (!session->state->reads)
+        rest.len = 0;
+    if (session->receiver && (!session->state->reads || receiver_is_idle(session->receiver)))
+        give_receiver_back(session);
+    return bytes.len - rest.len;
+}
+
+static void on_room(void *user)
+{
+    struct session *session = user;
+    session->choked = false;
+    settle_reading(session);
+    if (session->state->speaks)
+        session->endpoint.on->on_room(session->endpoint.user);
+}
+
+static void on_eof(void *user)
+{
+    struct session *session = user;
+    session->state->on_eof(session);
+}
+
+static void on_end(void *user, enum ending why)
+{
+    struct session *session = user;
+    give_receiver_back(session);
+    deadline_disarm(&session->deadline);
+    task_cancel(&session->resume);
+    if (session->role == WEBSOCKET_SERVER)
+        counter_subtract(&session->loop->counters->websockets_open, 1);
+    if (session->endpoint.on) /* else it was aborted before it had a user */
+        session->endpoint.on->on_end(session->endpoint.user, session->state->knows ? session->why : why);
+    free(session);
+}
+
+/* The stream was open before the session came. */
+static void on_open(void *user)
+{
+    (void)user;
+}
+
+static const struct stream_user stream_user = {
+    .on_open = on_open,
+    .on_bytes = on_bytes,
+    .on_room = on_room,
+    .on_eof = on_eof,
+    .on_end = on_end,
+};
+
+/* ---- states */
+
+static void nothing(struct session *session)
+{
+    (void)session;
+}
+
+static const struct session_state state_open = {
+    .reads = true,
+    .speaks = true,
+    .on_eof = peer_left,
+    .on_deadline = check_progress,
+};
+static const struct session_state state_closing = {
+    .reads = true,
+    .on_eof = peer_left,
+    .on_deadline = close_late,
+};
+static const struct session_state state_closed = {
+    .knows = true,
+    .on_eof = finish,
+    .on_deadline = close_late,
+};
+static const struct session_state state_ended = {
+    .knows = true,
+    .on_eof = nothing,
+    .on_deadline = nothing,
+};
+
+/* ---- life */
+
+static void ignore(void *user)
+{
+    (void)user;
+}
+
+static void ignore_end(void *user, enum ending why)
+{
+    (void)user;
+    (void)why;
+}
+
+static size_t drop_bytes(void *user, struct span bytes)
+{
+    (void)user;
+    return bytes.len;
+}
+
+/* The user of a stream for whose session there was no memory. */
+static const struct stream_user stream_nobody = {
+    .on_open = ignore,
+    .on_bytes = drop_bytes,
+    .on_room = ignore,
+    .on_eof = ignore,
+    .on_end = ignore_end,
+};
+
+struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
+                                       const struct websocket_settings *settings)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session) {
+        stream_attach(stream, &stream_nobody, NULL);
+        stream_abort(stream, ENDING_MEMORY);
+        return NULL;
+    }
+    session->endpoint.ops = &endpoint_ops;
+    session->loop = loop;
+    session->stream = stream;
+    session->settings = settings;
+    session->role = role;
+    session->why = ENDING_DONE;
+    deadline_init(&session->deadline, on_deadline);
+    task_init(&session->resume, resume);
+    session->stream_paused = true;
+    enter(session, &state_open, 0);
+    if (role == WEBSOCKET_SERVER) {
+        counter_add(&loop->counters->websockets_opened, 1);
+        counter_add(&loop->counters->websockets_open, 1);
+    }
+    stream_attach(stream, &stream_user, session);
+    settle_reading(session);
+    return &session->endpoint;
+}

@@ -1,0 +1,2 @@
+fuzz_target(websocket_session room_websocket)
+fuzz_target(websocket_response room_websocket)

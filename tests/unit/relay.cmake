@@ -1,0 +1,3 @@
+foreach(name relay request backend)
+  unit_test(relay ${name})
+endforeach()
