@@ -48,6 +48,9 @@ const struct diagnostic *diagnostics_at(const struct diagnostics *diagnostics, s
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *out, bool colour);
 void diagnostics_print_json(const struct diagnostics *diagnostics, FILE *out);
 
+/* A text as a JSON string, with its quotation marks; what is not UTF-8 in it becomes "?". */
+void config_print_string(const char *text, FILE *out);
+
 /* Tables. */
 
 enum config_kind {
@@ -80,7 +83,8 @@ struct config_row {
     enum config_status status;
     size_t at; /* offset of the member; use CONFIG_AT */
     bool required;
-    bool nullable;                          /* null is the same as no key */
+    bool nullable; /* integers: also null, which stands for `null` */
+    int64_t null;
     bool zero_too;                          /* integers: 0 besides min..max */
     bool environment;                       /* integers: also "$NAME", the whole string */
     int64_t min;                            /* integers: smallest; lists and maps: fewest elements */
@@ -92,7 +96,7 @@ struct config_row {
     const struct config_variants *variants; /* CHOICE */
     const struct config_row *item;          /* LIST, MAP: what the elements are; its key is not used */
     bool (*fits)(const char *text);         /* strings; of a map: its keys */
-    const char *allowed;                    /* what `fits` wants: "a path", "\"/\" or one segment of …" */
+    const char *allowed;                    /* in words, what `fits` or `finish` wants: "a path", "4 or 6" */
     /* LATER: why it is accepted here after all, said in a note; NULL if it is not. May be NULL. */
     const char *(*excuse)(const struct config_reader *reader);
     const char *why;    /* NODE, IDLE, WRONG: the reason. LATER: may be NULL */
@@ -134,7 +138,7 @@ struct config_variants {
 };
 
 /* Initializers for `rows` and `count` of an object, `at` and `count` of variants. */
-#define CONFIG_ROWS(list) .rows = (list), .count = sizeof(list) / sizeof((list)[0])
+#define CONFIG_ROWS(list)     .rows = (list), .count = sizeof(list) / sizeof((list)[0])
 #define CONFIG_VARIANTS(list) .at = (list), .count = sizeof(list) / sizeof((list)[0])
 
 /* What is read. */
@@ -199,8 +203,7 @@ struct config_reader {
 };
 
 /* Reads the whole document. False if any error was reported. `settings` is zeroed memory of root->size bytes. */
-bool config_read(struct config_reader *reader, const struct config_object *root, void *settings)
-    __attribute__((warn_unused_result));
+bool config_read(struct config_reader *reader, const struct config_object *root, void *settings);
 
 /* The place of a key or an element. When memory is out: `up` itself, which is less exact, and the reading fails. */
 const struct config_place *config_place_key(struct config_reader *reader, const struct config_place *up,

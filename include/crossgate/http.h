@@ -78,7 +78,7 @@ bool http_date_parse(struct span text, int64_t *seconds);
 
 struct service;
 
-/* Options of a web transport (facts section 3.1) and what a connection needs of its listener. Part of a plan. */
+/* Options of a web transport (Crossbar: `options`) and what a connection needs of its listener. Part of a plan. */
 struct http_site {
     const struct service *root; /* answers every request */
     struct counted *owner;      /* the plan; each connection holds a reference */

@@ -11,7 +11,7 @@
 
 enum net_kind { NET_TCP, NET_UNIX };
 
-/* Where to listen: Crossbar's listening endpoint (facts: endpoint types tcp and unix). Borrowed strings. */
+/* Where to listen: Crossbar's listening endpoint, types tcp and unix. Borrowed strings. */
 struct net_listen {
     enum net_kind kind;
     const char *interface; /* tcp: address literal or name; NULL or "": all addresses of `version` */

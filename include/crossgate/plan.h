@@ -39,6 +39,9 @@ struct plan {
 
 /* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first
  * reference (counted_unref(&plan->counted)). */
-struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics);
+struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics) __attribute__((warn_unused_result));
+
+/* docs/configuration.md: all keys, from the tables that plan_load reads by. */
+void plan_reference_print(FILE *out);
 
 #endif

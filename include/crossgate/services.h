@@ -1,4 +1,4 @@
-/* The service types: what each is told, and how it is made. Settings are read by the rows in src/service/settings.c; a
+/* The service types: what each is told, and how it is made. Settings are read by the rows in src/plan/service.c; a
  * service copies nothing: strings and values live in the arena it is made in. NULL when memory is out. */
 #ifndef CROSSGATE_SERVICES_H
 #define CROSSGATE_SERVICES_H

@@ -13,7 +13,7 @@
 /* The words of the command line that shape a plan. Borrowed strings. */
 struct plan_request {
     const char *config;   /* path of the configuration file */
-    const char *node_dir; /* absolute; relative paths in the configuration start here (facts section 6.3) */
+    const char *node_dir; /* absolute; relative paths in the configuration start here, as with Crossbar */
     const char *backend;  /* --backend URL, or NULL */
     bool strict;          /* --strict: extensions are errors */
 };

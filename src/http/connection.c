@@ -13,8 +13,16 @@ struct http_state {
     size_t timeout; /* offset of its length in struct http_site; 0: none */
 };
 
+/* What one read brings may be two thousand requests: after some of them others have their turn. */
+enum { REQUESTS_PER_BURST = 64, BREATH = 1 /* ms */ };
+
+static const struct http_state state_opening, state_idle, state_head, state_body, state_answer, state_breath,
+    state_closing;
+
 static uint32_t timeout_of(const struct http_connection *c)
 {
+    if (c->state == &state_breath)
+        return BREATH;
     if (c->state->timeout == 0)
         return 0;
     return *(const uint32_t *)(const void *)((const char *)c->site + c->state->timeout);
@@ -26,8 +34,6 @@ static void enter(struct http_connection *c, const struct http_state *state)
     c->state = state;
     deadline_arm(&c->loop->deadlines, &c->deadline, timeout_of(c), c->loop->now);
 }
-
-static const struct http_state state_opening, state_idle, state_head, state_body, state_answer, state_closing;
 
 bool connection_is_last(const struct http_connection *c)
 {
@@ -52,7 +58,6 @@ void connection_end(struct http_connection *c, enum ending why, const char *deta
     if (c->ended)
         return;
     c->ended = true;
-    list_remove(&c->guest.link);
     loop_report(c->loop, why, &c->peer, detail);
     enter(c, &state_closing);
     if (!c->stream)
@@ -231,14 +236,15 @@ static void body_late(struct http_connection *c)
     refuse(c, ENDING_BODY_LATE);
 }
 
-/* Whether the visitor owes us reading, and has read nothing since the last time this was asked. */
+/* Whether the visitor owes us reading, and has read nothing since the last time this was asked. The kernel may have taken
+ * the last byte of the queue and no more: then nothing is queued, and still there is no room. */
 static bool is_stalled(struct http_connection *c)
 {
     size_t queued = stream_queued(c->stream);
     uint64_t accepted = c->written - queued;
     bool moved = accepted != c->accepted;
     c->accepted = accepted;
-    return queued > 0 && !moved;
+    return (queued > 0 || c->full) && !moved;
 }
 
 static void answer_late(struct http_connection *c)
@@ -295,6 +301,13 @@ static const struct http_state state_answer = {
     .timeout = offsetof(struct http_site, send_timeout),
 };
 
+/* Between two requests of a burst. */
+static const struct http_state state_breath = {
+    .on_bytes = answer_bytes,
+    .on_eof = note_eof,
+    .on_deadline = connection_next,
+};
+
 static const struct http_state state_closing = {
     .on_bytes = drop_bytes,
     .on_eof = ignore_eof,
@@ -314,12 +327,25 @@ void connection_answered(struct http_connection *c)
         connection_end(c, ENDING_DONE, NULL);
 }
 
+static bool must_breathe(struct http_connection *c)
+{
+    if (c->burst_at != c->loop->now) {
+        c->burst_at = c->loop->now;
+        c->burst = 0;
+    }
+    return ++c->burst >= REQUESTS_PER_BURST;
+}
+
 void connection_next(struct http_connection *c)
 {
     if (c->ended || c->full)
         return;
     if (c->peer_ended || c->loop->leaving) {
         connection_end(c, c->peer_ended ? ENDING_DONE : ENDING_GOING_AWAY, NULL);
+        return;
+    }
+    if (must_breathe(c)) {
+        enter(c, &state_breath);
         return;
     }
     enter(c, &state_idle);
@@ -369,13 +395,15 @@ static void on_eof(void *user)
     c->state->on_eof(c);
 }
 
-/* Exchanges that wait for their burial were put there earlier, so they go first. */
+/* Exchanges that wait for their burial were put there earlier, so they go first. A guest until now: the last words of a
+ * connection that has ended are still on their way. */
 static void on_end(void *user, enum ending why)
 {
     struct http_connection *c = user;
     const char *detail = c->stream->detail;
     c->stream = NULL;
     leave_exchange(c, why, detail);
+    list_remove(&c->guest.link);
     deadline_disarm(&c->deadline);
     loop_defer(c->loop, PHASE_BURY, &c->burial);
 }

@@ -26,6 +26,8 @@ struct http_connection {
     struct task burial;
     uint64_t written;  /* bytes given to the stream */
     uint64_t accepted; /* written less queued when the send deadline was last looked at */
+    uint64_t burst_at; /* the millisecond that `burst` counts */
+    unsigned burst;    /* requests answered in it */
     struct peer peer;
     bool close;      /* the present request is the last one */
     bool held;       /* the stream keeps bytes that we have not taken */

@@ -81,7 +81,7 @@ static void bury(struct task *task)
 /* A peer that does not read would hold our bytes in the kernel for minutes: drop them with a reset. */
 static void close_descriptor(struct plain *plain)
 {
-    if (!buffer_is_empty(&plain->out)) {
+    if (!buffer_is_empty(&plain->out) || plain->why == ENDING_WRITE_STALLED) {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         setsockopt(plain->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }

@@ -35,7 +35,7 @@ static void echo_pause(struct endpoint *endpoint, bool paused)
 {
     struct echo *echo = echo_of(endpoint);
     echo->paused = paused;
-    if (!paused && echo->room_owed)
+    if (!paused && echo->room_owed && !echo->ended)
         loop_defer(echo->loop, PHASE_SETTLE, &echo->room);
 }
 

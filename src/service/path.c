@@ -1,6 +1,6 @@
 #include "crossgate/services.h"
 
-/* Crossbar's service type "path" (facts section 3.2): the first segment below us selects, what it does not select goes to
+/* Crossbar's service type "path": the first segment below us selects, what it does not select goes to
  * "/". */
 struct path_service {
     struct service service;

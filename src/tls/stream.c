@@ -12,6 +12,7 @@
 #include "queue.h"
 
 #include "crossgate/base/buffer.h"
+#include "crossgate/limits.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -21,6 +22,11 @@ enum { RECORD_BYTES = LOOP_PLAINTEXT_BYTES };
 
 /* Ciphertext that a handshake may have waiting for its turn; then below is no longer read. */
 enum { KEPT_MAX = 65536 };
+
+/* Key updates a peer may send: a few, and one more with each MiB of data. Each costs 27 bytes to send and some key
+ * derivations to follow, and all that come in one read cost one turn; nobody's keys wear out that fast (RFC 8446
+ * section 5.5). */
+enum { KEY_UPDATES_FREE = 32, KEY_UPDATES_SHIFT = 20 };
 
 struct tls_stream;
 
@@ -51,6 +57,10 @@ struct tls_stream {
     bool failed;          /* we ended it; what below ends with comes of that */
     bool paused;          /* by the user */
     bool wants_room;      /* the user was told to wait for on_room */
+    bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
+    size_t choke_queue;   /* below's queue when that was last looked at */
+    uint64_t received;    /* bytes of plaintext */
+    uint64_t key_updates; /* that the peer has sent */
     bool below_is_paused; /* by us */
     bool below_is_over;   /* EOF came while plaintext was held back */
 };
@@ -223,7 +233,31 @@ static void pause_below(struct tls_stream *self, bool paused)
 
 static bool is_blocked(const struct tls_stream *self)
 {
-    return self->paused || !buffer_is_empty(&self->held);
+    return self->paused || self->choked || !buffer_is_empty(&self->held);
+}
+
+static void watch_choke(struct tls_stream *self)
+{
+    self->choke_queue = stream_queued(self->pipe.below);
+    deadline_arm(&self->loop->deadlines, &self->deadline, LIMIT_SEND, self->loop->now);
+}
+
+/* A peer may ask for an answer with every record: a key update (RFC 8446 section 4.6.3), a renegotiation to be refused.
+ * Nobody above knows of these answers, so that it falls to us not to read on while the peer does not take them. */
+static void choke(struct tls_stream *self)
+{
+    self->choked = true;
+    pause_below(self, true);
+    watch_choke(self);
+}
+
+static void unchoke(struct tls_stream *self)
+{
+    if (!self->choked)
+        return;
+    self->choked = false;
+    deadline_disarm(&self->deadline);
+    loop_defer(self->loop, PHASE_SETTLE, &self->settle);
 }
 
 static void pass_up(struct tls_stream *self, struct span plaintext)
@@ -242,8 +276,27 @@ static void pass_up(struct tls_stream *self, struct span plaintext)
 static void peer_closed(struct tls_stream *self)
 {
     self->state = &state_half;
+    deadline_disarm(&self->deadline);
     pause_below(self, false);
     self->stream.on->on_eof(self->stream.user);
+}
+
+static bool has_too_many_key_updates(const struct tls_stream *self)
+{
+    return self->key_updates > KEY_UPDATES_FREE + (self->received >> KEY_UPDATES_SHIFT);
+}
+
+/* OpenSSL works on all it can get before it returns; when it has seen enough it gets no more. */
+static void on_protocol_message(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *user)
+{
+    struct tls_stream *self = user;
+    (void)version;
+    (void)ssl;
+    if (sent || type != SSL3_RT_HANDSHAKE || length == 0 || *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
+        return;
+    self->key_updates++;
+    if (has_too_many_key_updates(self))
+        self->pipe.in.len = 0;
 }
 
 /* One record. False: there is no whole one. */
@@ -251,8 +304,16 @@ static bool decrypt(struct tls_stream *self)
 {
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
     size_t length = 0;
+    size_t queued = stream_queued(self->pipe.below);
     tls_outcome_prepare();
     int result = SSL_read_ex(self->ssl, self->loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
+    self->received += length;
+    if (has_too_many_key_updates(self)) {
+        fail(self, &(struct tls_fault){ENDING_TLS_BROKEN, "too many key updates"});
+        return false;
+    }
+    if (self->pipe.full && stream_queued(self->pipe.below) > queued)
+        choke(self);
     switch (outcome(self, result, &fault)) {
     case TLS_DONE:
         pass_up(self, span_of(self->loop->plaintext, length));
@@ -423,6 +484,8 @@ static bool make_ssl(struct tls_stream *self)
     if (!bio)
         return false;
     SSL_set_bio(self->ssl, bio, bio);
+    SSL_set_msg_callback(self->ssl, on_protocol_message);
+    SSL_set_msg_callback_arg(self->ssl, self);
     if (context->role == TLS_SERVER)
         SSL_set_accept_state(self->ssl);
     else
@@ -462,7 +525,12 @@ static void run_turn(struct tls_turn *turn)
 static void on_deadline(struct deadline *deadline)
 {
     struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
-    drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
+    if (self->state == &state_handshake)
+        drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
+    else if (stream_queued(self->pipe.below) < self->choke_queue)
+        watch_choke(self);
+    else
+        drop(self, ENDING_WRITE_STALLED);
 }
 
 /* -- half and closing -- */
@@ -571,6 +639,8 @@ static void on_below_room(void *user)
 {
     struct tls_stream *self = user;
     self->pipe.full = false;
+    if (self->state == &state_open)
+        unchoke(self);
     tell_room(self);
 }
 

@@ -37,6 +37,7 @@ struct session {
     bool paused;         /* by our user */
     bool choked;         /* by our own answers to a peer that asks faster than it reads */
     bool stream_paused;  /* what the stream has been told */
+    bool full;           /* the stream wants no more bytes until on_room */
     bool moved;          /* bytes left the stream since the deadline was armed */
     size_t stream_queue; /* after the last frame that we wrote */
 };
@@ -139,14 +140,15 @@ static void note_written(struct session *session, size_t bytes)
         watch_progress(session);
 }
 
-/* A stalled peer is found after one to two times the limit. */
+/* A stalled peer is found after one to two times the limit. The kernel may have taken the last byte of the queue and no
+ * more: then nothing is queued, and still there is no room. */
 static void check_progress(struct session *session)
 {
     size_t queue = stream_queued(session->stream);
     if (queue < session->stream_queue)
         session->moved = true;
     session->stream_queue = queue;
-    if (queue == 0)
+    if (queue == 0 && !session->full)
         return;
     if (session->moved)
         watch_progress(session);
@@ -163,6 +165,7 @@ static bool send_frame(struct session *session, enum frame_opcode opcode, bool f
         end(session, ENDING_INTERNAL, false);
         return true;
     }
+    session->full = !written.room;
     note_written(session, written.bytes);
     return written.room;
 }
@@ -321,6 +324,7 @@ static size_t on_bytes(void *user, struct span bytes)
 static void on_room(void *user)
 {
     struct session *session = user;
+    session->full = false;
     session->choked = false;
     settle_reading(session);
     if (session->state->speaks)

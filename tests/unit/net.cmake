@@ -1,3 +1,3 @@
-foreach(name plain connect)
+foreach(name plain connect listen listener)
   unit_test(net ${name} PkgConfig::uv)
 endforeach()

@@ -1,3 +1,3 @@
-foreach(name selection services static)
+foreach(name selection services static websocket)
   unit_test(service ${name} PkgConfig::uv)
 endforeach()

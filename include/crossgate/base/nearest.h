@@ -1,6 +1,6 @@
 /* "Did you mean": the nearest of the words that are known. */
-#ifndef CROSSGATE_CONFIG_NEAREST_H
-#define CROSSGATE_CONFIG_NEAREST_H
+#ifndef CROSSGATE_BASE_NEAREST_H
+#define CROSSGATE_BASE_NEAREST_H
 
 #include <stddef.h>
 

@@ -284,11 +284,48 @@ static void the_next_request_waits_until_the_answer_before_it_has_room(void **st
         used += sizeof GET("/x") - 1;
     }
     world_feed(&f->world, text, used, 0);
+    for (int i = 0; i < 100; i++)
+        world_wait(&f->world, 1);
     assert_true(f->world.fake->queued > STREAM_HIGH && f->world.fake->queued < STREAM_HIGH + 1000);
     assert_true(f->world.fake->in_length > 0);
-    while (f->world.fake->in_length > 0)
+    while (f->world.fake->in_length > 0) {
         world_drain(&f->world);
+        world_wait(&f->world, 1);
+    }
     assert_int_equal(f->world.counters.requests, used / (sizeof GET("/x") - 1));
+    end(f);
+}
+
+static void a_burst_of_requests_lets_others_have_their_turn(void **state)
+{
+    (void)state;
+    static char text[256 * sizeof GET("/x")];
+    for (size_t i = 0; i < 256; i++)
+        memcpy(text + i * (sizeof GET("/x") - 1), GET("/x"), sizeof GET("/x"));
+    for (size_t step = 0; step < 3; step++) {
+        struct fixture *f = begin();
+        world_feed(&f->world, text, strlen(text), step);
+        for (unsigned turns = 1; turns <= 4; turns++) {
+            assert_true(f->world.counters.requests > 60 * turns && f->world.counters.requests <= 64 * turns);
+            world_wait(&f->world, 1);
+        }
+        assert_int_equal(f->world.counters.requests, 256);
+        assert_false(world_closed(&f->world));
+        end(f);
+    }
+}
+
+static void leaving_ends_a_connection_that_draws_breath(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    for (int i = 0; i < 64; i++)
+        world_say(&f->world, GET("/x"));
+    f->world.loop.leaving = true;
+    assert_false(world_closed(&f->world));
+    world_wait(&f->world, 1);
+    assert_true(f->world.fake->finished);
+    assert_int_equal(endings(f, ENDING_GOING_AWAY), 1);
     end(f);
 }
 
@@ -504,6 +541,26 @@ static void leaving_ends_the_idle_at_once_and_the_busy_with_their_answer(void **
     }
 }
 
+static void a_connection_is_a_guest_until_its_last_words_are_sent(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    f->world.fake->clogged = true;
+    world_say(&f->world, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_true(f->world.fake->finished && !f->world.fake->ended);
+    assert_false(list_is_empty(&f->world.loop.guests));
+    struct guest *guest = CONTAINER_OF(f->world.loop.guests.next, struct guest, link);
+    f->world.loop.leaving = true;
+    guest->leave(guest);
+    world_turn(&f->world);
+    assert_false(list_is_empty(&f->world.loop.guests));
+    assert_int_equal(endings(f, ENDING_DONE), 1);
+    assert_int_equal(endings(f, ENDING_GOING_AWAY), 0);
+    world_drain(&f->world);
+    assert_true(list_is_empty(&f->world.loop.guests));
+    end(f);
+}
+
 static void a_superseded_plan_answers_with_close(void **state)
 {
     (void)state;
@@ -596,6 +653,8 @@ int main(void)
         cmocka_unit_test(an_answer_that_cannot_be_completed_aborts),
         cmocka_unit_test(a_long_answer_waits_for_room),
         cmocka_unit_test(the_next_request_waits_until_the_answer_before_it_has_room),
+        cmocka_unit_test(a_burst_of_requests_lets_others_have_their_turn),
+        cmocka_unit_test(leaving_ends_a_connection_that_draws_breath),
         cmocka_unit_test(a_service_that_was_not_told_to_wait_is_not_told_of_room),
         cmocka_unit_test(a_visitor_that_leaves_ends_its_exchange_once),
         cmocka_unit_test(a_visitor_that_has_said_its_last_word_still_gets_its_answer),
@@ -609,6 +668,7 @@ int main(void)
         cmocka_unit_test(last_words_that_nobody_reads_are_dropped),
         cmocka_unit_test(a_service_that_takes_its_time_is_waited_for),
         cmocka_unit_test(leaving_ends_the_idle_at_once_and_the_busy_with_their_answer),
+        cmocka_unit_test(a_connection_is_a_guest_until_its_last_words_are_sent),
         cmocka_unit_test(a_superseded_plan_answers_with_close),
         cmocka_unit_test(hsts_is_sent_over_tls_only),
         cmocka_unit_test(an_upgrade_hands_over_the_stream_with_the_bytes_that_follow),

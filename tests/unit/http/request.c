@@ -242,12 +242,26 @@ static void a_hundred_fields_are_taken_and_one_more_is_refused(void **state)
     }
 }
 
+static void a_hundred_items_of_connection_are_taken_and_one_more_is_refused(void **state)
+{
+    (void)state;
+    char text[2048];
+    for (int over = 0; over < 2; over++) {
+        size_t used = (size_t)snprintf(text, sizeof text, "GET / HTTP/1.1\r\n" H "Connection: x\r\nConnection: x");
+        for (int i = 2; i < HTTP_FIELDS_MAX + over; i++)
+            used += (size_t)snprintf(text + used, sizeof text - used, ",x");
+        snprintf(text + used, sizeof text - used, "\r\n\r\n");
+        assert_int_equal(status_of(text, 0), over ? 431 : 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_answered_as_the_table_says_whole_halved_and_byte_by_byte),
         cmocka_unit_test(targets_heads_and_field_counts_have_limits),
         cmocka_unit_test(a_hundred_fields_are_taken_and_one_more_is_refused),
+        cmocka_unit_test(a_hundred_items_of_connection_are_taken_and_one_more_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

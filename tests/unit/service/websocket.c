@@ -202,7 +202,7 @@ static void a_visitor_is_coupled_when_the_backend_has_said_yes(void **state)
     fake_feed(&t.visitor, span_of(text.at, text.length));
     uint8_t *at = t.node.sent + head;
     size_t left = t.node.sent_length - head;
-    struct frame_seen seen;
+    struct frame_seen seen = {0};
     assert_true(frame_cut(&at, &left, &seen));
     assert_true(seen.masked && span_equal(seen.payload, SPAN("up")));
     fake_feed(&t.node, SPAN("\x81\x04"

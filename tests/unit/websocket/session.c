@@ -512,11 +512,11 @@ static void abort_without_a_code_says_nothing(void **state)
     (void)state;
     struct single t;
     single_start(&t, WEBSOCKET_SERVER);
-    endpoint_abort(t.ear.endpoint, ENDING_PONG_LATE);
+    endpoint_abort(t.ear.endpoint, ENDING_WRITE_STALLED);
     fake_run(&t.world.loop);
     assert_int_equal(t.fake.sent_length, 0);
     assert_true(t.fake.aborted);
-    assert_int_equal(t.ear.why, ENDING_PONG_LATE);
+    assert_int_equal(t.ear.why, ENDING_WRITE_STALLED);
     single_stop(&t);
 }
 

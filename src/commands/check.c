@@ -1,0 +1,175 @@
+#include "commands.h"
+#include "node_dir.h"
+#include "options.h"
+
+#include "crossgate/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct check_words {
+    const char *cbdir;
+    const char *config;
+    const char *backend;
+    bool strict;
+    bool json;
+    bool reference;
+};
+
+/* https://no-color.org */
+static bool wants_colour(FILE *out)
+{
+    const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    return isatty(fileno(out)) && (!never || !*never) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static const char *scheme(const struct plan_transport *transport)
+{
+    return transport->tls ? "https and wss" : "http and ws";
+}
+
+static void print_transports_json(const struct plan *plan, FILE *out)
+{
+    char address[256];
+
+    putc('[', out);
+    for (size_t i = 0; plan && i < plan->transport_count; i++) {
+        const struct plan_transport *transport = &plan->transports[i];
+        net_listen_print(&transport->where, address, sizeof address);
+        fputs(i > 0 ? ",\n  {\"id\": " : "\n  {\"id\": ", out);
+        config_print_string(transport->id, out);
+        fputs(", \"address\": ", out);
+        config_print_string(address, out);
+        fprintf(out, ", \"tls\": %s}", transport->tls ? "true" : "false");
+    }
+    putc(']', out);
+}
+
+static void print_json(const struct plan_request *request, const struct plan *plan,
+                       const struct diagnostics *diagnostics)
+{
+    fprintf(stdout, "{\"ok\": %s,\n \"config\": ", plan ? "true" : "false");
+    config_print_string(request->config, stdout);
+    fputs(",\n \"node_dir\": ", stdout);
+    config_print_string(request->node_dir, stdout);
+    fputs(",\n \"transports\": ", stdout);
+    print_transports_json(plan, stdout);
+    fputs(",\n \"diagnostics\": ", stdout);
+    diagnostics_print_json(diagnostics, stdout);
+    fputs("}\n", stdout);
+}
+
+static void print_counts(const struct diagnostics *diagnostics, FILE *out)
+{
+    unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
+    unsigned warnings = diagnostics_count(diagnostics, PROBLEM_WARNING);
+
+    fprintf(out, "%u error%s, %u warning%s\n", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+}
+
+static void print_words(const struct plan_request *request, const struct plan *plan,
+                        const struct diagnostics *diagnostics)
+{
+    char address[256];
+
+    diagnostics_print(diagnostics, stderr, wants_colour(stderr));
+    if (!plan) {
+        print_counts(diagnostics, stderr);
+        return;
+    }
+    bool colour = wants_colour(stdout);
+    printf("%s%s is in order%s; it would listen on\n", colour ? "\033[32m" : "", request->config,
+           colour ? "\033[0m" : "");
+    for (size_t i = 0; i < plan->transport_count; i++) {
+        net_listen_print(&plan->transports[i].where, address, sizeof address);
+        printf("  %-24s %-14s %s\n", address, scheme(&plan->transports[i]), plan->transports[i].id);
+    }
+}
+
+/* The exit status. */
+static int check(const struct plan_request *request, bool json)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct sources *sources = sources_new_disk(request);
+    struct plan *plan = NULL;
+    int status = EXIT_FAILURE;
+
+    if (!diagnostics || !sources) {
+        fputs("crossgate check: out of memory\n", stderr);
+        goto out;
+    }
+    plan = plan_load(sources, diagnostics);
+    if (json)
+        print_json(request, plan, diagnostics);
+    else
+        print_words(request, plan, diagnostics);
+    if (plan)
+        status = EXIT_SUCCESS;
+out:
+    if (plan)
+        counted_unref(&plan->counted);
+    sources_free(sources);
+    diagnostics_free(diagnostics);
+    return status;
+}
+
+/* The node directory itself is wrong: nothing could be read. */
+static int refuse(const struct error *error, bool json)
+{
+    if (json) {
+        fputs("{\"ok\": false, \"error\": ", stdout);
+        config_print_string(error->text, stdout);
+        fputs("}\n", stdout);
+    } else {
+        fprintf(stderr, "crossgate check: %s\n", error->text);
+    }
+    return EXIT_FAILURE;
+}
+
+static int run(const struct check_words *words)
+{
+    struct plan_request request = {.backend = words->backend, .strict = words->strict};
+    struct node_dir place;
+    struct error error = {.class = ERROR_NONE};
+
+    if (words->reference) {
+        plan_reference_print(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (!node_dir_resolve(words->cbdir, words->config, &place, &request, &error))
+        return refuse(&error, words->json);
+    return check(&request, words->json);
+}
+
+int command_check(int argc, char **argv)
+{
+    struct check_words words = {.json = false};
+    const struct option options[] = {
+        {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &words.cbdir, NULL},
+        {"--config", "FILE", "configuration (default: config.json of the node directory)", &words.config, NULL},
+        {"--backend", "URL", "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH",
+         &words.backend, NULL},
+        {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},
+        {"--json", NULL, "print one JSON document", NULL, &words.json},
+        {"--reference", NULL, "print the documentation of all keys, as Markdown, and\nnothing else", NULL,
+         &words.reference},
+    };
+    const struct usage usage = {
+        .command = "check",
+        .synopsis = "[--cbdir DIR | --config FILE] [OPTIONS]",
+        .about = "Reads the configuration as `run` would, and says all that is wrong with it.\n\n"
+                 "Exit status: 0 if nothing is wrong, 1 if something is, 2 for a wrong command line.\n",
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+        .examples = "  crossgate check                              # the node in .crossbar\n"
+                    "  crossgate check --config config/dev.json\n"
+                    "  crossgate check --backend ws://127.0.0.1:8080    # as run would be started\n",
+    };
+    enum options_result result = options_read(&usage, argc, argv);
+
+    if (result != OPTIONS_READ)
+        return result == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
+    return run(&words);
+}

@@ -1,0 +1,118 @@
+#include "options.h"
+
+#include "commands.h"
+
+#include "crossgate/base/nearest.h"
+
+#include <string.h>
+
+/* Columns of the help: where the second one begins. */
+enum { HELP_COLUMN = 24 };
+
+static void print_option(const char *words, const char *help)
+{
+    printf("  %-*s", HELP_COLUMN - 2, words);
+    if (strlen(words) + 2 >= HELP_COLUMN)
+        printf("\n%*s", HELP_COLUMN, "");
+    for (const char *line = help; line;) {
+        const char *end = strchr(line, '\n');
+        printf("%.*s\n", end ? (int)(end - line) : (int)strlen(line), line);
+        line = end ? end + 1 : NULL;
+        if (line)
+            printf("%*s", HELP_COLUMN, "");
+    }
+}
+
+static void print_help(const struct usage *usage)
+{
+    printf("usage: crossgate %s%s%s\n\n%s\n", usage->command, *usage->synopsis ? " " : "", usage->synopsis,
+           usage->about);
+    printf("Options:\n");
+    for (size_t i = 0; i < usage->count; i++) {
+        const struct option *option = &usage->options[i];
+        char words[64];
+        snprintf(words, sizeof words, "%s%s%s", option->name, option->value ? " " : "",
+                 option->value ? option->value : "");
+        print_option(words, option->help);
+    }
+    print_option("-h, --help", "this help");
+    if (usage->examples)
+        printf("\nExamples:\n%s", usage->examples);
+}
+
+static void point_to_help(const struct usage *usage)
+{
+    fprintf(stderr, "Try: crossgate %s --help\n", usage->command);
+}
+
+/* "--name" or "--name=…": the row, and the value behind the sign. */
+static const struct option *find(const struct usage *usage, const char *word, const char **value)
+{
+    size_t len = strcspn(word, "=");
+    *value = word[len] ? word + len + 1 : NULL;
+    for (size_t i = 0; i < usage->count; i++) {
+        if (strncmp(usage->options[i].name, word, len) == 0 && usage->options[i].name[len] == '\0')
+            return &usage->options[i];
+    }
+    return NULL;
+}
+
+static enum options_result refuse_unknown(const struct usage *usage, const char *word)
+{
+    struct nearest nearest = {.word = word};
+    for (size_t i = 0; i < usage->count; i++)
+        nearest_offer(&nearest, usage->options[i].name);
+    fprintf(stderr, "crossgate %s: %s \"%s\"", usage->command, *word == '-' ? "unknown option" : "surplus word", word);
+    if (nearest.best)
+        fprintf(stderr, ": did you mean %s?", nearest.best);
+    fputc('\n', stderr);
+    point_to_help(usage);
+    return OPTIONS_WRONG;
+}
+
+static enum options_result refuse_value(const struct usage *usage, const struct option *option)
+{
+    if (option->value)
+        fprintf(stderr, "crossgate %s: %s needs a value: %s %s\n", usage->command, option->name, option->name,
+                option->value);
+    else
+        fprintf(stderr, "crossgate %s: %s takes no value\n", usage->command, option->name);
+    point_to_help(usage);
+    return OPTIONS_WRONG;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+enum options_result options_read(const struct usage *usage, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (is_help(argv[i])) {
+            print_help(usage);
+            return OPTIONS_HELP;
+        }
+        const char *value;
+        const struct option *option = find(usage, argv[i], &value);
+        if (!option)
+            return refuse_unknown(usage, argv[i]);
+        if (option->value && !value)
+            value = ++i < argc ? argv[i] : NULL;
+        /* An empty value is a variable that was not set in somebody's script. */
+        if (option->value ? !value || !*value : value != NULL)
+            return refuse_value(usage, option);
+        if (option->text)
+            *option->text = value;
+        if (option->flag)
+            *option->flag = true;
+    }
+    return OPTIONS_READ;
+}
+
+int option_refuse(const struct usage *usage, const char *option, const char *value, const char *wanted)
+{
+    fprintf(stderr, "crossgate %s: %s \"%s\": not %s\n", usage->command, option, value, wanted);
+    point_to_help(usage);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,539 @@
+#include "reader.h"
+
+#include "crossgate/base/nearest.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+/* What a message calls the value: "port", "element 2". */
+static const char *name_of(struct config_reader *reader, const struct config_place *place)
+{
+    if (!place->up)
+        return "the document";
+    return place->key ? place->key : config_format(reader, "element %zu", place->index);
+}
+
+static unsigned error_count(const struct config_reader *reader)
+{
+    return diagnostics_count(reader->diagnostics, PROBLEM_ERROR);
+}
+
+/* Values. */
+
+static const char *allowed(struct config_reader *reader, const struct config_row *row)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out) {
+        diagnostics_add_memory(reader->diagnostics);
+        return "";
+    }
+    row_print_allowed(row, out);
+    const char *copy = fclose(out) == 0 ? config_format(reader, "%s", text) : "";
+    free(text);
+    return copy;
+}
+
+static void refuse_value(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                         json_t *value)
+{
+    const char *remedy = row->remedy;
+
+    if (!remedy && row->kind == CONFIG_INTEGER && json_is_boolean(value))
+        remedy = "Crossbar takes true for 1 and false for 0; write the number";
+    config_report(reader, PROBLEM_ERROR, place, remedy, "%s must be %s, found %s", name_of(reader, place),
+                  allowed(reader, row), reader_show(reader, place, value));
+}
+
+static bool in_range(const struct config_row *row, int64_t value)
+{
+    return (value >= row->min && value <= row->max) || (row->zero_too && value == 0);
+}
+
+/* "$NAME" and nothing else: Crossbar knows no other form. */
+static const char *variable_name(json_t *value)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+
+    if (text[0] != '$' || (!isalpha((unsigned char)text[1]) && text[1] != '_'))
+        return NULL;
+    for (const char *c = text + 1; *c; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '_')
+            return NULL;
+    }
+    return text + 1;
+}
+
+static void read_variable(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                          const char *name, int64_t *member)
+{
+    const char *text = reader->variable(reader->user, name);
+    uint64_t value;
+
+    if (!text)
+        config_report(reader, PROBLEM_ERROR, place, config_format(reader, "set it: export %s=…", name),
+                      "%s is taken from the environment variable %s, which is not set", name_of(reader, place), name);
+    else if (!span_to_uint(span_string(text), INT64_MAX, &value) || !in_range(row, (int64_t)value))
+        config_report(reader, PROBLEM_ERROR, place, NULL,
+                      "%s is taken from the environment variable %s, which is %s, but must be %s",
+                      name_of(reader, place), name, reader_show_text(reader, text), allowed(reader, row));
+    else
+        *member = (int64_t)value;
+}
+
+static void read_integer(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                         json_t *value, int64_t *member)
+{
+    const char *variable = row->environment ? variable_name(value) : NULL;
+
+    if (variable)
+        read_variable(reader, row, place, variable, member);
+    else if (json_is_integer(value) && in_range(row, json_integer_value(value)))
+        *member = json_integer_value(value);
+    else
+        refuse_value(reader, row, place, value);
+}
+
+static void read_string(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                        json_t *value, const char **member)
+{
+    const char *text = json_string_value(value);
+
+    if (!text || (row->fits && !row->fits(text)))
+        refuse_value(reader, row, place, value);
+    else if (!(*member = arena_copy(reader->arena, span_string(text))))
+        diagnostics_add_memory(reader->diagnostics);
+}
+
+static void read_object(struct config_reader *reader, const struct config_object *object, bool typed,
+                        const struct config_place *place, json_t *value, void *settings);
+static void read_value(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                       json_t *value, void *member);
+
+static void read_object_member(struct config_reader *reader, const struct config_row *row,
+                               const struct config_place *place, json_t *value, void *member)
+{
+    void *settings = NULL;
+
+    if (!json_is_object(value))
+        refuse_value(reader, row, place, value);
+    else if ((settings = config_alloc(reader, row->object->size + 1)))
+        read_object(reader, row->object, false, place, value, settings);
+    memcpy(member, &settings, sizeof settings);
+}
+
+/* Words to choose from. */
+
+struct words {
+    struct nearest nearest;
+    FILE *out;
+    char *text;
+    size_t size;
+    size_t count;
+};
+
+static void words_start(struct words *words, const char *found)
+{
+    *words = (struct words){.nearest = {.word = found}};
+    words->out = open_memstream(&words->text, &words->size);
+}
+
+static void words_offer(struct words *words, const char *word, bool listed)
+{
+    nearest_offer(&words->nearest, word);
+    if (listed && words->out)
+        fprintf(words->out, "%s%s", words->count++ > 0 ? ", " : "", word);
+}
+
+/* The remedy: the nearest word, else all of them. */
+static const char *words_finish(struct config_reader *reader, struct words *words, const char *what)
+{
+    const char *remedy = NULL;
+
+    if (!words->out || fclose(words->out) != 0)
+        diagnostics_add_memory(reader->diagnostics);
+    else if (words->nearest.best)
+        remedy = config_format(reader, "did you mean \"%s\"?", words->nearest.best);
+    else if (words->count > 0)
+        remedy = config_format(reader, "%s: %s", what, words->text);
+    free(words->text);
+    return remedy;
+}
+
+/* Choices. */
+
+static const struct config_variant *find_variant(const struct config_variants *variants, const char *type)
+{
+    for (size_t i = 0; i < variants->count; i++) {
+        if (strcmp(variants->at[i].type, type) == 0)
+            return &variants->at[i];
+    }
+    return NULL;
+}
+
+/* The type is missing, no string, or unknown. */
+static void refuse_type(struct config_reader *reader, const struct config_variants *variants,
+                        const struct config_place *place, const json_t *type)
+{
+    struct words words;
+
+    words_start(&words, json_is_string(type) ? json_string_value(type) : "");
+    for (size_t i = 0; i < variants->count; i++) {
+        if (variants->at[i].status != CONFIG_WRONG)
+            words_offer(&words, variants->at[i].type, variants->at[i].status != CONFIG_LATER);
+    }
+    const char *remedy = words_finish(reader, &words, "the types are");
+    if (!type)
+        config_report(reader, PROBLEM_ERROR, place, remedy, "type is missing: it says which %s is meant",
+                      variants->name);
+    else if (!json_is_string(type))
+        config_report(reader, PROBLEM_ERROR, place, remedy, "type must be a string, found %s",
+                      reader_show(reader, place, type));
+    else
+        config_report(reader, PROBLEM_ERROR, place, remedy, "there is no %s of type %s", variants->name,
+                      reader_show(reader, place, type));
+}
+
+/* Whether the object behind the type is to be read. */
+static bool accept_type(struct config_reader *reader, const struct config_variants *variants,
+                        const struct config_variant *variant, const struct config_place *place)
+{
+    switch (variant->status) {
+    case CONFIG_SERVED:
+        return true;
+    case CONFIG_EXTENSION:
+        if (reader->strict)
+            config_report(reader, PROBLEM_ERROR, place, "Crossbar does not know it: leave it out of a portable file",
+                          "type \"%s\" of %s is an extension, and --strict refuses extensions", variant->type,
+                          variants->name);
+        return !reader->strict;
+    case CONFIG_LATER:
+        config_report(reader, PROBLEM_ERROR, place, variant->why,
+                      "%s of type \"%s\" is known to Crossbar, but not served yet by this version", variants->name,
+                      variant->type);
+        return false;
+    case CONFIG_NODE:
+    case CONFIG_IDLE:
+        config_report(reader, PROBLEM_NOTE, place, NULL, "%s of type \"%s\" is not read: %s", variants->name,
+                      variant->type, variant->why);
+        return false;
+    case CONFIG_WRONG:
+        config_report(reader, PROBLEM_ERROR, place, NULL, "%s of type \"%s\" is refused: %s", variants->name,
+                      variant->type, variant->why);
+        return false;
+    }
+    return false;
+}
+
+static void read_choice(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                        json_t *value, struct config_choice *choice)
+{
+    const json_t *type = json_object_get(value, "type");
+    const struct config_place *at_type = config_place_key(reader, place, "type");
+
+    choice->place = place;
+    if (!json_is_object(value)) {
+        refuse_value(reader, row, place, value);
+        return;
+    }
+    if (!json_is_string(type)) {
+        refuse_type(reader, row->variants, at_type, type);
+        return;
+    }
+    const struct config_variant *variant = find_variant(row->variants, json_string_value(type));
+    if (!variant) {
+        refuse_type(reader, row->variants, at_type, type);
+    } else if (!accept_type(reader, row->variants, variant, at_type)) {
+        if (variant->status == CONFIG_NODE || variant->status == CONFIG_IDLE)
+            choice->variant = variant;
+    } else if ((choice->settings = config_alloc(reader, variant->object->size + 1))) {
+        choice->variant = variant;
+        read_object(reader, variant->object, true, place, value, choice->settings);
+    }
+}
+
+/* Lists and maps. */
+
+static bool count_fits(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                       json_t *value, size_t count)
+{
+    if ((int64_t)count >= row->min && (row->max == 0 || (int64_t)count <= row->max))
+        return true;
+    refuse_value(reader, row, place, value);
+    return false;
+}
+
+static struct config_item *items_new(struct config_reader *reader, struct config_items *items, size_t count)
+{
+    items->given = true;
+    items->at = config_alloc(reader, count * sizeof *items->at + 1);
+    items->count = items->at ? count : 0;
+    return items->at;
+}
+
+static void read_list(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                      json_t *value, struct config_items *items)
+{
+    size_t count = json_array_size(value);
+
+    if (!json_is_array(value)) {
+        refuse_value(reader, row, place, value);
+        return;
+    }
+    if (!count_fits(reader, row, place, value, count) || !items_new(reader, items, count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        items->at[i].place = config_place_index(reader, place, i);
+        read_value(reader, row->item, items->at[i].place, json_array_get(value, i), &items->at[i].string);
+    }
+}
+
+static void read_map(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                     json_t *value, struct config_items *items)
+{
+    const char *key;
+    json_t *element;
+
+    if (!json_is_object(value)) {
+        refuse_value(reader, row, place, value);
+        return;
+    }
+    if (!count_fits(reader, row, place, value, json_object_size(value)) ||
+        !items_new(reader, items, json_object_size(value)))
+        return;
+    struct config_item *item = items->at;
+    json_object_foreach(value, key, element)
+    {
+        item->key = config_format(reader, "%s", key);
+        item->place = config_place_key(reader, place, item->key);
+        if (row->fits && !row->fits(key))
+            reader_report_key(reader, PROBLEM_ERROR, item->place, row->remedy, "a key of %s must be %s, found %s",
+                              name_of(reader, place), row->allowed, reader_show_text(reader, key));
+        read_value(reader, row->item, item->place, element, &item->string);
+        item++;
+    }
+}
+
+/* Rows and objects. */
+
+static void read_value(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                       json_t *value, void *member)
+{
+    switch (row->kind) {
+    case CONFIG_BOOL:
+        if (json_is_boolean(value))
+            *(bool *)member = json_is_true(value);
+        else
+            refuse_value(reader, row, place, value);
+        break;
+    case CONFIG_INTEGER:
+        read_integer(reader, row, place, value, member);
+        break;
+    case CONFIG_STRING:
+        read_string(reader, row, place, value, member);
+        break;
+    case CONFIG_OBJECT:
+        read_object_member(reader, row, place, value, member);
+        break;
+    case CONFIG_CHOICE:
+        read_choice(reader, row, place, value, member);
+        break;
+    case CONFIG_LIST:
+        read_list(reader, row, place, value, member);
+        break;
+    case CONFIG_MAP:
+        read_map(reader, row, place, value, member);
+        break;
+    case CONFIG_ANY:
+        memcpy(member, &value, sizeof value);
+        break;
+    }
+}
+
+static bool is_of_kind(const struct config_row *row, json_t *value)
+{
+    switch (row->kind) {
+    case CONFIG_BOOL:
+        return json_is_boolean(value);
+    case CONFIG_INTEGER:
+        return json_is_integer(value);
+    case CONFIG_STRING:
+        return json_is_string(value) && (!row->fits || row->fits(json_string_value(value)));
+    case CONFIG_OBJECT:
+    case CONFIG_CHOICE:
+    case CONFIG_MAP:
+        return json_is_object(value);
+    case CONFIG_LIST:
+        return json_is_array(value);
+    case CONFIG_ANY:
+        break;
+    }
+    return true;
+}
+
+static bool is_accepted(const struct config_row *row, json_t *value)
+{
+    json_t *accepted = row->accepted ? json_loads(row->accepted, 0, NULL) : NULL;
+    bool found = false;
+
+    for (size_t i = 0; i < json_array_size(accepted) && !found; i++)
+        found = json_equal(json_array_get(accepted, i), value);
+    json_decref(accepted);
+    return found;
+}
+
+static void refuse_later(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                         json_t *value)
+{
+    const char *remedy = row->remedy;
+
+    if (!remedy && row->accepted)
+        remedy = config_format(reader, "leave it out, or write the value that asks for what is done here: %s",
+                               row->accepted);
+    if (row->accepted)
+        reader_report_key(reader, PROBLEM_ERROR, place, remedy,
+                          "%s is known to Crossbar, but with the value %s it is not served yet by this version%s%s",
+                          row->key, reader_show(reader, place, value), row->why ? ": " : "", row->why ? row->why : "");
+    else
+        reader_report_key(reader, PROBLEM_ERROR, place, remedy,
+                          "%s is known to Crossbar, but not served yet by this version%s%s", row->key,
+                          row->why ? ": " : "", row->why ? row->why : "");
+}
+
+/* Whether the value is to be stored; all else is said here. */
+static bool accept_key(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                       json_t *value)
+{
+    const char *excuse;
+
+    switch (row->status) {
+    case CONFIG_SERVED:
+        return true;
+    case CONFIG_EXTENSION:
+        if (reader->strict)
+            reader_report_key(reader, PROBLEM_ERROR, place,
+                              "Crossbar does not know it: leave it out of a portable file",
+                              "%s is an extension, and --strict refuses extensions", row->key);
+        return !reader->strict;
+    case CONFIG_WRONG:
+        reader_report_key(reader, PROBLEM_ERROR, place, row->remedy, "%s is refused: %s", row->key, row->why);
+        return false;
+    case CONFIG_LATER:
+    case CONFIG_NODE:
+    case CONFIG_IDLE:
+        break;
+    }
+    if (!is_of_kind(row, value))
+        refuse_value(reader, row, place, value);
+    else if (row->excuse && (excuse = row->excuse(reader)))
+        reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, excuse);
+    else if (row->status != CONFIG_LATER)
+        reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, row->why);
+    else if (!is_accepted(row, value))
+        refuse_later(reader, row, place, value);
+    return false;
+}
+
+static void store_standard(const struct config_row *row, uint8_t *settings)
+{
+    if (row->status != CONFIG_SERVED && row->status != CONFIG_EXTENSION)
+        return;
+    if (row->at == CONFIG_UNSTORED)
+        return;
+    if (row->kind == CONFIG_INTEGER)
+        *(int64_t *)(void *)(settings + row->at) = row->standard;
+    else if (row->kind == CONFIG_BOOL)
+        *(bool *)(settings + row->at) = row->standard != 0;
+}
+
+static void read_row(struct config_reader *reader, const struct config_row *row, const struct config_place *up,
+                     json_t *object, uint8_t *settings)
+{
+    json_t *value = json_object_get(object, row->key);
+    union {
+        int64_t integer;
+        struct config_items items;
+        struct config_choice choice;
+        const char *string;
+    } unstored = {.integer = 0};
+
+    if (row->nullable && json_is_null(value)) {
+        *(int64_t *)(void *)(settings + row->at) = row->null;
+        return;
+    }
+    if (!value) {
+        if (row->required)
+            config_report(reader, PROBLEM_ERROR, config_place_key(reader, up, row->key), row->remedy,
+                          "%s is missing: %s", row->key, row->doc);
+        store_standard(row, settings);
+        return;
+    }
+    const struct config_place *place = config_place_key(reader, up, row->key);
+    if (accept_key(reader, row, place, value))
+        read_value(reader, row, place, value, row->at == CONFIG_UNSTORED ? (void *)&unstored : settings + row->at);
+}
+
+static void refuse_key(struct config_reader *reader, const struct config_object *object, bool typed,
+                       const struct config_place *up, const char *key)
+{
+    const struct config_place *place = config_place_key(reader, up, config_format(reader, "%s", key));
+    struct words words;
+
+    words_start(&words, key);
+    if (typed)
+        words_offer(&words, "type", true);
+    for (size_t i = 0; i < object->count; i++) {
+        if (object->rows[i].status != CONFIG_WRONG)
+            words_offer(&words, object->rows[i].key, true);
+    }
+    const char *remedy = words_finish(reader, &words, "the keys are");
+    reader_report_key(reader, PROBLEM_ERROR, place, remedy, "there is no key %s in %s", reader_show_text(reader, key),
+                      object->name);
+}
+
+static bool has_row(const struct config_object *object, bool typed, const char *key)
+{
+    if (typed && strcmp(key, "type") == 0)
+        return true;
+    for (size_t i = 0; i < object->count; i++) {
+        if (strcmp(object->rows[i].key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* `typed`: the object's type has been looked at already. */
+static void read_object(struct config_reader *reader, const struct config_object *object, bool typed,
+                        const struct config_place *place, json_t *value, void *settings)
+{
+    unsigned errors = error_count(reader);
+    const char *key;
+    json_t *member;
+
+    json_object_foreach(value, key, member)
+    {
+        if (!has_row(object, typed, key))
+            refuse_key(reader, object, typed, place, key);
+    }
+    for (size_t i = 0; i < object->count; i++)
+        read_row(reader, &object->rows[i], place, value, settings);
+    if (object->finish && error_count(reader) == errors)
+        object->finish(reader, place, settings);
+}
+
+bool config_read(struct config_reader *reader, const struct config_object *root, void *settings)
+{
+    unsigned errors = error_count(reader);
+    const struct config_place *place = config_alloc(reader, sizeof *place);
+
+    if (!place)
+        return false;
+    if (json_is_object(reader->text->root))
+        read_object(reader, root, false, place, reader->text->root, settings);
+    else
+        config_report(reader, PROBLEM_ERROR, place, NULL, "%s must be an object, found %s", root->name,
+                      reader_show(reader, place, reader->text->root));
+    return error_count(reader) == errors;
+}

@@ -1,0 +1,20 @@
+/* What the parts of the reader tell each other. */
+#ifndef CROSSGATE_CONFIG_READER_H
+#define CROSSGATE_CONFIG_READER_H
+
+#include "text.h"
+
+/* As config_report, but at the key instead of the value. */
+void reader_report_key(struct config_reader *reader, enum problem_severity severity, const struct config_place *place,
+                       const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* A value for a message: JSON, cut; objects and lists by their kind only; secrets not at all. */
+const char *reader_show(struct config_reader *reader, const struct config_place *place, const json_t *value);
+
+/* A text for a message, in quotation marks, cut. */
+const char *reader_show_text(struct config_reader *reader, const char *text);
+
+/* What a row allows, in words: "an integer from 1 to 65535". Written to `out`. */
+void row_print_allowed(const struct config_row *row, FILE *out);
+
+#endif

@@ -1,0 +1,41 @@
+#include "commands.h"
+
+#include "crossgate/process.h"
+
+#include <string.h>
+
+const struct command commands[] = {
+    {"run", command_run, "serve a node's configuration"},
+    {"check", command_check, "check a configuration and say all that is wrong with it"},
+    {"version", command_version, "print the version"},
+    {"help", command_help, "tell how to use a command"},
+    {"worker", worker_main, NULL}, /* started by `run` only */
+    {0},
+};
+
+/* Words of --help and --version are commands, too. */
+static const char *command_name(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    if (strcmp(word, "--version") == 0)
+        return "version";
+    return word;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        commands_print(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = command_name(argv[1]);
+    const struct command *command = command_find(name);
+    if (command)
+        return command->run(argc - 1, argv + 1);
+    if (*name == '-') {
+        fprintf(stderr, "crossgate: options follow a command: crossgate run %s%s\n", name, argc > 2 ? " …" : "");
+        return EXIT_USAGE;
+    }
+    return command_unknown(name);
+}

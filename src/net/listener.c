@@ -1,0 +1,159 @@
+#include "crossgate/net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Accepts of one event, so that a flood of clients leaves room for those who are in already. */
+enum { ACCEPTS_PER_EVENT = 64 };
+/* How long nothing is accepted when the system has no descriptor or memory for it, and how often that is said, ms. */
+enum { REST = 100, REST_SAID_EVERY = 1000 };
+
+struct listener {
+    struct loop *loop;
+    int descriptor; /* -1 once it is stopped */
+    listener_accept *on_accept;
+    void *user;
+    bool paused;
+    bool watching;
+    uint64_t said; /* when a rest was logged last; 0: never */
+    struct deadline rest;
+    struct task burial;
+    uv_poll_t poll;
+};
+
+static void on_poll(uv_poll_t *handle, int status, int events);
+
+/* Watches exactly while something may be accepted. */
+static void watch(struct listener *listener)
+{
+    bool wanted = listener->descriptor >= 0 && !listener->paused && !deadline_is_armed(&listener->rest);
+    if (wanted == listener->watching)
+        return;
+    if (!wanted)
+        uv_poll_stop(&listener->poll);
+    else if (uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0)
+        deadline_arm(&listener->loop->deadlines, &listener->rest, REST, listener->loop->now);
+    listener->watching = wanted && !deadline_is_armed(&listener->rest);
+}
+
+static void on_rested(struct deadline *deadline)
+{
+    watch(CONTAINER_OF(deadline, struct listener, rest));
+}
+
+/* Polling on would spin, since the clients keep the socket readable. */
+static void rest(struct listener *listener, int number)
+{
+    struct loop *loop = listener->loop;
+    enum ending why = ENDING_INTERNAL;
+    if (number == EMFILE || number == ENFILE)
+        why = ENDING_DESCRIPTORS;
+    else if (number == ENOBUFS || number == ENOMEM)
+        why = ENDING_MEMORY;
+    if (listener->said == 0 || loop->now - listener->said >= REST_SAID_EVERY) {
+        listener->said = loop->now;
+        loop_report(loop, why, NULL, strerror(number));
+    } else {
+        counter_add(&loop->counters->endings[why], 1);
+    }
+    deadline_arm(&loop->deadlines, &listener->rest, REST, loop->now);
+    watch(listener);
+}
+
+/* A client that was gone before it could be accepted: accept(2) passes on what the network said of it. */
+static bool is_clients_trouble(int number)
+{
+    static const int troubles[] = {ECONNABORTED, EINTR,        EPERM,      EPROTO, ENETDOWN,    ENOPROTOOPT,
+                                   EHOSTDOWN,    EHOSTUNREACH, EOPNOTSUPP, ENONET, ENETUNREACH, ETIMEDOUT};
+    for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+        if (troubles[i] == number)
+            return true;
+    }
+    return false;
+}
+
+/* False when there is nothing more to accept now. */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    int descriptor = accept4(listener->descriptor, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) {
+        if (errno == EAGAIN)
+            return false;
+        if (is_clients_trouble(errno))
+            return true;
+        rest(listener, errno);
+        return false;
+    }
+    struct peer peer;
+    peer_from_socket(&peer, (const struct sockaddr *)&address);
+    listener->on_accept(listener->user, descriptor, &peer);
+    return true;
+}
+
+/* on_accept may pause or stop us. */
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct listener *listener = handle->data;
+    (void)status; /* whatever it is, accept says it */
+    (void)events;
+    loop_tick(listener->loop);
+    if (status < 0)
+        listener->watching = false;
+    for (int i = 0; i < ACCEPTS_PER_EVENT && listener->descriptor >= 0 && !listener->paused; i++) {
+        if (!accept_one(listener))
+            break;
+    }
+    watch(listener);
+    loop_settle(listener->loop);
+}
+
+static void bury(struct task *task)
+{
+    free(CONTAINER_OF(task, struct listener, burial));
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct listener *listener = handle->data;
+    loop_defer(listener->loop, PHASE_BURY, &listener->burial);
+}
+
+struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user)
+{
+    struct listener *listener = calloc(1, sizeof *listener);
+    if (!listener || uv_poll_init(loop->uv, &listener->poll, descriptor) != 0) {
+        free(listener);
+        close(descriptor);
+        return NULL;
+    }
+    listener->loop = loop;
+    listener->descriptor = descriptor;
+    listener->on_accept = on_accept;
+    listener->user = user;
+    listener->poll.data = listener;
+    deadline_init(&listener->rest, on_rested);
+    task_init(&listener->burial, bury);
+    watch(listener);
+    return listener;
+}
+
+void listener_pause(struct listener *listener, bool paused)
+{
+    listener->paused = paused;
+    watch(listener);
+}
+
+void listener_stop(struct listener *listener)
+{
+    uv_close((uv_handle_t *)&listener->poll, on_closed);
+    close(listener->descriptor);
+    listener->descriptor = -1;
+    listener->watching = false;
+    deadline_disarm(&listener->rest);
+}

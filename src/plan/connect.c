@@ -1,0 +1,156 @@
+#include "settings.h"
+
+#include "crossgate/limits.h"
+
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+struct connect_tcp {
+    struct connecting connecting; /* made by finish */
+    int64_t version;
+    const char *host;
+    int64_t port;
+    int64_t timeout;
+    struct client_tls *tls;
+};
+
+struct connect_unix {
+    struct connecting connecting; /* made by finish */
+    const char *path;
+    int64_t timeout;
+};
+
+#define DOC_TIMEOUT "Time to connect in; 0: the default."
+
+static const struct config_row tcp_rows[] = {
+    {.key = "version",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct connect_tcp, version, int64_t),
+     .min = 4,
+     .max = 6,
+     .standard = 4,
+     .allowed = "4 or 6",
+     .doc = "IP version, 4 or 6; an address as `host` wins."},
+    {.key = "host",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct connect_tcp, host, const char *),
+     .required = true,
+     .fits = fits_host,
+     .allowed = "an address or a host name, without brackets",
+     .doc = "Where to connect to."},
+    {.key = "port",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct connect_tcp, port, int64_t),
+     .required = true,
+     .min = 1,
+     .max = 65535,
+     .remedy = "write the number; variables are expanded on listening endpoints only",
+     .doc = "Port to connect to."},
+    {.key = "timeout",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct connect_tcp, timeout, int64_t),
+     .max = 600,
+     .standard = 10,
+     .unit = "s",
+     .doc = DOC_TIMEOUT},
+    {.key = "tls",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct connect_tcp, tls, struct client_tls *),
+     .object = &client_tls_object,
+     .remedy = "write an object with `hostname`, or leave tls out",
+     .doc = "Makes it WSS."},
+    {.key = "interface",
+     .status = CONFIG_WRONG,
+     .why = "it belongs to a listening endpoint",
+     .remedy = "where to connect to is named `host`"},
+    {.key = "user_timeout", .status = CONFIG_WRONG, .why = "it belongs to a listening endpoint"},
+};
+
+static const struct config_row unix_rows[] = {
+    {.key = "path",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct connect_unix, path, const char *),
+     .required = true,
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH,
+     .doc = "Path of the socket, relative to the node directory; variables are not expanded."},
+    {.key = "timeout",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct connect_unix, timeout, int64_t),
+     .max = 600,
+     .standard = 10,
+     .unit = "s",
+     .doc = DOC_TIMEOUT},
+    {.key = "tls",
+     .status = CONFIG_WRONG,
+     .why = "TLS is spoken on endpoints of type tcp only",
+     .remedy = "leave tls out: nobody listens on a Unix socket of this machine"},
+};
+
+/* No connection is tried without a limit. */
+static uint32_t milliseconds(int64_t seconds)
+{
+    return seconds > 0 ? (uint32_t)seconds * 1000 : LIMIT_CONNECT;
+}
+
+static void finish_tcp(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct connect_tcp *tcp = settings;
+    struct net_target *target = &tcp->connecting.target;
+    struct in6_addr six;
+
+    if (tcp->version == 5) {
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "version"), NULL,
+                      "version must be 4 or 6, found 5");
+        return;
+    }
+    target->kind = NET_TCP;
+    target->host = tcp->host;
+    target->port = (uint16_t)tcp->port;
+    target->version = inet_pton(AF_INET6, tcp->host, &six) == 1 ? 6 : (unsigned)tcp->version;
+    target->timeout = milliseconds(tcp->timeout);
+    tcp->connecting.tls = tcp->tls ? tcp->tls->context : NULL;
+}
+
+static void finish_unix(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct connect_unix *local = settings;
+    struct net_target *target = &local->connecting.target;
+    const char *path = builder_path(builder_of(reader), local->path);
+    const size_t longest = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+
+    if (strlen(path) > longest) {
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "path"),
+                      "name a shorter path, for example below /run",
+                      "the path of a Unix socket has at most %zu bytes, %s has %zu", longest, path, strlen(path));
+        return;
+    }
+    target->kind = NET_UNIX;
+    target->path = path;
+    target->timeout = milliseconds(local->timeout);
+}
+
+static const struct config_object tcp_object = {
+    .name = "connecting endpoint of type tcp",
+    CONFIG_ROWS(tcp_rows),
+    .size = sizeof(struct connect_tcp),
+    .finish = finish_tcp,
+    .doc = "A TCP port of the node, with TLS or without.",
+};
+
+static const struct config_object unix_object = {
+    .name = "connecting endpoint of type unix",
+    CONFIG_ROWS(unix_rows),
+    .size = sizeof(struct connect_unix),
+    .finish = finish_unix,
+    .doc = "A Unix domain socket of the node.",
+};
+
+static const struct config_variant variants[] = {
+    {"tcp", CONFIG_SERVED, &tcp_object, NULL},
+    {"unix", CONFIG_SERVED, &unix_object, NULL},
+    {"twisted", CONFIG_LATER, NULL, NULL},
+    {"tor", CONFIG_LATER, NULL, NULL},
+};
+
+const struct config_variants connecting_variants = {.name = "connecting endpoint", CONFIG_VARIANTS(variants)};

@@ -1,0 +1,211 @@
+#include "settings.h"
+
+#include <arpa/inet.h>
+#include <sys/un.h>
+
+struct listen_tcp {
+    struct listening listening; /* made by finish */
+    int64_t version;
+    int64_t port;
+    struct config_items portrange;
+    const char *interface;
+    int64_t backlog;
+    bool shared;
+    int64_t user_timeout;
+    struct server_tls *tls;
+};
+
+struct listen_unix {
+    struct listening listening; /* made by finish */
+    const char *path;
+    int64_t backlog;
+};
+
+static const struct config_row port_row = {.kind = CONFIG_INTEGER, .min = 1, .max = 65535};
+
+static const struct config_row tcp_rows[] = {
+    {.key = "version",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct listen_tcp, version, int64_t),
+     .min = 4,
+     .max = 6,
+     .standard = 4,
+     .allowed = "4 or 6",
+     .doc = "IP version, 4 or 6; an address as `interface` wins."},
+    {.key = "port",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct listen_tcp, port, int64_t),
+     .environment = true,
+     .min = 1,
+     .max = 65535,
+     .remedy = "write the number without quotes, or \"$NAME\" as the whole string",
+     .doc = "Port to listen on; required unless there is a `portrange`."},
+    {.key = "portrange",
+     .kind = CONFIG_LIST,
+     .at = CONFIG_AT(struct listen_tcp, portrange, struct config_items),
+     .item = &port_row,
+     .min = 2,
+     .max = 2,
+     .doc = "First and last port: the first of them that is free is taken."},
+    {.key = "interface",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct listen_tcp, interface, const char *),
+     .fits = fits_interface,
+     .allowed = "an address or a host name, without brackets",
+     .doc = "Address to bind; all addresses of `version` if absent or empty."},
+    {.key = "backlog",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct listen_tcp, backlog, int64_t),
+     .min = 1,
+     .max = 65535,
+     .standard = 50,
+     .doc = "Connections that may wait to be accepted."},
+    {.key = "shared",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct listen_tcp, shared, bool),
+     .doc = "Other programs, or other transports with `shared`, may listen on the port, too (SO_REUSEPORT)."},
+    {.key = "user_timeout",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct listen_tcp, user_timeout, int64_t),
+     .max = 65535,
+     .unit = "ms",
+     .doc = "TCP_USER_TIMEOUT of the connections; 0: the system's."},
+    {.key = "tls",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct listen_tcp, tls, struct server_tls *),
+     .object = &server_tls_object,
+     .remedy = "write an object with `key` and `certificate`, or leave tls out",
+     .doc = "Makes it HTTPS and WSS."},
+    {.key = "host",
+     .status = CONFIG_WRONG,
+     .why = "it belongs to a connecting endpoint",
+     .remedy = "the address to listen on is named `interface`"},
+};
+
+static const struct config_row unix_rows[] = {
+    {.key = "path",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct listen_unix, path, const char *),
+     .required = true,
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH,
+     .doc = "Path of the socket, relative to the node directory; $NAME and ${NAME} are expanded."},
+    {.key = "backlog",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct listen_unix, backlog, int64_t),
+     .min = 1,
+     .max = 65535,
+     .standard = 50,
+     .doc = "Connections that may wait to be accepted."},
+    {.key = "tls",
+     .status = CONFIG_WRONG,
+     .why = "TLS is served on endpoints of type tcp only",
+     .remedy = "leave tls out, or listen on a port"},
+};
+
+/* Without the spaces around it, as Crossbar takes it. */
+static const char *trimmed(struct config_reader *reader, const char *interface)
+{
+    struct span text = span_trim(span_string(interface));
+
+    return text.len == 0 ? "" : config_format(reader, "%.*s", SPAN_ARGS(text));
+}
+
+/* The version that will be used: that of the literal, if it is one: so does Crossbar. */
+static unsigned version_of(const char *interface, int64_t version)
+{
+    struct in_addr four;
+    struct in6_addr six;
+
+    if (inet_pton(AF_INET, interface, &four) == 1)
+        return 4;
+    return inet_pton(AF_INET6, interface, &six) == 1 ? 6 : (unsigned)version;
+}
+
+static bool check_ports(struct config_reader *reader, const struct config_place *place, const struct listen_tcp *tcp)
+{
+    if (!tcp->portrange.given) {
+        if (tcp->port == 0)
+            config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "port"), "for HTTPS: \"port\": 443",
+                          "port is missing: a listening endpoint wants `port` or `portrange`");
+        return tcp->port != 0;
+    }
+    if (tcp->port != 0)
+        config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "port"), "keep one of them",
+                      "port is not used, since there is a portrange");
+    if (tcp->portrange.at[1].integer >= tcp->portrange.at[0].integer)
+        return true;
+    config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "portrange"), "write the smaller port first",
+                  "portrange ends before it begins");
+    return false;
+}
+
+static void finish_tcp(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct listen_tcp *tcp = settings;
+    struct net_listen *where = &tcp->listening.where;
+    bool range = tcp->portrange.given;
+
+    if (tcp->version == 5) {
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "version"), NULL,
+                      "version must be 4 or 6, found 5");
+        return;
+    }
+    if (!check_ports(reader, place, tcp))
+        return;
+    where->kind = NET_TCP;
+    where->interface = trimmed(reader, tcp->interface ? tcp->interface : "");
+    where->version = version_of(where->interface, tcp->version);
+    where->port = (uint16_t)(range ? tcp->portrange.at[0].integer : tcp->port);
+    where->port_last = (uint16_t)(range ? tcp->portrange.at[1].integer : tcp->port);
+    where->shared = tcp->shared;
+    where->user_timeout = (uint32_t)tcp->user_timeout;
+    where->backlog = (int)tcp->backlog;
+    tcp->listening.tls = tcp->tls ? tcp->tls->context : NULL;
+}
+
+static void finish_unix(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct listen_unix *local = settings;
+    struct net_listen *where = &local->listening.where;
+    const struct config_place *at = config_place_key(reader, place, "path");
+    const char *expanded = builder_expand(builder_of(reader), at, local->path);
+    const size_t longest = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+
+    if (!expanded)
+        return;
+    const char *path = builder_path(builder_of(reader), expanded);
+    if (strlen(path) > longest) {
+        config_report(reader, PROBLEM_ERROR, at, "name a shorter path, for example below /run",
+                      "the path of a Unix socket has at most %zu bytes, %s has %zu", longest, path, strlen(path));
+        return;
+    }
+    where->kind = NET_UNIX;
+    where->path = path;
+    where->backlog = (int)local->backlog;
+}
+
+static const struct config_object tcp_object = {
+    .name = "listening endpoint of type tcp",
+    CONFIG_ROWS(tcp_rows),
+    .size = sizeof(struct listen_tcp),
+    .finish = finish_tcp,
+    .doc = "A TCP port, with TLS or without. IPv6 works with TLS, too.",
+};
+
+static const struct config_object unix_object = {
+    .name = "listening endpoint of type unix",
+    CONFIG_ROWS(unix_rows),
+    .size = sizeof(struct listen_unix),
+    .finish = finish_unix,
+    .doc = "A Unix domain socket.",
+};
+
+static const struct config_variant variants[] = {
+    {"tcp", CONFIG_SERVED, &tcp_object, NULL},
+    {"unix", CONFIG_SERVED, &unix_object, NULL},
+    {"twisted", CONFIG_LATER, NULL, NULL},
+    {"onion", CONFIG_LATER, NULL, NULL},
+};
+
+const struct config_variants listening_variants = {.name = "listening endpoint", CONFIG_VARIANTS(variants)};

@@ -1,0 +1,130 @@
+#include "settings.h"
+
+/* Workers. */
+
+static const struct config_row option_rows[] = {
+    {.key = "disabled",
+     .kind = CONFIG_ANY,
+     .status = CONFIG_LATER,
+     .accepted = "[false]",
+     .remedy = "remove the worker, or its transports, from the file",
+     .doc = "Leave the worker out."},
+    ROW_NODE("extra", CONFIG_ANY, "For the worker's code."),
+    ROW_NODE("title", CONFIG_STRING, "Title of the process."),
+    ROW_NODE("python", CONFIG_STRING, "Interpreter."),
+    ROW_NODE("pythonpath", CONFIG_LIST, "Module path."),
+    ROW_NODE("cpu_affinity", CONFIG_LIST, "Processors."),
+    ROW_NODE("env", CONFIG_OBJECT, "Environment."),
+    ROW_NODE("expose_controller", CONFIG_BOOL, "Expose the controller's realm."),
+    ROW_NODE("expose_shared", CONFIG_BOOL, "Expose shared objects."),
+};
+
+static const struct config_object options_object = {
+    .name = "options of a worker",
+    CONFIG_ROWS(option_rows),
+    .doc = "The processes here are not the node's: see `crossgate.workers` instead.",
+};
+
+#define ROWS_WORKER                                                                                                    \
+    ROW_ID,                                                                                                            \
+        {.key = "options",                                                                                             \
+         .kind = CONFIG_OBJECT,                                                                                        \
+         .at = CONFIG_UNSTORED,                                                                                        \
+         .object = &options_object,                                                                                    \
+         .doc = "Options of the process."},                                                                            \
+    {                                                                                                                  \
+        .key = "transports", .kind = CONFIG_LIST, .at = CONFIG_AT(struct worker, transports, struct config_items),     \
+        .item = &transport_row, .doc = "What listens."                                                                 \
+    }
+
+static const struct config_row router_rows[] = {
+    ROWS_WORKER,
+    ROW_NODE("manhole", CONFIG_OBJECT, "A shell into the worker."),
+    ROW_NODE("realms", CONFIG_LIST, "WAMP realms and roles."),
+    ROW_NODE("components", CONFIG_LIST, "Application components."),
+    ROW_NODE("connections", CONFIG_ANY, "Database connections."),
+};
+
+static const struct config_object router_object = {
+    .name = "worker of type router",
+    CONFIG_ROWS(router_rows),
+    .size = sizeof(struct worker),
+    .doc = "Its transports are served here; routing stays with the node.",
+};
+
+static const char *backend_wins(const struct config_reader *reader)
+{
+    return sources_request(builder_of(reader)->sources)->backend ? "--backend names the node" : NULL;
+}
+
+static const struct config_row proxy_rows[] = {
+    ROWS_WORKER,
+    {.key = "connections",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_LATER,
+     .excuse = backend_wins,
+     .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
+     .doc = "Connections to routers. With `--backend` it is accepted, and not used."},
+    {.key = "routes",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_LATER,
+     .excuse = backend_wins,
+     .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
+     .doc = "Which realm and role goes to which connection. With `--backend` it is accepted, and not used."},
+};
+
+static const struct config_object proxy_object = {
+    .name = "worker of type proxy",
+    CONFIG_ROWS(proxy_rows),
+    .size = sizeof(struct worker),
+    .doc = "Transports in front of routers.",
+};
+
+static const struct config_variant variants[] = {
+    {"router", CONFIG_SERVED, &router_object, NULL},
+    {"proxy", CONFIG_SERVED, &proxy_object, NULL},
+    {"container", CONFIG_NODE, NULL, WHY_NODE},
+    {"guest", CONFIG_NODE, NULL, WHY_NODE},
+    {"hostmonitor", CONFIG_NODE, NULL, WHY_NODE},
+    {"xbrmm", CONFIG_NODE, NULL, WHY_NODE},
+    {"websocket-testee", CONFIG_LATER, NULL, "use a transport of type websocket.testee in a router worker"},
+};
+
+static const struct config_variants worker_variants = {
+    .name = "worker",
+    CONFIG_VARIANTS(variants),
+    .doc = "What a node consists of.",
+};
+
+static const struct config_row worker_row = {.kind = CONFIG_CHOICE, .variants = &worker_variants};
+
+/* The document. "crossgate" comes before "workers", since its limits go into every transport. */
+static const struct config_row node_rows[] = {
+    {.key = "$schema", .kind = CONFIG_STRING, .at = CONFIG_UNSTORED, .doc = "For editors."},
+    {.key = "version",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_UNSTORED,
+     .required = true,
+     .min = 2,
+     .max = 2,
+     .remedy = "write \"version\": 2; a file of version 1 is converted by `crossbar upgrade`",
+     .doc = "Version of the format; a file without it is one of version 1."},
+    ROW_NODE("controller", CONFIG_OBJECT, "The node's management."),
+    {.key = "crossgate",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_UNSTORED,
+     .object = &process_object,
+     .doc = "What Crossbar has no words for."},
+    {.key = "workers",
+     .kind = CONFIG_LIST,
+     .at = CONFIG_AT(struct node, workers, struct config_items),
+     .item = &worker_row,
+     .doc = "The workers of the node."},
+};
+
+const struct config_object node_object = {
+    .name = "node configuration",
+    CONFIG_ROWS(node_rows),
+    .size = sizeof(struct node),
+};

@@ -1,0 +1,106 @@
+#include "settings.h"
+
+#include "crossgate/limits.h"
+
+struct process_settings {
+    int64_t workers;
+    const char *user;
+    const char *group;
+    int64_t drain_timeout;
+    int64_t max_connections;
+    struct limits *limits;
+};
+
+#define ROW_LIMIT(name, length, its_doc)                                                                               \
+    {                                                                                                                  \
+        .key = #name, .kind = CONFIG_INTEGER, .status = CONFIG_EXTENSION,                                              \
+        .at = CONFIG_AT(struct limits, name, int64_t), .min = 100, .max = 3600000, .standard = (length), .unit = "ms", \
+        .doc = (its_doc)                                                                                               \
+    }
+
+static const struct config_row limit_rows[] = {
+    ROW_LIMIT(handshake_timeout, LIMIT_HANDSHAKE, "For a TLS handshake."),
+    ROW_LIMIT(head_timeout, LIMIT_HEAD, "For a whole request head."),
+    ROW_LIMIT(idle_timeout, LIMIT_IDLE, "Between requests, where `client_timeout` says nothing."),
+    ROW_LIMIT(body_timeout, LIMIT_BODY, "Without a byte of a request body."),
+    ROW_LIMIT(send_timeout, LIMIT_SEND, "Without a byte taken by a peer that we send to."),
+    ROW_LIMIT(close_timeout, LIMIT_CLOSE, "For the answer to a WebSocket Close."),
+};
+
+static const struct config_object limits_object = {
+    .name = "crossgate.limits",
+    CONFIG_ROWS(limit_rows),
+    .size = sizeof(struct limits),
+    .doc = "How long a visitor may take. Extension.",
+};
+
+static const struct config_row process_rows[] = {
+    {.key = "workers",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, workers, int64_t),
+     .min = 1,
+     .max = 256,
+     .doc = "Worker processes; if absent, one per processor."},
+    {.key = "user",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, user, const char *),
+     .fits = fits_text,
+     .allowed = "the name of a user",
+     .doc = "User that workers run as when started as root; if absent, nobody."},
+    {.key = "group",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, group, const char *),
+     .fits = fits_text,
+     .allowed = "the name of a group",
+     .doc = "Group that workers run as; if absent, that of the user."},
+    {.key = "drain_timeout",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, drain_timeout, int64_t),
+     .min = 100,
+     .max = 3600000,
+     .standard = LIMIT_DRAIN,
+     .unit = "ms",
+     .doc = "How long a stopping worker waits for its connections."},
+    {.key = "max_connections",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, max_connections, int64_t),
+     .min = 1,
+     .max = 10000000,
+     .doc = "Connections of each worker; if absent, as many as descriptors allow."},
+    {.key = "limits",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, limits, struct limits *),
+     .object = &limits_object,
+     .doc = "See below."},
+};
+
+static void finish_process(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct process_settings *read = settings;
+    struct builder *builder = builder_of(reader);
+
+    (void)place;
+    builder->plan->process = (struct plan_process){
+        .workers = (unsigned)read->workers,
+        .user = read->user,
+        .group = read->group,
+        .drain_timeout = (uint32_t)read->drain_timeout,
+        .max_connections = (unsigned)read->max_connections,
+    };
+    if (read->limits)
+        builder->limits = *read->limits;
+}
+
+const struct config_object process_object = {
+    .name = "crossgate",
+    CONFIG_ROWS(process_rows),
+    .size = sizeof(struct process_settings),
+    .finish = finish_process,
+    .doc = "What Crossbar has no words for. Extension.",
+};

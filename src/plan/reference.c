@@ -1,0 +1,44 @@
+#include "settings.h"
+
+static const char introduction[] =
+    "# Configuration\n"
+    "\n"
+    "Crossgate reads the configuration of a Crossbar.io node: `config.json` in the node directory, version 2. This "
+    "page is\n"
+    "printed by `crossgate check --reference` from the same tables that read the file.\n"
+    "\n"
+    "What a status says:\n"
+    "\n"
+    "- **served**: read and acted upon.\n"
+    "- **extension**: served, but unknown to Crossbar. `crossgate check --strict` refuses it, so that a file can be "
+    "kept\n"
+    "  portable.\n"
+    "- **not yet**: Crossbar knows it, this version does not serve it. It is refused, unless the value asks for what "
+    "is\n"
+    "  done anyway; such values are listed as accepted.\n"
+    "- **the node's own**: accepted with a note, and not read.\n"
+    "- **no effect**: accepted with a note; there is nothing to do for it here.\n"
+    "\n"
+    "Nothing is ignored silently: a key that is not listed here is an error, which names the nearest one that is.\n"
+    "\n"
+    "Where Crossgate is stricter or freer than Crossbar's own check:\n"
+    "\n"
+    "- Files and directories are opened, and certificates, keys and ciphers are tried, by the check already.\n"
+    "- A key that occurs twice in an object is an error.\n"
+    "- `true` is no integer. Crossbar takes it for 1.\n"
+    "- `\"version\": 6` works together with `tls`.\n"
+    "- `certificate` may hold the whole chain.\n"
+    "- `\"$NAME\"` as a port works together with `shared` and `user_timeout`.\n"
+    "- Two transports on one address are an error, unless both are `shared`.\n"
+    "- A variable in the path of a Unix socket that is not set is an error.\n"
+    "\n"
+    "Relative paths begin at the node directory: `--cbdir`, else the environment's `CROSSBAR_DIR`, else `.crossbar` in "
+    "the\n"
+    "current directory if there is one, else the current directory. With `--config` and without `--cbdir` it is the\n"
+    "directory of that file.\n";
+
+void plan_reference_print(FILE *out)
+{
+    fputs(introduction, out);
+    config_reference_print(&node_object, out);
+}

@@ -1,0 +1,156 @@
+/* The tables of Crossbar's objects, one file per subject, and what is read into by them. */
+#ifndef CROSSGATE_PLAN_SETTINGS_H
+#define CROSSGATE_PLAN_SETTINGS_H
+
+#include "builder.h"
+
+/* Strings (words.c). */
+bool fits_id(const char *text);       /* Crossbar's ids */
+bool fits_path(const char *text);     /* a path of a file; not the file's content */
+bool fits_url_path(const char *text); /* keys of `paths` */
+bool fits_websocket_url(const char *text);
+bool fits_location(const char *text); /* target of a redirect */
+bool fits_interface(const char *text);
+bool fits_host(const char *text);
+bool fits_extension(const char *text); /* ".wasm" */
+bool fits_header_value(const char *text);
+bool fits_text(const char *text); /* not empty, no control characters */
+
+#define ALLOWED_ID            "a lower-case letter and 2 to 63 more of a-z, 0-9 and _"
+#define ALLOWED_PATH          "a path"
+#define ALLOWED_WEBSOCKET_URL "a URL that begins with ws:// or wss://, without fragment"
+
+#define WHY_NODE "it is the business of the node"
+
+/* Rows that many objects have. */
+#define ROW_ID                                                                                                         \
+    {                                                                                                                  \
+        .key = "id", .kind = CONFIG_STRING, .at = CONFIG_UNSTORED, .fits = fits_id, .allowed = ALLOWED_ID,             \
+        .doc = "Name of the item."                                                                                     \
+    }
+#define ROW_NODE(name, its_kind, its_doc)                                                                              \
+    {                                                                                                                  \
+        .key = (name), .kind = (its_kind), .status = CONFIG_NODE, .why = WHY_NODE, .doc = (its_doc)                    \
+    }
+#define ROW_URL                                                                                                        \
+    {                                                                                                                  \
+        .key = "url", .kind = CONFIG_STRING, .status = CONFIG_NODE, .fits = fits_websocket_url,                        \
+        .allowed = ALLOWED_WEBSOCKET_URL, .why = "it only tells the node its own address",                             \
+        .doc = "The address under which clients reach the transport."                                                  \
+    }
+
+/* A websocket transport or service has these besides; all are the node's. */
+#define ROWS_WEBSOCKET_OF_NODE                                                                                         \
+    ROW_URL, ROW_NODE("serializers", CONFIG_LIST, "WAMP serializers."),                                                \
+        ROW_NODE("cookie", CONFIG_OBJECT, "WAMP cookie tracking."),                                                    \
+        ROW_NODE("auth", CONFIG_OBJECT, "WAMP authentication."), ROW_NODE("debug", CONFIG_BOOL, "More log lines.")
+#define ROW_WEBSOCKET_OPTIONS(T)                                                                                       \
+    {                                                                                                                  \
+        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(T, options, struct websocket_options *),              \
+        .object = &websocket_options_object, .doc = "Options of WebSocket."                                            \
+    }
+
+#define ALLOWED_URL_PATH "`/` or one segment of letters, digits, _ and -"
+#define REMEDY_URL_PATH  "write ws, not /ws; for a/b use a service of type path with the key a; dots are not possible"
+
+/* endpoint.tls (tls.c). */
+struct server_tls {
+    struct tls_context *context; /* made by finish */
+    const char *key;
+    const char *certificate;
+    struct config_items chain_certificates;
+    struct config_items ca_certificates;
+    const char *dhparam;
+    const char *ciphers;
+};
+extern const struct config_object server_tls_object;
+
+struct client_tls {
+    struct tls_context *context; /* made by finish */
+    const char *hostname;
+    struct config_items ca_certificates;
+    const char *certificate;
+    const char *key;
+};
+extern const struct config_object client_tls_object;
+
+/* Endpoints (listen.c, connect.c): each variant's settings begin with these. */
+struct listening {
+    struct net_listen where;
+    struct tls_context *tls; /* NULL: plain */
+};
+extern const struct config_variants listening_variants;
+
+struct connecting {
+    struct net_target target;
+    struct tls_context *tls; /* NULL: plain */
+};
+extern const struct config_variants connecting_variants;
+
+/* Options of WebSocket transports and services (websocket.c). */
+struct websocket_options {
+    int64_t max_message_size;
+    int64_t close_handshake_timeout;
+};
+extern const struct config_object websocket_options_object;
+
+/* `options` may be NULL. */
+void websocket_options_apply(const struct builder *builder, const struct websocket_options *options,
+                             struct websocket_settings *settings);
+
+/* Options of web transports (web.c). */
+struct web_options {
+    bool access_log;
+    bool hsts;
+    int64_t hsts_max_age;
+    int64_t client_timeout;
+};
+extern const struct config_object web_options_object;
+
+/* `options` may be NULL. */
+void web_options_apply(const struct builder *builder, const struct web_options *options, struct http_site *site);
+
+/* The backend of websocket-reverseproxy (backend.c). */
+struct backend_settings {
+    const struct backend *backend; /* made by finish */
+    const char *url;
+    struct config_choice endpoint;
+    struct websocket_options *options;
+};
+extern const struct config_object backend_object;
+
+/* Services on paths (service.c): each variant's settings begin with the service that finish has made. */
+struct made_service {
+    const struct service *service;
+};
+extern const struct config_row service_row; /* element of `paths` */
+
+/* The service for a map of paths. */
+const struct service *paths_build(struct builder *builder, const struct config_items *paths);
+
+/* The service of a websocket transport or service: to `backend`, or an echo (NULL). */
+const struct service *websocket_build(struct builder *builder, const struct backend *backend,
+                                      const struct websocket_options *options);
+
+/* The backend of a websocket transport or service that names none: --backend. NULL: reported at the place. */
+const struct backend *websocket_find_backend(struct config_reader *reader, const struct config_place *place);
+
+/* Transports (transport.c): each variant's settings begin with what listens. */
+struct made_transport {
+    struct plan_transport transport; /* without what only the whole plan knows */
+    const char *id;
+    struct config_choice endpoint;
+};
+extern const struct config_row transport_row; /* element of `transports` */
+
+/* The document (node.c, process.c). */
+struct node {
+    struct config_items workers;
+};
+struct worker {
+    struct config_items transports;
+};
+extern const struct config_object node_object;
+extern const struct config_object process_object;
+
+#endif

@@ -1,0 +1,150 @@
+#include "settings.h"
+
+struct web_transport {
+    struct made_transport made;
+    struct config_items paths;
+    struct web_options *options;
+};
+
+struct websocket_transport {
+    struct made_transport made;
+    struct websocket_options *options;
+};
+
+#define ROWS_TRANSPORT(T)                                                                                              \
+    {.key = "id",                                                                                                      \
+     .kind = CONFIG_STRING,                                                                                            \
+     .at = CONFIG_AT(T, made.id, const char *),                                                                        \
+     .fits = fits_id,                                                                                                  \
+     .allowed = ALLOWED_ID,                                                                                            \
+     .doc = "Name of the transport, for logs."},                                                                       \
+    {                                                                                                                  \
+        .key = "endpoint", .kind = CONFIG_CHOICE, .at = CONFIG_AT(T, made.endpoint, struct config_choice),             \
+        .required = true, .variants = &listening_variants, .doc = "Where to listen."                                   \
+    }
+
+static const struct config_row web_rows[] = {
+    ROWS_TRANSPORT(struct web_transport),
+    {.key = "paths",
+     .kind = CONFIG_MAP,
+     .at = CONFIG_AT(struct web_transport, paths, struct config_items),
+     .required = true,
+     .item = &service_row,
+     .fits = fits_url_path,
+     .allowed = ALLOWED_URL_PATH,
+     .remedy = REMEDY_URL_PATH,
+     .doc = "Services by the first segment of the path; `/` takes the rest."},
+    {.key = "options",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct web_transport, options, struct web_options *),
+     .object = &web_options_object,
+     .doc = "See below."},
+};
+
+static const struct config_row websocket_rows[] = {
+    ROWS_TRANSPORT(struct websocket_transport),
+    ROWS_WEBSOCKET_OF_NODE,
+    ROW_WEBSOCKET_OPTIONS(struct websocket_transport),
+};
+
+static const struct config_row testee_rows[] = {
+    ROWS_TRANSPORT(struct websocket_transport),
+    ROW_URL,
+    ROW_NODE("debug", CONFIG_BOOL, "More log lines."),
+    ROW_WEBSOCKET_OPTIONS(struct websocket_transport),
+};
+
+/* What logs call it: its id, else its path in the document without "$.". */
+static const char *name_of(struct config_reader *reader, const struct config_place *place, const char *id)
+{
+    const char *path = config_place_print(reader, place);
+
+    return id ? id : path[0] && path[1] ? path + 2 : path;
+}
+
+static void fill(struct config_reader *reader, const struct config_place *place, struct made_transport *made,
+                 const struct web_options *options, const struct service *root)
+{
+    struct builder *builder = builder_of(reader);
+    const struct listening *listening = made->endpoint.settings;
+
+    made->transport = (struct plan_transport){
+        .id = name_of(reader, place, made->id),
+        .where = listening->where,
+        .tls = listening->tls,
+        .site = {.root = root, .secure = listening->tls != NULL, .port = listening->where.port},
+        .handshake_timeout = (uint32_t)builder->limits.handshake_timeout,
+    };
+    web_options_apply(builder, options, &made->transport.site);
+}
+
+static void finish_web(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct web_transport *web = settings;
+
+    if (web->options && web->options->hsts && !((struct listening *)web->made.endpoint.settings)->tls)
+        config_report(reader, PROBLEM_WARNING,
+                      config_place_key(reader, config_place_key(reader, place, "options"), "hsts"),
+                      "give the endpoint tls, or leave hsts out",
+                      "hsts has no effect without TLS: browsers ignore it there (RFC 6797)");
+    fill(reader, place, &web->made, web->options, paths_build(builder_of(reader), &web->paths));
+}
+
+static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct websocket_transport *websocket = settings;
+    const struct backend *backend = websocket_find_backend(reader, place);
+
+    fill(reader, place, &websocket->made, NULL,
+         backend ? websocket_build(builder_of(reader), backend, websocket->options) : NULL);
+}
+
+static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct websocket_transport *testee = settings;
+
+    fill(reader, place, &testee->made, NULL, websocket_build(builder_of(reader), NULL, testee->options));
+}
+
+static const struct config_object web_object = {
+    .name = "transport of type web",
+    CONFIG_ROWS(web_rows),
+    .size = sizeof(struct web_transport),
+    .finish = finish_web,
+    .doc = "HTTP, with services by path.",
+};
+
+static const struct config_object websocket_object = {
+    .name = "transport of type websocket",
+    CONFIG_ROWS(websocket_rows),
+    .size = sizeof(struct websocket_transport),
+    .finish = finish_websocket,
+    .doc = "WebSocket on every path, to the node that `--backend` names.",
+};
+
+static const struct config_object testee_object = {
+    .name = "transport of type websocket.testee",
+    CONFIG_ROWS(testee_rows),
+    .size = sizeof(struct websocket_transport),
+    .finish = finish_testee,
+    .doc = "WebSocket echo on every path: for tests and benchmarks.",
+};
+
+static const struct config_variant variants[] = {
+    {"web", CONFIG_SERVED, &web_object, NULL},
+    {"websocket", CONFIG_SERVED, &websocket_object, NULL},
+    {"websocket.testee", CONFIG_SERVED, &testee_object, NULL},
+    {"universal", CONFIG_LATER, NULL, NULL},
+    {"rawsocket", CONFIG_LATER, NULL, NULL},
+    {"mqtt", CONFIG_LATER, NULL, NULL},
+    {"stream.testee", CONFIG_LATER, NULL, NULL},
+    {"flashpolicy", CONFIG_LATER, NULL, NULL},
+};
+
+static const struct config_variants transport_variants = {
+    .name = "transport",
+    CONFIG_VARIANTS(variants),
+    .doc = "What listens.",
+};
+
+const struct config_row transport_row = {.kind = CONFIG_CHOICE, .variants = &transport_variants};

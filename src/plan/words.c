@@ -1,0 +1,90 @@
+#include "settings.h"
+
+#include <ctype.h>
+
+/* All characters are letters or digits of ASCII, or among `others`. */
+static bool consists_of(const char *text, const char *others)
+{
+    for (; *text; text++) {
+        if (!(isascii((unsigned char)*text) && isalnum((unsigned char)*text)) && !strchr(others, *text))
+            return false;
+    }
+    return true;
+}
+
+bool fits_text(const char *text)
+{
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+bool fits_id(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (length < 3 || length > 64 || text[0] < 'a' || text[0] > 'z' || !consists_of(text, "_"))
+        return false;
+    for (; *text; text++) {
+        if (*text >= 'A' && *text <= 'Z')
+            return false;
+    }
+    return true;
+}
+
+bool fits_path(const char *text)
+{
+    return fits_text(text) && !strstr(text, "-----BEGIN") && strlen(text) < 4096;
+}
+
+bool fits_url_path(const char *text)
+{
+    return strcmp(text, "/") == 0 || (*text && consists_of(text, "_-"));
+}
+
+/* The same as RFC 3986 allows in a URL, so that nothing can end a header field. */
+static bool is_url_text(const char *text)
+{
+    return consists_of(text, "-._~:/?#[]@!$&'()*+,;=%");
+}
+
+bool fits_websocket_url(const char *text)
+{
+    size_t scheme = strncmp(text, "ws://", 5) == 0 ? 5 : strncmp(text, "wss://", 6) == 0 ? 6 : 0;
+
+    return scheme > 0 && (text[scheme] == '[' || isalnum((unsigned char)text[scheme])) && is_url_text(text) &&
+           !strchr(text, '#');
+}
+
+bool fits_location(const char *text)
+{
+    return *text && is_url_text(text);
+}
+
+bool fits_interface(const char *text)
+{
+    return consists_of(text, ".:-_% ");
+}
+
+bool fits_host(const char *text)
+{
+    return *text && consists_of(text, ".:-_%");
+}
+
+bool fits_extension(const char *text)
+{
+    return text[0] == '.' && text[1] && consists_of(text + 1, "-_+.");
+}
+
+bool fits_header_value(const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+            return false;
+    }
+    return *text != '\0' && *text != ' ';
+}

@@ -1,0 +1,106 @@
+#include "account.h"
+
+#include "crossgate/base/span.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const struct passwd *find_user(const char *name)
+{
+    const struct passwd *found = getpwnam(name);
+    uint64_t number;
+    if (!found && span_to_uint(span_string(name), UINT32_MAX - 1, &number))
+        found = getpwuid((uid_t)number);
+    return found;
+}
+
+static const struct group *find_group(const char *name)
+{
+    const struct group *found = getgrnam(name);
+    uint64_t number;
+    if (!found && span_to_uint(span_string(name), UINT32_MAX - 1, &number))
+        found = getgrgid((gid_t)number);
+    return found;
+}
+
+static bool find_groups(struct account *account, const char *user, struct error *error)
+{
+    int count = 0;
+    getgrouplist(user, account->group, NULL, &count);
+    account->groups = count > 0 ? calloc((size_t)count, sizeof *account->groups) : NULL;
+    if (!account->groups || getgrouplist(user, account->group, account->groups, &count) < 0) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        account_deinit(account);
+        return false;
+    }
+    account->group_count = (size_t)count;
+    return true;
+}
+
+static bool refuse_others(uid_t user, gid_t group, struct error *error)
+{
+    if (user == geteuid() && group == getegid())
+        return true;
+    error_set(
+        error, ERROR_INPUT,
+        "workers can run as another user or group only if crossgate is started as root: leave out user and group, "
+        "or start as root");
+    return false;
+}
+
+bool account_init(struct account *account, const char *user, const char *group, struct error *error)
+{
+    bool root = geteuid() == 0;
+    *account = (struct account){.changes = root, .user = geteuid(), .group = getegid()};
+    const char *name = user ? user : root ? "nobody" : NULL;
+    if (name) {
+        const struct passwd *found = find_user(name);
+        if (!found) {
+            error_set(error, ERROR_INPUT, "there is no user \"%s\" for the workers to run as", name);
+            return false;
+        }
+        name = found->pw_name;
+        account->user = found->pw_uid;
+        if (root)
+            account->group = found->pw_gid;
+    }
+    if (group) {
+        const struct group *found = find_group(group);
+        if (!found) {
+            error_set(error, ERROR_INPUT, "there is no group \"%s\" for the workers to run as", group);
+            return false;
+        }
+        account->group = found->gr_gid;
+    }
+    return root ? find_groups(account, name, error) : refuse_others(account->user, account->group, error);
+}
+
+void account_deinit(struct account *account)
+{
+    free(account->groups);
+    account->groups = NULL;
+    account->group_count = 0;
+}
+
+/* Ambient ones go with the others. */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    return syscall(SYS_capset, &header, none) == 0;
+}
+
+bool account_enter(const struct account *account)
+{
+    if (account->changes && (setgroups(account->group_count, account->groups) < 0 ||
+                             setresgid(account->group, account->group, account->group) < 0 ||
+                             setresuid(account->user, account->user, account->user) < 0))
+        return false;
+    return drop_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}

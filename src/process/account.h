@@ -1,0 +1,29 @@
+/* Whom the workers run as. The master resolves names, since that may read files and ask services; the child only makes
+ * system calls with the numbers. */
+#ifndef CROSSGATE_PROCESS_ACCOUNT_H
+#define CROSSGATE_PROCESS_ACCOUNT_H
+
+#include "crossgate/base/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct account {
+    bool changes; /* the child takes this identity; else it keeps the master's */
+    uid_t user;
+    gid_t group;
+    gid_t *groups;
+    size_t group_count;
+};
+
+/* Started as root: the named user, or nobody, with the named group, or the user's own, and the user's further groups. Not
+ * started as root: nothing changes, and names of others are an error. Names may be numbers; both may be NULL. */
+bool account_init(struct account *account, const char *user, const char *group, struct error *error)
+    __attribute__((warn_unused_result));
+
+void account_deinit(struct account *account);
+
+/* In the child, for good: no capability is left, and exec gives none back. False with errno. */
+bool account_enter(const struct account *account) __attribute__((warn_unused_result));
+
+#endif

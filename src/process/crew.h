@@ -1,0 +1,85 @@
+/* The workers: who is there, who is to be replaced and when, and which edition each runs.
+ *
+ * Messages and deaths are noted where they are seen; crew_settle compares what is with what should be, and acts. */
+#ifndef CROSSGATE_PROCESS_CREW_H
+#define CROSSGATE_PROCESS_CREW_H
+
+#include "child.h"
+#include "edition.h"
+#include "handover.h"
+
+struct crew_place {
+    struct child *child;   /* NULL: vacant */
+    unsigned early_deaths; /* in a row; see crew_pause */
+    uint64_t restart;      /* ms; not before */
+};
+
+struct crew {
+    struct log *log;
+    int events; /* epoll: each child's control socket, with the child as data */
+    int executable;
+    const struct account *account;
+    struct edition *edition; /* in force; owned by the master */
+    struct crew_place *places;
+    unsigned count;
+    struct list leavers;
+    uint64_t now;     /* ms, monotonic; set by the master */
+    bool has_served;  /* one worker has become ready since the start */
+    bool objection;   /* a worker has refused the next edition, or died of it */
+    bool stopping;    /* nobody is replaced any more */
+    char reason[240]; /* why a worker refused last */
+};
+
+/* A worker that has not become ready, or that lived less than this, has died early, ms. */
+enum { CREW_EARLY = 1000 };
+
+/* How long its place then stays vacant, ms: not at all the first time, and ever longer if it happens again. */
+uint32_t crew_pause(unsigned early_deaths);
+
+/* The worker's part of a plan: in all the time it may take, ms. */
+enum { CREW_READY_WITHIN = 30000 };
+
+/* Puts the edition in force and provides for its number of places. Those that are left over drain. False when memory is
+ * out: all is as it was. */
+bool crew_adopt(struct crew *crew, struct edition *edition) __attribute__((warn_unused_result));
+
+/* Reads what the child has to say. */
+void crew_hear(struct crew *crew, struct child *child);
+
+/* Notes the deaths of children. */
+void crew_reap(struct crew *crew);
+
+/* Fills vacant places whose time has come, and kills who has not done in time what it was told. */
+void crew_settle(struct crew *crew);
+
+/* When crew_settle wants to be called next, ms; UINT64_MAX: not before an event. */
+uint64_t crew_next(const struct crew *crew);
+
+/* All drain; nobody is replaced. */
+void crew_stop(struct crew *crew);
+
+/* All who were told to drain by crew_stop die. */
+void crew_kill(struct crew *crew);
+
+/* Tells one worker; one that does not listen is killed, and replaced by one that does. */
+void crew_tell(struct child *child, enum handover_type type, uint64_t edition);
+
+/* Has all who serve, and were not asked yet, prepare the edition. */
+void crew_prepare(struct crew *crew, const struct edition *edition);
+
+/* It is put in force by all who are prepared for it, or dropped by all who were asked. */
+void crew_switch(struct crew *crew);
+void crew_drop(struct crew *crew);
+
+/* How many places have a child in that state. */
+unsigned crew_in_state(const struct crew *crew, enum child_state state);
+
+/* Nobody is left. */
+bool crew_is_gone(const struct crew *crew);
+
+/* No worker has ever become ready, and none is trying any more. */
+bool crew_has_failed(const struct crew *crew);
+
+void crew_deinit(struct crew *crew);
+
+#endif

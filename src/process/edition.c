@@ -1,0 +1,171 @@
+#include "edition.h"
+
+#include "parcel.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count > 1 ? (unsigned)count : 1;
+}
+
+static unsigned count_workers(const struct run_options *options, const struct plan_process *process)
+{
+    unsigned count = options->workers ? options->workers : process->workers ? process->workers : processors();
+    return count < PROCESS_WORKERS_MAX ? count : PROCESS_WORKERS_MAX;
+}
+
+static struct plan *load(struct sources *sources, struct log *log)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    if (!diagnostics) {
+        log_write(log, LOG_ERROR, "out of memory");
+        return NULL;
+    }
+    struct plan *plan = plan_load(sources, diagnostics);
+    diagnostics_print(diagnostics, stderr, log->colour);
+    if (!plan)
+        log_write(log, LOG_ERROR, "the configuration %s cannot be served: %u error(s)",
+                  sources_request(sources)->config, diagnostics_count(diagnostics, PROBLEM_ERROR));
+    diagnostics_free(diagnostics);
+    return plan;
+}
+
+/* The previous edition's door at that address that nobody has inherited yet. */
+static struct door *find_predecessor(const struct edition *edition, struct edition *previous,
+                                     const struct net_listen *where)
+{
+    for (size_t i = 0; previous && i < previous->door_count; i++) {
+        struct door *candidate = &previous->doors[i];
+        bool taken = false;
+        for (size_t j = 0; j < edition->door_count; j++)
+            taken |= edition->doors[j].predecessor == candidate;
+        if (!taken && door_fits(candidate, where))
+            return candidate;
+    }
+    return NULL;
+}
+
+/* With sockets of ours on the port (the interface has changed, say) it is not free, and need not be. */
+static bool has_port(const struct edition *previous, const struct net_listen *where)
+{
+    for (size_t i = 0; previous && i < previous->door_count; i++) {
+        if (previous->doors[i].where.kind == NET_TCP && previous->doors[i].port == where->port)
+            return where->kind == NET_TCP && where->port == where->port_last;
+    }
+    return false;
+}
+
+static bool open_door(struct door *door, struct door *predecessor, const struct edition *previous,
+                      const struct net_listen *where, size_t count, struct error *error)
+{
+    if (predecessor)
+        return door_inherit(door, predecessor, where, count, error);
+    struct net_listen ours = *where;
+    ours.shared = where->shared || has_port(previous, where);
+    return door_open(door, &ours, count, error);
+}
+
+static bool open_doors(struct edition *edition, struct edition *previous, struct error *error)
+{
+    const struct plan *plan = edition->plan;
+    if (plan->transport_count == 0) {
+        error_set(error, ERROR_INPUT, "the configuration has no transport to listen on");
+        return false;
+    }
+    edition->doors = calloc(plan->transport_count, sizeof *edition->doors);
+    if (!edition->doors) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return false;
+    }
+    for (; edition->door_count < plan->transport_count; edition->door_count++) {
+        const struct net_listen *where = &plan->transports[edition->door_count].where;
+        struct door *door = &edition->doors[edition->door_count];
+        struct door *predecessor = find_predecessor(edition, previous, where);
+        if (!open_door(door, predecessor, previous, where, edition->workers, error))
+            return false;
+    }
+    return true;
+}
+
+struct edition *edition_new(const struct run_options *options, uint64_t number, struct edition *previous,
+                            struct log *log)
+{
+    struct error error = {0};
+    struct edition *edition = calloc(1, sizeof *edition);
+    if (!edition) {
+        log_write(log, LOG_ERROR, "out of memory");
+        return NULL;
+    }
+    edition->number = number;
+    edition->packed = -1;
+    edition->sources = sources_new_disk(&options->request);
+    if (!edition->sources) {
+        error_set(&error, ERROR_MEMORY, "out of memory");
+        goto fail;
+    }
+    edition->plan = load(edition->sources, log);
+    if (!edition->plan)
+        goto fail;
+    edition->workers = count_workers(options, &edition->plan->process);
+    if (!open_doors(edition, previous, &error))
+        goto fail;
+    edition->packed = sources_pack(edition->sources, &error);
+    if (edition->packed >= 0)
+        return edition;
+fail:
+    if (error.class != ERROR_NONE)
+        log_write(log, LOG_ERROR, "%s", error.text);
+    edition_free(edition);
+    return NULL;
+}
+
+void edition_succeed(struct edition *edition)
+{
+    for (size_t i = 0; i < edition->door_count; i++)
+        door_succeed(&edition->doors[i]);
+}
+
+void edition_close_doors(struct edition *edition)
+{
+    for (size_t i = 0; i < edition->door_count; i++)
+        door_close(&edition->doors[i]);
+}
+
+void edition_free(struct edition *edition)
+{
+    if (!edition)
+        return;
+    edition_close_doors(edition);
+    free(edition->doors);
+    if (edition->packed >= 0)
+        close(edition->packed);
+    if (edition->plan)
+        counted_unref(&edition->plan->counted);
+    sources_free(edition->sources);
+    free(edition);
+}
+
+bool edition_send(const struct edition *edition, unsigned index, enum log_level level, int socket)
+{
+    int *sockets = calloc(edition->door_count, sizeof *sockets);
+    if (!sockets)
+        return false;
+    for (size_t i = 0; i < edition->door_count; i++)
+        sockets[i] = edition->doors[i].sockets[index];
+    struct parcel_contents contents = {
+        .edition = edition->number,
+        .level = level,
+        .packed = edition->packed,
+        .sockets = sockets,
+        .socket_count = edition->door_count,
+    };
+    contents.directory_count = sources_directories(edition->sources, &contents.directories);
+    bool sent = parcel_send(socket, &contents);
+    free(sockets);
+    return sent;
+}

@@ -1,0 +1,138 @@
+#include "front.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Listeners, directories, the loop's own, files being sent. */
+enum { DESCRIPTORS_RESERVED = 128 };
+/* How often a reached limit is logged, ms. */
+enum { FULL_SAID_EVERY = 1000 };
+
+struct entrance {
+    struct front *front;
+    const struct plan_transport *transport;
+    int socket; /* -1: the listener has it */
+    struct listener *listener;
+};
+
+struct front {
+    struct loop *loop;
+    struct plan *plan;
+    unsigned limit;
+    bool full;
+    uint64_t said; /* when a reached limit was logged last; 0: never */
+    size_t count;
+    struct entrance entrances[];
+};
+
+unsigned front_limit(uint64_t descriptors)
+{
+    uint64_t reserved = descriptors / 2 < DESCRIPTORS_RESERVED ? descriptors / 2 : DESCRIPTORS_RESERVED;
+    uint64_t limit = (descriptors - reserved) / 2;
+    return limit < 1 ? 1 : limit < UINT32_MAX ? (unsigned)limit : UINT32_MAX;
+}
+
+static unsigned connection_limit(struct loop *loop, unsigned wanted)
+{
+    struct rlimit descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0 || descriptors.rlim_cur == RLIM_INFINITY)
+        return wanted ? wanted : UINT32_MAX;
+    unsigned possible = front_limit(descriptors.rlim_cur);
+    if (wanted > possible)
+        log_write(loop->log, LOG_WARNING, "%u connections are asked for, but %llu open files allow %u only", wanted,
+                  (unsigned long long)descriptors.rlim_cur, possible);
+    return wanted && wanted < possible ? wanted : possible;
+}
+
+static uint64_t connections_open(const struct front *front)
+{
+    return atomic_load_explicit(&front->loop->counters->connections_open, memory_order_relaxed);
+}
+
+/* At the limit who comes waits in the kernel's queue until somebody leaves: better than a door slammed, as long as the queue
+ * lasts. */
+void front_settle(struct front *front)
+{
+    bool full = connections_open(front) >= front->limit;
+    if (full == front->full)
+        return;
+    front->full = full;
+    for (size_t i = 0; i < front->count; i++)
+        listener_pause(front->entrances[i].listener, full);
+}
+
+static void check_limit(struct front *front, const struct peer *peer)
+{
+    struct loop *loop = front->loop;
+    front_settle(front);
+    if (!front->full || (front->said && loop->now - front->said < FULL_SAID_EVERY))
+        return;
+    front->said = loop->now;
+    loop_report(loop, ENDING_TOO_MANY, peer, "others wait to be accepted");
+}
+
+/* The layers of a visitor's connection; see stream.h. */
+static void on_accept(void *user, int descriptor, const struct peer *peer)
+{
+    struct entrance *entrance = user;
+    struct loop *loop = entrance->front->loop;
+    const struct plan_transport *transport = entrance->transport;
+    struct stream *stream = plain_new(loop, descriptor, true);
+    if (stream && transport->tls)
+        stream = tls_accept(loop, stream, transport->tls, transport->handshake_timeout);
+    if (!stream || !http_connection_new(loop, stream, &transport->site, peer))
+        loop_report(loop, ENDING_MEMORY, peer, NULL);
+    check_limit(entrance->front, peer);
+}
+
+struct front *front_new(struct loop *loop, struct plan *plan, const int *sockets)
+{
+    struct front *front = calloc(1, sizeof *front + plan->transport_count * sizeof front->entrances[0]);
+    if (!front) {
+        for (size_t i = 0; i < plan->transport_count; i++)
+            close(sockets[i]);
+        counted_unref(&plan->counted);
+        return NULL;
+    }
+    front->loop = loop;
+    front->plan = plan;
+    front->limit = connection_limit(loop, plan->process.max_connections);
+    front->count = plan->transport_count;
+    for (size_t i = 0; i < front->count; i++)
+        front->entrances[i] = (struct entrance){front, &plan->transports[i], sockets[i], NULL};
+    return front;
+}
+
+bool front_open(struct front *front)
+{
+    for (size_t i = 0; i < front->count; i++) {
+        struct entrance *entrance = &front->entrances[i];
+        entrance->listener = listener_start(front->loop, entrance->socket, on_accept, entrance);
+        entrance->socket = -1;
+        if (!entrance->listener)
+            return false;
+    }
+    return true;
+}
+
+void front_close(struct front *front)
+{
+    if (!front)
+        return;
+    for (size_t i = 0; i < front->count; i++) {
+        struct entrance *entrance = &front->entrances[i];
+        if (entrance->listener)
+            listener_stop(entrance->listener);
+        if (entrance->socket >= 0)
+            close(entrance->socket);
+    }
+    front->plan->superseded = true;
+    counted_unref(&front->plan->counted);
+    free(front);
+}
+
+const struct plan *front_plan(const struct front *front)
+{
+    return front->plan;
+}

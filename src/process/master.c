@@ -1,0 +1,266 @@
+#include "master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- saying where */
+
+static void door_print(const struct master *master, size_t index, const char *wildcard, char *text, size_t size)
+{
+    const struct door *door = &master->edition->doors[index];
+    struct net_listen where = door->where;
+    where.port = where.port_last = door->port;
+    if (where.kind == NET_TCP && wildcard && (!where.interface || !*where.interface || !strcmp(where.interface, "::")))
+        where.interface = wildcard;
+    char address[160];
+    net_listen_print(&where, address, sizeof address);
+    const char *scheme = master->edition->plan->transports[index].tls ? "https://" : "http://";
+    snprintf(text, size, "%s%s", where.kind == NET_TCP ? scheme : "", address);
+}
+
+void master_log_doors(struct master *master, bool all)
+{
+    for (size_t i = 0; i < master->edition->door_count; i++) {
+        char text[192];
+        if (!all && master->edition->doors[i].predecessor)
+            continue;
+        door_print(master, i, NULL, text, sizeof text);
+        log_write(&master->log, LOG_INFO, "listening on %s (%u worker%s)", text, master->edition->workers,
+                  master->edition->workers == 1 ? "" : "s");
+    }
+}
+
+static void print_banner(const struct master *master)
+{
+    printf("Crossgate serves:\n");
+    for (size_t i = 0; i < master->edition->door_count; i++) {
+        char text[192];
+        door_print(master, i, "localhost", text, sizeof text);
+        printf("  %s\n", text);
+    }
+    fflush(stdout);
+}
+
+static void announce(struct master *master)
+{
+    if (master->announced || crew_in_state(&master->crew, CHILD_SERVING) < master->crew.count)
+        return;
+    master->announced = true;
+    master_log_doors(master, true);
+    if (master->options->print_banner)
+        print_banner(master);
+}
+
+/* ---- events */
+
+static void stop(struct master *master, const char *signal)
+{
+    if (master->crew.stopping) {
+        log_write(&master->log, LOG_INFO, "%s: stopping at once", signal);
+        crew_kill(&master->crew);
+        return;
+    }
+    log_write(&master->log, LOG_INFO,
+              "%s: stopping when all connections are finished, after %u s at the latest; "
+              "a second signal stops at once",
+              signal, (master->edition->plan->process.drain_timeout + 999) / 1000);
+    reload_cancel(master);
+    edition_close_doors(master->edition);
+    crew_stop(&master->crew);
+}
+
+/* False when no signal waits. */
+static bool on_signal(struct master *master)
+{
+    struct signalfd_siginfo info;
+    if (read(master->signals, &info, sizeof info) != (ssize_t)sizeof info)
+        return false;
+    switch (info.ssi_signo) {
+    case SIGCHLD:
+        crew_reap(&master->crew);
+        break;
+    case SIGHUP:
+        master->reload_wanted = !master->crew.stopping;
+        break;
+    case SIGINT:
+        stop(master, "SIGINT");
+        break;
+    case SIGQUIT:
+        stop(master, "SIGQUIT");
+        break;
+    case SIGTERM:
+        stop(master, "SIGTERM");
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
+static void wait_for_event(struct master *master)
+{
+    uint64_t next = crew_next(&master->crew), now = clock_now();
+    int timeout = -1;
+    if (next != UINT64_MAX)
+        timeout = next <= now ? 0 : next - now < 60000 ? (int)(next - now) : 60000;
+    struct epoll_event event;
+    int count = epoll_wait(master->events, &event, 1, timeout);
+    master->crew.now = clock_now();
+    if (count == 1 && event.data.ptr)
+        crew_hear(&master->crew, event.data.ptr);
+    while (on_signal(master)) {
+    }
+}
+
+static int serve(struct master *master)
+{
+    for (;;) {
+        crew_settle(&master->crew);
+        if (master->crew.stopping) {
+            if (crew_is_gone(&master->crew))
+                return 0;
+        } else if (crew_has_failed(&master->crew)) {
+            log_write(&master->log, LOG_ERROR, "no worker could start, so nothing is served%s%s",
+                      *master->crew.reason ? ": " : "", master->crew.reason);
+            return 1;
+        } else {
+            announce(master);
+            reload_settle(master);
+        }
+        wait_for_event(master);
+    }
+}
+
+/* ---- start */
+
+/* No socket of ours becomes somebody's stderr. */
+static bool complete_stdio(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) != i)
+            return false;
+    }
+    return true;
+}
+
+static void raise_descriptor_limit(struct log *log)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            log_write(log, LOG_WARNING, "the limit of open files stays as it is: %s", strerror(errno));
+    }
+}
+
+/* Whatever our parent has ignored or blocked (nohup, a shell's background) is ours to hear. */
+static int open_signals(void)
+{
+    static const int heard[] = {SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++) {
+        sigaction(heard[i], &standard, NULL);
+        sigaddset(&set, heard[i]);
+    }
+    sigaction(SIGPIPE, &ignore, NULL);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool open_descriptors(struct master *master)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    master->executable = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+    if (master->executable < 0) {
+        log_write(&master->log, LOG_ERROR, "/proc/self/exe cannot be opened: %s; is /proc mounted?", strerror(errno));
+        return false;
+    }
+    master->events = epoll_create1(EPOLL_CLOEXEC);
+    master->signals = open_signals();
+    if (master->signals >= 0 && master->events >= 0 &&
+        epoll_ctl(master->events, EPOLL_CTL_ADD, master->signals, &event) == 0)
+        return true;
+    log_write(&master->log, LOG_ERROR, "signals cannot be received: %s", strerror(errno));
+    return false;
+}
+
+/* Who is not root cannot do what a configuration that is made for root says of users, and need not: all runs as that user
+ * anyway. What the command line says is meant for this run. */
+static bool resolve_account(struct master *master)
+{
+    const struct run_options *options = master->options;
+    const struct plan_process *process = &master->edition->plan->process;
+    const char *user = options->user ? options->user : process->user;
+    const char *group = options->group ? options->group : process->group;
+    if (geteuid() != 0 && (user || group) && !options->user && !options->group) {
+        log_write(&master->log, LOG_WARNING, "not started as root: user and group of the configuration are ignored");
+        user = group = NULL;
+    }
+    struct error error = {0};
+    if (account_init(&master->account, user, group, &error))
+        return true;
+    log_write(&master->log, LOG_ERROR, "%s", error.text);
+    return false;
+}
+
+static bool start(struct master *master)
+{
+    raise_descriptor_limit(&master->log);
+    if (!open_descriptors(master))
+        return false;
+    master->edition = edition_new(master->options, ++master->editions, NULL, &master->log);
+    if (!master->edition || !resolve_account(master))
+        return false;
+    struct crew *crew = &master->crew;
+    crew->events = master->events;
+    crew->executable = master->executable;
+    crew->now = clock_now();
+    if (crew_adopt(crew, master->edition))
+        return true;
+    log_write(&master->log, LOG_ERROR, "out of memory");
+    return false;
+}
+
+static void finish(struct master *master)
+{
+    crew_deinit(&master->crew);
+    account_deinit(&master->account);
+    edition_free(master->edition);
+    const int descriptors[] = {master->executable, master->events, master->signals};
+    for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    }
+}
+
+int master_run(const struct run_options *options)
+{
+    if (!complete_stdio())
+        return 1;
+    struct master master = {.options = options, .events = -1, .signals = -1, .executable = -1};
+    log_init(&master.log, STDERR_FILENO, options->level, "master");
+    master.crew.log = &master.log;
+    master.crew.account = &master.account;
+    list_init(&master.crew.leavers);
+    int status = start(&master) ? serve(&master) : 1;
+    finish(&master);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* The master as a value, for master.c (start, signals, stop) and reload.c. */
+#ifndef CROSSGATE_PROCESS_MASTER_H
+#define CROSSGATE_PROCESS_MASTER_H
+
+#include "crew.h"
+
+struct master {
+    const struct run_options *options;
+    struct log log;
+    struct account account;
+    struct crew crew;
+    struct edition *edition; /* in force */
+    struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
+    uint64_t editions;       /* numbers given so far */
+    bool reload_wanted;
+    bool announced;
+    int events;     /* epoll */
+    int signals;    /* signalfd */
+    int executable; /* of this very program, even if its file has been replaced */
+};
+
+/* One line per transport on which the master listens now. `all`: also those inherited from the edition before. */
+void master_log_doors(struct master *master, bool all);
+
+/* Goes on with a reload: begins one that is wanted, puts it in force when all workers are prepared, or drops it when one
+ * objects. */
+void reload_settle(struct master *master);
+
+/* The master stops: what is under way is dropped. */
+void reload_cancel(struct master *master);
+
+#endif

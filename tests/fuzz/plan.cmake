@@ -1,0 +1,2 @@
+fuzz_target(plan room_plan)
+fuzz_target(sources room_plan)

@@ -1,0 +1,1 @@
+fuzz_target(process_handover room_process)

@@ -1,0 +1,396 @@
+/* Tables: every kind and every status of a row, on an object that is nobody's. */
+#include "crossgate/config.h"
+
+#include "../test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct engine {
+    int64_t power;
+};
+
+struct car {
+    bool open;
+    int64_t doors;
+    int64_t seats;
+    int64_t mileage;
+    const char *name;
+    struct engine *engine;
+    struct config_choice fuel;
+    struct config_items wheels;
+    struct config_items drivers;
+    const struct config_json *notes;
+    unsigned finished;
+};
+
+static bool fits_name(const char *text)
+{
+    return text[0] >= 'A' && text[0] <= 'Z';
+}
+
+static void finish_car(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct car *car = settings;
+
+    car->finished++;
+    if (car->seats < car->doors)
+        config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "seats"), NULL, "more doors than seats");
+}
+
+static const char *excuse(const struct config_reader *reader)
+{
+    return reader->user ? "somebody asked" : NULL;
+}
+
+static const struct config_row engine_rows[] = {
+    {.key = "power",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct engine, power, int64_t),
+     .required = true,
+     .max = 500,
+     .unit = "kW",
+     .doc = "Power."},
+};
+static const struct config_object engine_object = {
+    .name = "engine", CONFIG_ROWS(engine_rows), .size = sizeof(struct engine)};
+
+static const struct config_variant fuels[] = {
+    {"petrol", CONFIG_SERVED, &engine_object, NULL},
+    {"battery", CONFIG_EXTENSION, &engine_object, NULL},
+    {"steam", CONFIG_LATER, NULL, NULL},
+    {"horses", CONFIG_NODE, NULL, "they feed themselves"},
+    {"coal", CONFIG_WRONG, NULL, "it is dirty"},
+};
+static const struct config_variants fuel_variants = {.name = "fuel", CONFIG_VARIANTS(fuels)};
+
+static const struct config_row wheel_row = {.kind = CONFIG_INTEGER, .min = 1, .max = 30};
+static const struct config_row driver_row = {.kind = CONFIG_BOOL};
+
+static const struct config_row car_rows[] = {
+    {.key = "open", .kind = CONFIG_BOOL, .at = CONFIG_AT(struct car, open, bool), .standard = true, .doc = "Roof."},
+    {.key = "doors",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct car, doors, int64_t),
+     .min = 2,
+     .max = 5,
+     .zero_too = true,
+     .environment = true,
+     .standard = 4,
+     .doc = "Doors."},
+    {.key = "seats",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct car, seats, int64_t),
+     .nullable = true,
+     .null = 9,
+     .min = 1,
+     .max = 9,
+     .standard = 5,
+     .doc = "Seats | places."},
+    {.key = "mileage",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct car, mileage, int64_t),
+     .max = INT64_MAX,
+     .doc = "Mileage."},
+    {.key = "name",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct car, name, const char *),
+     .fits = fits_name,
+     .allowed = "a capitalised name",
+     .doc = "Name."},
+    {.key = "engine",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct car, engine, struct engine *),
+     .object = &engine_object,
+     .doc = "Engine."},
+    {.key = "fuel",
+     .kind = CONFIG_CHOICE,
+     .at = CONFIG_AT(struct car, fuel, struct config_choice),
+     .variants = &fuel_variants,
+     .doc = "Fuel."},
+    {.key = "wheels",
+     .kind = CONFIG_LIST,
+     .at = CONFIG_AT(struct car, wheels, struct config_items),
+     .item = &wheel_row,
+     .min = 1,
+     .max = 4,
+     .doc = "Wheels."},
+    {.key = "drivers",
+     .kind = CONFIG_MAP,
+     .at = CONFIG_AT(struct car, drivers, struct config_items),
+     .item = &driver_row,
+     .fits = fits_name,
+     .allowed = "names",
+     .doc = "Drivers."},
+    {.key = "notes",
+     .kind = CONFIG_ANY,
+     .at = CONFIG_AT(struct car, notes, const struct config_json *),
+     .doc = "Notes."},
+    {.key = "radio", .kind = CONFIG_BOOL, .status = CONFIG_LATER, .accepted = "[false]", .doc = "Radio."},
+    {.key = "towbar", .kind = CONFIG_OBJECT, .status = CONFIG_LATER, .excuse = excuse, .doc = "Towbar."},
+    {.key = "secret", .kind = CONFIG_STRING, .status = CONFIG_NODE, .why = "it is not ours", .doc = "Secret."},
+    {.key = "choke", .kind = CONFIG_BOOL, .status = CONFIG_IDLE, .why = "it is automatic", .doc = "Choke."},
+    {.key = "wings", .status = CONFIG_WRONG, .why = "this is no plane", .remedy = "walk"},
+};
+static const struct config_object car_object = {
+    .name = "car", CONFIG_ROWS(car_rows), .size = sizeof(struct car), .finish = finish_car};
+
+struct reading {
+    struct arena *arena;
+    struct diagnostics *diagnostics;
+    struct config_text *text;
+    struct car car;
+    bool worked;
+};
+
+static const char *variable(void *user, const char *name)
+{
+    (void)user;
+    return strcmp(name, "DOORS") == 0 ? "3" : strcmp(name, "MANY") == 0 ? "6" : NULL;
+}
+
+static void start(struct reading *reading, const char *text, bool strict, void *user)
+{
+    *reading = (struct reading){.arena = arena_new(), .diagnostics = diagnostics_new()};
+    reading->text = config_text_new("car.json", span_string(text), reading->diagnostics);
+    assert_non_null(reading->text);
+    struct config_reader reader = {
+        .arena = reading->arena,
+        .text = reading->text,
+        .diagnostics = reading->diagnostics,
+        .strict = strict,
+        .variable = variable,
+        .user = user,
+    };
+    reading->worked = config_read(&reader, &car_object, &reading->car);
+}
+
+static void stop(struct reading *reading)
+{
+    config_text_free(reading->text);
+    diagnostics_free(reading->diagnostics);
+    arena_free(reading->arena);
+}
+
+static void absent_keys_have_their_standard(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    start(&reading, "{}", false, NULL);
+    assert_true(reading.worked);
+    assert_true(reading.car.open);
+    assert_int_equal(reading.car.doors, 4);
+    assert_int_equal(reading.car.seats, 5);
+    assert_null(reading.car.name);
+    assert_null(reading.car.engine);
+    assert_null(reading.car.fuel.variant);
+    assert_false(reading.car.wheels.given);
+    assert_int_equal(reading.car.finished, 1);
+    stop(&reading);
+}
+
+static void each_kind_is_stored(void **state)
+{
+    struct reading reading;
+    const struct car *car = &reading.car;
+
+    (void)state;
+    start(&reading,
+          "{\"open\": false, \"doors\": 0, \"seats\": null, \"mileage\": 9223372036854775807, \"name\": \"A\\u00e4\","
+          " \"notes\": {\"b\": 1, \"a\": [2.5]}, \"engine\": {\"power\": 90}, \"wheels\": [15, 16],"
+          " \"drivers\": {\"Zoe\": true, \"Ann\": false}, \"fuel\": {\"type\": \"petrol\", \"power\": 7}, \"radio\": "
+          "false}",
+          false, NULL);
+    assert_true(reading.worked);
+    assert_int_equal(diagnostics_kept(reading.diagnostics), 0);
+    assert_false(car->open);
+    assert_int_equal(car->doors, 0);
+    assert_int_equal(car->seats, 9);
+    assert_true(car->mileage == INT64_MAX);
+    assert_string_equal(car->name, "Aä");
+    assert_int_equal(car->engine->power, 90);
+    assert_true(car->wheels.given);
+    assert_int_equal(car->wheels.count, 2);
+    assert_int_equal(car->wheels.at[1].integer, 16);
+    assert_int_equal(car->drivers.count, 2);
+    assert_string_equal(car->drivers.at[0].key, "Zoe"); /* in the order of the file */
+    assert_true(car->drivers.at[0].boolean);
+    assert_false(car->drivers.at[1].boolean);
+    assert_string_equal(car->fuel.variant->type, "petrol");
+    assert_int_equal(((struct engine *)car->fuel.settings)->power, 7);
+    assert_string_equal(config_json_print(reading.arena, car->notes, false), "{\"b\":1,\"a\":[2.5]}");
+    assert_string_equal(config_json_print(reading.arena, car->notes, true),
+                        "{\n   \"a\": [\n      2.5\n   ],\n   \"b\": 1\n}");
+    stop(&reading);
+}
+
+static void integers_may_come_from_the_environment(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    start(&reading, "{\"doors\": \"$DOORS\"}", false, NULL);
+    assert_int_equal(reading.car.doors, 3);
+    stop(&reading);
+    static const char *const wrong[] = {"{\"doors\": \"$MANY\"}",   "{\"doors\": \"$NONE\"}",
+                                        "{\"doors\": \"$DOORS \"}", "{\"doors\": \"${DOORS}\"}",
+                                        "{\"seats\": \"$DOORS\"}",  "{\"doors\": \"$\"}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        start(&reading, wrong[i], false, NULL);
+        assert_false(reading.worked);
+        stop(&reading);
+    }
+}
+
+/* What is said of one key, as "severity text -> remedy". */
+static void expect(const char *text, bool strict, void *user, enum problem_severity severity, const char *phrase,
+                   const char *remedy)
+{
+    struct reading reading;
+
+    start(&reading, text, strict, user);
+    if (diagnostics_kept(reading.diagnostics) != 1)
+        diagnostics_print(reading.diagnostics, stderr, false);
+    assert_int_equal(diagnostics_kept(reading.diagnostics), 1);
+    const struct diagnostic *said = diagnostics_at(reading.diagnostics, 0);
+    assert_int_equal(said->severity, severity);
+    if (!strstr(said->text, phrase))
+        print_error("%s\n", said->text);
+    assert_non_null(strstr(said->text, phrase));
+    if (remedy)
+        assert_non_null(strstr(said->remedy, remedy));
+    assert_int_equal(reading.worked, severity != PROBLEM_ERROR);
+    /* Rules between keys are asked only when the keys are right. */
+    assert_int_equal(reading.car.finished, reading.worked);
+    stop(&reading);
+}
+
+static void each_status_says_what_it_is(void **state)
+{
+    (void)state;
+    expect("{\"radio\": true}", false, NULL, PROBLEM_ERROR, "with the value true it is not served yet", "[false]");
+    expect("{\"radio\": 0}", false, NULL, PROBLEM_ERROR, "must be true or false", NULL);
+    expect("{\"towbar\": {}}", false, NULL, PROBLEM_ERROR, "not served yet", NULL);
+    expect("{\"towbar\": {}}", false, &(int){0}, PROBLEM_NOTE, "somebody asked", NULL);
+    expect("{\"towbar\": 1}", false, &(int){0}, PROBLEM_ERROR, "must be an object", NULL);
+    expect("{\"secret\": \"hunter2\"}", false, NULL, PROBLEM_NOTE, "it is not ours", NULL);
+    expect("{\"choke\": true}", false, NULL, PROBLEM_NOTE, "it is automatic", NULL);
+    expect("{\"wings\": 2}", false, NULL, PROBLEM_ERROR, "this is no plane", "walk");
+    expect("{\"mileage\": 1}", true, NULL, PROBLEM_ERROR, "is an extension", "portable");
+    expect("{\"fuel\": {\"type\": \"battery\", \"power\": 1}}", true, NULL, PROBLEM_ERROR, "is an extension", NULL);
+    expect("{\"fuel\": {\"type\": \"steam\"}}", false, NULL, PROBLEM_ERROR, "not served yet", NULL);
+    expect("{\"fuel\": {\"type\": \"horses\"}}", false, NULL, PROBLEM_NOTE, "they feed themselves", NULL);
+    expect("{\"fuel\": {\"type\": \"coal\"}}", false, NULL, PROBLEM_ERROR, "it is dirty", NULL);
+    expect("{\"fuel\": {\"type\": \"diesel\"}}", false, NULL, PROBLEM_ERROR, "no fuel of type \"diesel\"",
+           "petrol, battery, horses");
+    expect("{\"fuel\": {\"type\": \"petrol\", \"power\": 1, \"type2\": 1}}", false, NULL, PROBLEM_ERROR, "\"type2\"",
+           "did you mean \"type\"");
+    expect("{\"seats\": 3}", false, NULL, PROBLEM_WARNING, "more doors than seats", NULL);
+}
+
+static void each_kind_says_what_it_wants(void **state)
+{
+    (void)state;
+    expect("{\"open\": 1}", false, NULL, PROBLEM_ERROR, "open must be true or false, found 1", NULL);
+    expect("{\"doors\": 1}", false, NULL, PROBLEM_ERROR, "from 2 to 5, or 0, or \"$NAME\"", NULL);
+    expect("{\"doors\": null}", false, NULL, PROBLEM_ERROR, "found null", NULL);
+    expect("{\"seats\": 0}", false, NULL, PROBLEM_ERROR, "from 1 to 9, or null, found 0", NULL);
+    expect("{\"mileage\": -1}", false, NULL, PROBLEM_ERROR, "of at least 0", NULL);
+    expect("{\"name\": \"x\"}", false, NULL, PROBLEM_ERROR, "a capitalised name, found \"x\"", NULL);
+    expect("{\"engine\": {}}", false, NULL, PROBLEM_ERROR, "power is missing", NULL);
+    expect("{\"engine\": {\"power\": 501}}", false, NULL, PROBLEM_ERROR, "from 0 to 500 (kW)", NULL);
+    expect("{\"wheels\": []}", false, NULL, PROBLEM_ERROR, "a list of at least 1", NULL);
+    expect("{\"wheels\": [1,2,3,4,5]}", false, NULL, PROBLEM_ERROR, "found a list of 5", NULL);
+    expect("{\"wheels\": [1,31]}", false, NULL, PROBLEM_ERROR, "element 1 must be", NULL);
+    expect("{\"drivers\": {\"zoe\": true}}", false, NULL, PROBLEM_ERROR, "a key of drivers must be names", NULL);
+    expect("{\"drivers\": {\"Zoe\": 1}}", false, NULL, PROBLEM_ERROR, "Zoe must be true or false", NULL);
+    expect("{\"secret\": 1}", false, NULL, PROBLEM_ERROR, "must be a string", NULL);
+}
+
+static void values_are_shown_cut_and_secrets_not_at_all(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    start(&reading,
+          "{\"name\": "
+          "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\","
+          " \"auth\": \"hunter2\", \"open\": \"-----BEGIN PRIVATE KEY-----\"}",
+          false, NULL);
+    assert_int_equal(diagnostics_count(reading.diagnostics, PROBLEM_ERROR), 3);
+    assert_non_null(strstr(diagnostics_at(reading.diagnostics, 0)->text, "… (73 bytes)"));
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(strstr(diagnostics_at(reading.diagnostics, i)->text, "hunter2"));
+        assert_null(strstr(diagnostics_at(reading.diagnostics, i)->text, "PRIVATE"));
+    }
+    stop(&reading);
+}
+
+static void problems_of_other_rooms_are_put_on_their_keys(void **state)
+{
+    struct reading reading;
+    struct config_problems problems;
+
+    (void)state;
+    start(&reading, "{\"wheels\": [15,\n 16]}", false, NULL);
+    struct config_reader reader = {
+        .arena = reading.arena, .text = reading.text, .diagnostics = reading.diagnostics, .variable = variable};
+    config_problems_init(&problems, &reader, &(struct config_place){0});
+    problem_report(&problems.problems, PROBLEM_ERROR, "wheels", 1, "blow", "flat: %d", 0);
+    problem_report(&problems.problems, PROBLEM_WARNING, "wheels", PROBLEM_WHOLE, NULL, "few");
+    problem_report(&problems.problems, PROBLEM_NOTE, NULL, PROBLEM_WHOLE, NULL, "old");
+    assert_int_equal(problems.problems.errors, 1);
+    assert_string_equal(diagnostics_at(reading.diagnostics, 0)->text, "old");
+    assert_string_equal(diagnostics_at(reading.diagnostics, 1)->path, "$.wheels");
+    const struct diagnostic *last = diagnostics_at(reading.diagnostics, 2);
+    assert_string_equal(last->path, "$.wheels[1]");
+    assert_string_equal(last->text, "flat: 0");
+    assert_string_equal(last->remedy, "blow");
+    assert_int_equal(last->line, 2);
+    assert_int_equal(last->column, 2);
+    stop(&reading);
+}
+
+static void the_reference_names_every_key_but_mistakes(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    config_reference_print(&car_object, out);
+    fclose(out);
+    for (size_t i = 0; i < sizeof car_rows / sizeof car_rows[0]; i++) {
+        char cell[64];
+        snprintf(cell, sizeof cell, "| `%s` |", car_rows[i].key);
+        if (car_rows[i].status == CONFIG_WRONG)
+            assert_null(strstr(text, cell));
+        else
+            assert_non_null(strstr(text, cell));
+    }
+    assert_non_null(strstr(text, "Seats \\| places."));
+    assert_non_null(strstr(text,
+                           "| `doors` | an integer from 2 to 5, or 0, or \"$NAME\" for the environment variable NAME "
+                           "| 4 | served |"));
+    assert_non_null(strstr(text, "## engine"));
+    assert_null(strstr(text, "coal"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absent_keys_have_their_standard),
+        cmocka_unit_test(each_kind_is_stored),
+        cmocka_unit_test(integers_may_come_from_the_environment),
+        cmocka_unit_test(each_status_says_what_it_is),
+        cmocka_unit_test(each_kind_says_what_it_wants),
+        cmocka_unit_test(values_are_shown_cut_and_secrets_not_at_all),
+        cmocka_unit_test(problems_of_other_rooms_are_put_on_their_keys),
+        cmocka_unit_test(the_reference_names_every_key_but_mistakes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,325 @@
+/* What is accepted, and what becomes of it. */
+#include "node.h"
+
+#include "crossgate/limits.h"
+
+#include "../test.h"
+
+#include <stdlib.h>
+
+#define NODE(transports) "{'version': 2, 'workers': [{'type': 'router', 'transports': [" transports "]}]}"
+#define WEB(paths)       NODE("{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {" paths "}}")
+#define WEB_OPTIONS(options)                                                                                           \
+    NODE("{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {}, 'options': {" options "}}")
+#define ENDPOINT(endpoint) NODE("{'type': 'web', 'paths': {}, 'endpoint': " endpoint "}")
+#define TCP(keys)          ENDPOINT("{'type': 'tcp', " keys "}")
+#define TLS                "'tls': {'key': 'server.key', 'certificate': 'server.pem'}"
+#define TESTEE(options)                                                                                                \
+    NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'options': {" options "}}")
+
+static void load(struct loaded *loaded, const char *text, const char *backend)
+{
+    node_load(loaded, text, backend, false);
+    if (!loaded->plan)
+        diagnostics_print(loaded->diagnostics, stderr, false);
+    assert_non_null(loaded->plan);
+}
+
+/* The one transport of the text. */
+static const struct plan_transport *load_one(struct loaded *loaded, const char *text)
+{
+    load(loaded, text, NULL);
+    assert_int_equal(loaded->plan->transport_count, 1);
+    return &loaded->plan->transports[0];
+}
+
+static unsigned count(const struct loaded *loaded, enum problem_severity severity)
+{
+    return diagnostics_count(loaded->diagnostics, severity);
+}
+
+#define WITH_SCHEMA                                                                                                    \
+    "{'$schema': 'x', 'version': 2, 'workers': [{'type': 'router', 'id': 'r01', 'options': {'disabled': false}, "      \
+    "'transports': [{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80}}]}, {'type': 'router'}]}"
+#define WITH_NOTES                                                                                                     \
+    "{'version': 2, 'workers': [{'type': 'container'}, {'type': 'guest'}, {'type': 'router', 'realms': [], "           \
+    "'components': [], 'manhole': {}, 'transports': [{'type': 'web', 'paths': {}, "                                    \
+    "'endpoint': {'type': 'tcp', 'port': 80}}]}]}"
+
+/* Facts section 11, and values that ask for nothing we lack. Without a warning. */
+static void what_crossbar_accepts_is_accepted(void **state)
+{
+    static const char *const texts[] = {
+        WEB(""),
+        WEB("'a': {'type': 'nodeinfo', 'id': 'abc'}"),
+        WEB("'a-B_9': {'type': 'path', 'paths': {'/': {'type': 'nodeinfo'}}}"),
+        WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'enable_directory_listing': false}}"),
+        WEB("'/': {'type': 'redirect', 'url': 'https://localhost:8443/%20?a=b#c'}"),
+        WEB("'/': {'type': 'json', 'value': null}"),
+        WEB("'/': {'type': 'json', 'value': [1, {'a': 'b'}], 'options': {'prettify': true}}"),
+        WEB("'ws': {'type': 'websocket-reverseproxy', 'url': 'wss://x', 'backend': {'type': 'websocket', 'url': "
+            "'ws://x:1/ws', 'serializers': ['json'], 'endpoint': {'type': 'tcp', 'host': '::1', 'port': 1, 'timeout': "
+            "0}, "
+            "'options': {'max_message_size': 1}}}"),
+        WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'wss://x', 'endpoint': {'type': 'tcp', "
+            "'host': "
+            "'x', 'port': 443, 'tls': {'hostname': 'x', 'ca_certificates': ['server.pem']}}}}"),
+        TESTEE("'max_message_size': 67108864, 'close_handshake_timeout': 0"),
+        TESTEE("'allowed_origins': ['*'], 'allow_null_origin': true, 'enable_rfc6455': true, 'validate_utf8': true"),
+        TESTEE("'enable_webstatus': false, 'mask_server_frames': false, 'require_masked_client_frames': true"),
+        TESTEE("'apply_mask': true, 'max_frame_size': 0, 'auto_fragment_size': 0, 'fail_by_drop': false"),
+        TESTEE("'echo_close_codereason': false, 'tcp_nodelay': true, 'auto_ping_interval': 0, 'compression': {}"),
+        TESTEE("'open_handshake_timeout': 0, 'show_server_version': false"),
+        WEB_OPTIONS("'client_timeout': null, 'hsts_max_age': 0, 'access_log': false"),
+        TCP("'port': 1, 'user_timeout': 65535, 'interface': ' localhost '"),
+        TCP("'portrange': [80, 80]"),
+        WITH_SCHEMA,
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        load(&loaded, texts[i], NULL);
+        if (count(&loaded, PROBLEM_WARNING) > 0)
+            diagnostics_print(loaded.diagnostics, stderr, false);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        node_unload(&loaded);
+    }
+}
+
+static void what_is_not_used_is_noted(void **state)
+{
+    static const char *const texts[] = {
+        WITH_NOTES,
+        TESTEE("'enable_hybi10': true, 'auto_ping_size': 12, 'auto_ping_timeout': 5000, 'flash_policy': 'x', "
+               "'require_websocket_subprotocol': true"),
+        NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'url': 'ws://x', 'debug': true},"
+             "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 81}, 'paths': {}, 'options': {'display_tracebacks': "
+             "true}},"
+             "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 82, 'shared': true}, 'paths': {}},"
+             "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 82, 'shared': true}, 'paths': {'x': {'type': "
+             "'websocket-reverseproxy', 'url': 'ws://x', 'backend': {'url': 'ws://n', 'endpoint': {'type': 'unix', "
+             "'path': "
+             "'n'}}}}}"),
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        load(&loaded, texts[i], NULL);
+        assert_int_equal(count(&loaded, PROBLEM_NOTE), 5);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        node_unload(&loaded);
+    }
+}
+
+static void what_is_doubtful_is_warned_of(void **state)
+{
+    static const char *const texts[] = {
+        WEB_OPTIONS("'hsts': true"),
+        TCP("'port': 80, 'portrange': [80, 90]"),
+        WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'wss://x', 'endpoint': {'type': 'tcp', "
+            "'host': "
+            "'x', 'port': 443}}}"),
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        load(&loaded, texts[i], NULL);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+        node_unload(&loaded);
+    }
+    load(&loaded, WEB(""), "ws://localhost");
+    assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "--backend is not used"));
+    node_unload(&loaded);
+}
+
+static void endpoints_become_addresses(void **state)
+{
+    struct loaded loaded;
+    const struct plan_transport *transport = load_one(
+        &loaded,
+        TCP("'port': 443, 'interface': ' 127.0.0.1 ', 'backlog': 7, 'shared': true, 'user_timeout': 9, 'version': 6"));
+
+    (void)state;
+    assert_int_equal(transport->where.kind, NET_TCP);
+    assert_string_equal(transport->where.interface, "127.0.0.1");
+    assert_int_equal(transport->where.version, 4); /* the literal wins */
+    assert_int_equal(transport->where.port, 443);
+    assert_int_equal(transport->where.port_last, 443);
+    assert_int_equal(transport->where.backlog, 7);
+    assert_int_equal(transport->where.user_timeout, 9);
+    assert_true(transport->where.shared);
+    assert_string_equal(transport->id, "workers[0].transports[0]");
+    node_unload(&loaded);
+
+    transport = load_one(&loaded, TCP("'portrange': [80, 90]"));
+    assert_int_equal(transport->where.port, 80);
+    assert_int_equal(transport->where.port_last, 90);
+    assert_int_equal(transport->where.version, 4);
+    assert_int_equal(transport->where.backlog, 50);
+    assert_string_equal(transport->where.interface, "");
+    node_unload(&loaded);
+
+    transport = load_one(&loaded, TCP("'port': '$CROSSGATE_TEST_PORT', 'shared': true"));
+    assert_int_equal(transport->where.port, 8443);
+    node_unload(&loaded);
+}
+
+static void paths_of_sockets_are_expanded_and_begin_at_the_node(void **state)
+{
+    struct loaded loaded;
+    char expected[256];
+    const struct plan_transport *transport =
+        load_one(&loaded, ENDPOINT("{'type': 'unix', 'path': 'a$CROSSGATE_TEST_PORT-${CROSSGATE_TEST_PORT}b$-$'}"));
+
+    (void)state;
+    snprintf(expected, sizeof expected, "%s/a8443-8443b$-$", node_path());
+    assert_int_equal(transport->where.kind, NET_UNIX);
+    assert_string_equal(transport->where.path, expected);
+    node_unload(&loaded);
+
+    transport = load_one(&loaded, ENDPOINT("{'type': 'unix', 'path': '/run/x.sock'}"));
+    assert_string_equal(transport->where.path, "/run/x.sock");
+    node_unload(&loaded);
+}
+
+static void tls_makes_a_context_on_both_versions(void **state)
+{
+    struct loaded loaded;
+    const struct plan_transport *transport = load_one(&loaded, TCP("'port': 443, " TLS));
+
+    (void)state;
+    assert_non_null(transport->tls);
+    assert_true(transport->site.secure);
+    node_unload(&loaded);
+    transport = load_one(&loaded, TCP("'port': 443, 'version': 6, " TLS));
+    assert_non_null(transport->tls);
+    assert_int_equal(transport->where.version, 6);
+    node_unload(&loaded);
+    transport = load_one(&loaded, TCP("'port': 443"));
+    assert_null(transport->tls);
+    assert_false(transport->site.secure);
+    node_unload(&loaded);
+}
+
+static void options_and_limits_reach_the_site(void **state)
+{
+    struct loaded loaded;
+    const struct http_site *site = &load_one(&loaded, WEB_OPTIONS("'client_timeout': 60, 'access_log': true"))->site;
+
+    (void)state;
+    assert_int_equal(site->idle_timeout, 60000);
+    assert_int_equal(site->head_timeout, LIMIT_HEAD);
+    assert_true(site->access_log);
+    assert_ptr_equal(site->owner, &loaded.plan->counted);
+    assert_ptr_equal(site->superseded, &loaded.plan->superseded);
+    assert_non_null(site->root);
+    assert_int_equal(loaded.plan->process.workers, 0);
+    assert_int_equal(loaded.plan->process.drain_timeout, LIMIT_DRAIN);
+    node_unload(&loaded);
+
+    /* "crossgate" counts wherever it stands. */
+    const struct plan_transport *transport = load_one(
+        &loaded,
+        "{'version': 2, 'workers': [{'type': 'proxy', 'transports': [{'type': 'web', 'id': 'front', 'paths': {}, "
+        "'endpoint': {'type': 'tcp', 'port': 80}, 'options': {'client_timeout': null}}]}], 'crossgate': {'workers': "
+        "3, 'user': 'www', 'group': 'web', 'drain_timeout': 100, 'max_connections': 5, 'limits': "
+        "{'handshake_timeout': 101, 'head_timeout': 102, 'idle_timeout': 103, 'body_timeout': 104, "
+        "'send_timeout': 105}}}");
+    assert_int_equal(transport->handshake_timeout, 101);
+    assert_int_equal(transport->site.head_timeout, 102);
+    assert_int_equal(transport->site.idle_timeout, 103);
+    assert_int_equal(transport->site.body_timeout, 104);
+    assert_int_equal(transport->site.send_timeout, 105);
+    assert_string_equal(transport->id, "front");
+    assert_int_equal(loaded.plan->process.workers, 3);
+    assert_string_equal(loaded.plan->process.user, "www");
+    assert_string_equal(loaded.plan->process.group, "web");
+    assert_int_equal(loaded.plan->process.drain_timeout, 100);
+    assert_int_equal(loaded.plan->process.max_connections, 5);
+    node_unload(&loaded);
+}
+
+static void transports_keep_the_order_of_the_file(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         "{'version': 2, 'workers': [{'type': 'router', 'transports': [{'type': 'web', 'paths': {}, 'endpoint': "
+         "{'type': "
+         "'tcp', 'port': 1}}, {'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 2}}]}, {'type': "
+         "'guest'}, "
+         "{'type': 'proxy', 'transports': [{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 3}}]}]}",
+         NULL);
+    assert_int_equal(loaded.plan->transport_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(loaded.plan->transports[i].where.port, i + 1);
+    assert_string_equal(loaded.plan->transports[2].id, "workers[2].transports[0]");
+    node_unload(&loaded);
+}
+
+static void a_backend_of_the_command_line_serves_websocket_transports(void **state)
+{
+    static const char *const urls[] = {"ws://localhost",        "ws://localhost:8080/", "ws://[::1]:8080",
+                                       "ws://127.0.0.1",        "wss://localhost",      "wss://localhost:8443",
+                                       "ws+unix:/run/node.sock"};
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        load(&loaded,
+             "{'version': 2, 'workers': [{'type': 'proxy', 'connections': {}, 'routes': {}, 'transports': ["
+             "{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}, 'serializers': ['json']},"
+             "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 81}, 'paths': {'ws': {'type': 'websocket', 'auth': "
+             "{}}}}"
+             "]}]}",
+             urls[i]);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        assert_int_equal(count(&loaded, PROBLEM_NOTE), 4);
+        assert_non_null(loaded.plan->transports[0].site.root);
+        node_unload(&loaded);
+    }
+}
+
+static void addresses_that_differ_are_no_conflict(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80, 'interface': '127.0.0.1'}},"
+              "{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80, 'interface': '127.0.0.2'}},"
+              "{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80, 'interface': '::1'}},"
+              "{'type': 'web', 'paths': {}, 'endpoint': {'type': 'unix', 'path': 'a'}},"
+              "{'type': 'web', 'paths': {}, 'endpoint': {'type': 'unix', 'path': 'b'}}"),
+         NULL);
+    assert_int_equal(loaded.plan->transport_count, 5);
+    node_unload(&loaded);
+}
+
+static int make(void **state)
+{
+    setenv("CROSSGATE_TEST_PORT", "8443", 1);
+    return node_make(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_crossbar_accepts_is_accepted),
+        cmocka_unit_test(what_is_not_used_is_noted),
+        cmocka_unit_test(what_is_doubtful_is_warned_of),
+        cmocka_unit_test(endpoints_become_addresses),
+        cmocka_unit_test(paths_of_sockets_are_expanded_and_begin_at_the_node),
+        cmocka_unit_test(tls_makes_a_context_on_both_versions),
+        cmocka_unit_test(options_and_limits_reach_the_site),
+        cmocka_unit_test(transports_keep_the_order_of_the_file),
+        cmocka_unit_test(a_backend_of_the_command_line_serves_websocket_transports),
+        cmocka_unit_test(addresses_that_differ_are_no_conflict),
+    };
+
+    return cmocka_run_group_tests(tests, make, node_remove);
+}

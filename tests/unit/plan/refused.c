@@ -1,0 +1,406 @@
+/* What is refused: each with its place, its path and the words that tell what to do. */
+#include "node.h"
+
+#include "../test.h"
+
+#include <stdlib.h>
+
+/* The circumflex stands where the error is to be reported; it is no part of the text. */
+struct refused {
+    const char *text;
+    const char *path;
+    const char *phrase; /* in the text or the remedy */
+    const char *also;   /* likewise, or NULL */
+};
+
+#define NODE(transports) "{'version': 2, 'workers': [{'type': 'router', 'transports': [" transports "]}]}"
+#define T0               "$.workers[0].transports[0]"
+#define WEB(paths)       NODE("{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {" paths "}}")
+#define WEB_OPTIONS(options)                                                                                           \
+    NODE("{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {}, 'options': {" options "}}")
+#define ENDPOINT(endpoint) NODE("{'type': 'web', 'paths': {}, 'endpoint': " endpoint "}")
+#define TCP(keys)          ENDPOINT("{'type': 'tcp', " keys "}")
+#define TLS(keys)          TCP("'port': 443, 'tls': {" keys "}")
+#define PAIR               "'key': 'server.key', 'certificate': 'server.pem'"
+#define TESTEE(options)                                                                                                \
+    NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'options': {" options "}}")
+#define PROXY(backend) WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {" backend "}}")
+#define LOCAL          "'endpoint': {'type': 'unix', 'path': 'n.sock'}"
+#define CONNECT(keys)  PROXY("'url': 'ws://n', 'endpoint': {'type': 'tcp', " keys "}")
+#define B0             T0 ".paths.ws.backend"
+
+static const struct refused cases[] = {
+    /* The text. */
+    {"^", "$", "the file is empty", NULL},
+    {"  \n ^", "$", "the file is empty", NULL},
+    {"{'version': 2,^}", "$", "not JSON", "remove the comma"},
+    {"{\n  'version': 2\n  ^'workers': []}", "$", "not JSON", NULL},
+    {"{'version': 2 ^// two\n}", "$", "not JSON", "no comments"},
+    {"{'version': 2, 'workers': [^", "$", "not JSON", "ends in the middle"},
+    {"{'version': ^two}", "$", "not JSON", NULL},
+    {"\xef\xbb\xbf{'version': 2}", "$", "not JSON", "byte order mark"},
+    {"^[]", "$", "must be an object, found a list of 0", NULL},
+    {"^2", "$", "not JSON", NULL},
+    {"{'version': 2, ^'version': 2}", "$.version", "key occurs twice", "first time in line 1, column 2"},
+    {"{'version': 2, 'a': {'b': [{'x': 1,\n ^'x': 2}]}}", "$.a.b[0].x", "key occurs twice", "keep one"},
+    {"{'version': 2, 'ab': 1, ^'a\\u0062': 2}", "$.ab", "key occurs twice", NULL},
+    /* The node. */
+    {"^{'workers': []}", "$.version", "version is missing", "write \"version\": 2"},
+    {"{'version': ^1, 'workers': []}", "$.version", "must be 2, found 1", "crossbar upgrade"},
+    {"{'version': ^'2', 'workers': []}", "$.version", "must be 2, found \"2\"", NULL},
+    {"{'version': ^2.0, 'workers': []}", "$.version", "found 2.0", NULL},
+    {"{'version': 2, ^'wrokers': []}", "$.wrokers", "no key \"wrokers\"", "did you mean \"workers\""},
+    {"{'version': 2, ^'zzz': []}", "$.zzz", "no key \"zzz\"", "the keys are: $schema, version"},
+    {"{'version': 2, 'workers': ^{}}", "$.workers", "must be a list", "found an object"},
+    {"{'version': 2, 'controller': ^[]}", "$.controller", "must be an object", NULL},
+    {"^{'version': 2}", "$.workers", "nothing would listen", NULL},
+    {"{'version': 2, 'workers': ^[]}", "$.workers", "nothing would listen", NULL},
+    {"{'version': 2, 'workers': [^1]}", "$.workers[0]", "element 0 must be an object", NULL},
+    {"{'version': 2, 'workers': [^{}]}", "$.workers[0].type", "type is missing", "router"},
+    {"{'version': 2, 'workers': [{'type': ^5}]}", "$.workers[0].type", "type must be a string", NULL},
+    {"{'version': 2, 'workers': [{'type': ^'ruoter'}]}", "$.workers[0].type", "no worker of type \"ruoter\"",
+     "did you mean \"router\""},
+    {"{'version': 2, 'workers': [{'type': ^'websocket-testee'}]}", "$.workers[0].type", "not served yet",
+     "websocket.testee"},
+    {"{'version': 2, 'workers': [{'type': 'router', 'id': ^'A', 'transports': []}]}", "$.workers[0].id",
+     "lower-case letter", "found \"A\""},
+    {"{'version': 2, 'workers': [{'type': 'router', 'options': {^'disabled': true}}]}", "$.workers[0].options.disabled",
+     "not served yet", "remove the worker"},
+    {"{'version': 2, 'workers': [{'type': 'router', 'options': {^'titel': 'x'}}]}", "$.workers[0].options.titel",
+     "no key \"titel\"", "did you mean \"title\""},
+    {"{'version': 2, 'workers': [{'type': 'proxy', ^'connections': {}, 'transports': []}]}", "$.workers[0].connections",
+     "not served yet", "--backend"},
+    {"{'version': 2, 'workers': [{'type': 'proxy', ^'routes': {}, 'transports': []}]}", "$.workers[0].routes",
+     "not served yet", "websocket-reverseproxy"},
+    /* Transports. */
+    {NODE("{'type': ^'rawsocket'}"), T0 ".type", "\"rawsocket\" is known to Crossbar, but not served yet", NULL},
+    {NODE("{'type': ^'universal'}"), T0 ".type", "not served yet", NULL},
+    {NODE("{'type': ^'mqtt'}"), T0 ".type", "not served yet", NULL},
+    {NODE("{'type': ^'websocket-testee'}"), T0 ".type", "no transport of type", "did you mean \"websocket.testee\""},
+    {NODE("{'type': ^'http'}"), T0 ".type", "no transport of type \"http\"",
+     "the types are: web, websocket, websocket.testee"},
+    {NODE("^{'type': 'web', 'paths': {}}"), T0 ".endpoint", "endpoint is missing", NULL},
+    {NODE("^{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}}"), T0 ".paths", "paths is missing", NULL},
+    {NODE("^{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}}"), T0, "there is none here",
+     "--backend ws://127.0.0.1:8080"},
+    {NODE("{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}, 'url': ^'http://x'}"), T0 ".url",
+     "ws:// or wss://", NULL},
+    {NODE("{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}, 'auth': ^'geheim'}"), T0 ".auth",
+     "must be an object", "a string that is not shown here"},
+    /* Listening endpoints. */
+    {ENDPOINT("^[]"), T0 ".endpoint", "must be an object with a \"type\"", NULL},
+    {ENDPOINT("^{'port': 80}"), T0 ".endpoint.type", "type is missing", "the types are: tcp, unix"},
+    {ENDPOINT("{'type': ^'udp'}"), T0 ".endpoint.type", "no listening endpoint of type \"udp\"", NULL},
+    {ENDPOINT("{'type': ^'onion'}"), T0 ".endpoint.type", "not served yet", NULL},
+    {ENDPOINT("{'type': ^'twisted'}"), T0 ".endpoint.type", "not served yet", NULL},
+    {ENDPOINT("^{'type': 'tcp'}"), T0 ".endpoint.port", "port is missing", "portrange"},
+    {TCP("'port': ^0"), T0 ".endpoint.port", "from 1 to 65535", "found 0"},
+    {TCP("'port': ^65536"), T0 ".endpoint.port", "from 1 to 65535", "found 65536"},
+    {TCP("'port': ^443.0"), T0 ".endpoint.port", "found 443.0", NULL},
+    {TCP("'port': ^'443'"), T0 ".endpoint.port", "found \"443\"", "without quotes"},
+    {TCP("'port': ^'${CROSSGATE_TEST_PORT}'"), T0 ".endpoint.port", "found \"${CROSSGATE_TEST_PORT}\"", NULL},
+    {TCP("'port': ^'$CROSSGATE_TEST_UNSET'"), T0 ".endpoint.port", "which is not set", "export CROSSGATE_TEST_UNSET"},
+    {TCP("'port': ^'$CROSSGATE_TEST_WORD'"), T0 ".endpoint.port", "which is \"http\"", "from 1 to 65535"},
+    {TCP("'port': ^true"), T0 ".endpoint.port", "found true", NULL},
+    {TCP("'port': ^null"), T0 ".endpoint.port", "found null", NULL},
+    {TCP("'port': 80, 'backlog': ^true"), T0 ".endpoint.backlog", "found true", "Crossbar takes true for 1"},
+    {TCP("'portrange': ^[90, 80]"), T0 ".endpoint.portrange", "ends before it begins", NULL},
+    {TCP("'portrange': ^[80]"), T0 ".endpoint.portrange", "a list of 2", "found a list of 1"},
+    {TCP("'portrange': [80, ^0]"), T0 ".endpoint.portrange[1]", "element 1 must be", "found 0"},
+    {TCP("'port': 80, ^'host': 'localhost'"), T0 ".endpoint.host", "connecting endpoint", "`interface`"},
+    {TCP("'port': 80, ^'prot': 80"), T0 ".endpoint.prot", "no key \"prot\"", "did you mean \"port\""},
+    {TCP("'port': 80, 'version': ^5"), T0 ".endpoint.version", "4 or 6", "found 5"},
+    {TCP("'port': 80, 'version': ^7"), T0 ".endpoint.version", "4 or 6", "found 7"},
+    {TCP("'port': 80, 'backlog': ^0"), T0 ".endpoint.backlog", "from 1 to 65535", NULL},
+    {TCP("'port': 80, 'shared': ^1"), T0 ".endpoint.shared", "true or false, found 1", NULL},
+    {TCP("'port': 80, 'interface': ^1"), T0 ".endpoint.interface", "an address or a host name", NULL},
+    {TCP("'port': 80, 'interface': ^'[::1]'"), T0 ".endpoint.interface", "without brackets", NULL},
+    {TCP("'port': 80, 'user_timeout': ^70000"), T0 ".endpoint.user_timeout", "from 0 to 65535 (ms)", NULL},
+    {ENDPOINT("^{'type': 'unix'}"), T0 ".endpoint.path", "path is missing", NULL},
+    {ENDPOINT("{'type': 'unix', 'path': 'x', ^'tls': {}}"), T0 ".endpoint.tls", "type tcp only", NULL},
+    {ENDPOINT("{'type': 'unix', 'path': ^'$CROSSGATE_TEST_UNSET/x'}"), T0 ".endpoint.path", "is not set", NULL},
+    {ENDPOINT(
+         "{'type': 'unix', 'path': ^'a2345678901234567890123456789012345678901234567890123456789012345678901234567890"
+         "1234567890123456789012345'}"),
+     T0 ".endpoint.path", "has at most 107 bytes", NULL},
+    {NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80}},\n"
+          "{'type': 'web', 'paths': {}, 'endpoint': ^{'type': 'tcp', 'port': 80, 'interface': '127.0.0.1'}}"),
+     "$.workers[0].transports[1].endpoint", "same address as $.workers[0].transports[0].endpoint", "`shared` on all"},
+    {NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'unix', 'path': 'a.sock'}},"
+          "{'type': 'web', 'paths': {}, 'endpoint': ^{'type': 'unix', 'path': 'a.sock'}}"),
+     "$.workers[0].transports[1].endpoint", "same address as", NULL},
+    /* endpoint.tls */
+    {TCP("'port': 443, 'tls': ^true"), T0 ".endpoint.tls", "must be an object, found true", "leave tls out"},
+    {TCP("'port': 443, 'tls': ^null"), T0 ".endpoint.tls", "found null", NULL},
+    {TLS("^'protocols': [], " PAIR), T0 ".endpoint.tls.protocols", "no key \"protocols\"", "the keys are: key"},
+    {TLS("^'cert': 'server.pem', " PAIR), T0 ".endpoint.tls.cert", "did you mean \"certificate\"", NULL},
+    {TLS("^'hostname': 'x', " PAIR), T0 ".endpoint.tls.hostname", "connecting endpoint", NULL},
+    {TLS(PAIR ", 'chain_certificates': ^'server.pem'"), T0 ".endpoint.tls.chain_certificates", "must be a list",
+     "[\"intermediate.pem\"]"},
+    {TLS(PAIR ", 'chain_certificates': [^1]"), T0 ".endpoint.tls.chain_certificates[0]", "a path, found 1", NULL},
+    {TLS(PAIR ", 'chain_certificates': ['server.pem', ^'none.pem']"), T0 ".endpoint.tls.chain_certificates[1]",
+     "none.pem cannot be read", "node directory"},
+    {TLS(PAIR ", 'ca_certificates': ^[]"), T0 ".endpoint.tls.ca_certificates", "authorities is empty", "leave it out"},
+    {TLS("'key': ^'none.key', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "No such file", NULL},
+    {TLS("'key': ^'~/none.key', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "cannot be read",
+     "neither ~ nor variables"},
+    {TLS("'key': ^'web', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "is a directory, not a file", NULL},
+    {TLS("'key': ^'pipe', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "something special", NULL},
+    {TLS("'key': 'server.key', 'certificate': ^'huge.pem'"), T0 ".endpoint.tls.certificate", "larger than 16 MiB",
+     NULL},
+    {TLS("'key': 'server.key', 'certificate': ^'empty.pem'"), T0 ".endpoint.tls.certificate", "is empty", NULL},
+    {TLS("'key': ^'-----BEGIN PRIVATE KEY-----\\nMIIE', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key",
+     "PEM text, not shown here", NULL},
+    {TLS("'key': 'other.key', 'certificate': ^'server.pem'"), T0 ".endpoint.tls.certificate",
+     "no certificate in it belongs to the private key", "compare: openssl"},
+    {TLS(PAIR ", 'ciphers': ^'NO-SUCH-CIPHER'"), T0 ".endpoint.tls.ciphers", "no TLS 1.2 suite", NULL},
+    {TLS(PAIR ", 'ciphers': ^''"), T0 ".endpoint.tls.ciphers", "found \"\"", NULL},
+    {TLS(PAIR ", 'dhparam': ^'server.pem'"), T0 ".endpoint.tls.dhparam", "DH parameters", NULL},
+    /* Paths and services. */
+    {WEB("^'.well-known': {'type': 'nodeinfo'}"), T0 ".paths[\".well-known\"]", "a key of paths must be", "dots"},
+    {WEB("^'a/b': {'type': 'nodeinfo'}"), T0 ".paths[\"a/b\"]", "a key of paths must be", "type path"},
+    {WEB("^'/a': {'type': 'nodeinfo'}"), T0 ".paths[\"/a\"]", "found \"/a\"", "write ws, not /ws"},
+    {WEB("^'': {'type': 'nodeinfo'}"), T0 ".paths[\"\"]", "found \"\"", NULL},
+    {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served yet", NULL},
+    {WEB("'a': {'type': ^'reverseproxy', 'host': 'x'}"), T0 ".paths.a.type", "not served yet", NULL},
+    {WEB("'a': {'type': ^'websocket-proxy'}"), T0 ".paths.a.type", "not served yet", NULL},
+    {WEB("'a': {'type': ^'caller', 'secret': 'geheim'}"), T0 ".paths.a.type", "not served yet", NULL},
+    {WEB("'a': {'type': ^'none'}"), T0 ".paths.a.type", "is refused", "leave the path out"},
+    {WEB("'a': {'type': ^'statik'}"), T0 ".paths.a.type", "no web service", "did you mean \"static\""},
+    {WEB("'a': ^'static'"), T0 ".paths.a", "must be an object", NULL},
+    {WEB("'/': ^{'type': 'static'}"), T0 ".paths[\"/\"].directory", "directory is missing", NULL},
+    {WEB("'/': {'type': 'static', 'directory': ^'nowhere'}"), T0 ".paths[\"/\"].directory",
+     "cannot be opened as a directory", "node directory"},
+    {WEB("'/': {'type': 'static', 'directory': ^'server.pem'}"), T0 ".paths[\"/\"].directory",
+     "cannot be opened as a directory", NULL},
+    {WEB("'/': {'type': 'static', 'directory': 'web', ^'package': 'x'}"), T0 ".paths[\"/\"].package", "Python packages",
+     NULL},
+    {WEB("'/': {'type': 'static', 'directory': 'web', 'options': {^'enable_directory_listing': true}}"),
+     T0 ".paths[\"/\"].options.enable_directory_listing", "with the value true it is not served yet", "[false]"},
+    {WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'cache_timeout': ^-1}}"),
+     T0 ".paths[\"/\"].options.cache_timeout", "found -1", "or null"},
+    {WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'default_file': ^'../key'}}"),
+     T0 ".paths[\"/\"].options.default_file", "within the directory", NULL},
+    {WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'mime_types': {^'wasm': 'a/b'}}}"),
+     T0 ".paths[\"/\"].options.mime_types.wasm", "such as \".wasm\"", NULL},
+    {WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'mime_types': {'.x': ^'a\\r\\nb'}}}"),
+     T0 ".paths[\"/\"].options.mime_types[\".x\"]", "a MIME type", NULL},
+    {WEB("'/': ^{'type': 'redirect'}"), T0 ".paths[\"/\"].url", "url is missing", NULL},
+    {WEB("'/': {'type': 'redirect', 'url': ^'https://a\\r\\nSet-Cookie: b'}"), T0 ".paths[\"/\"].url",
+     "percent-encoded", NULL},
+    {WEB("'/': ^{'type': 'json'}"), T0 ".paths[\"/\"].value", "value is missing", NULL},
+    {WEB("'a': {'type': 'path', 'paths': {'b': {'type': 'nodeinfo', ^'x': 1}}}"), T0 ".paths.a.paths.b.x",
+     "no key \"x\"", NULL},
+    {WEB("'ws': ^{'type': 'websocket'}"), T0 ".paths.ws", "there is none here", "--backend"},
+    {WEB("'ws': {'type': 'websocket', ^'endpoint': {}}"), T0 ".paths.ws.endpoint", "no key \"endpoint\"", NULL},
+    /* Options of web transports. */
+    {WEB_OPTIONS("'client_timeout': ^0"), T0 ".options.client_timeout", "from 1 to 86400 (s), or null", NULL},
+    {WEB_OPTIONS("'hsts': ^1"), T0 ".options.hsts", "true or false", NULL},
+    {WEB_OPTIONS("'hsts_max_age': ^-1"), T0 ".options.hsts_max_age", "found -1", NULL},
+    {WEB_OPTIONS("^'hixie76_aware': true"), T0 ".options.hixie76_aware", "is refused", NULL},
+    /* Options of WebSocket. */
+    {TESTEE("'max_message_size': ^0"), T0 ".options.max_message_size", "found 0", "leave it out for no limit"},
+    {TESTEE("'max_message_size': ^67108865"), T0 ".options.max_message_size", "found 67108865", NULL},
+    {TESTEE("'close_handshake_timeout': ^999"), T0 ".options.close_handshake_timeout", "or 0", NULL},
+    {TESTEE("'close_handshake_timeout': ^1000.0"), T0 ".options.close_handshake_timeout", "found 1000.0", NULL},
+    {TESTEE("^'allowed_origins': ['https://x']"), T0 ".options.allowed_origins", "not served yet", "[[\"*\"]]"},
+    {TESTEE("'allowed_origins': ^'*'"), T0 ".options.allowed_origins", "must be a list", NULL},
+    {TESTEE("^'fail_by_drop': true"), T0 ".options.fail_by_drop", "with the value true", NULL},
+    {TESTEE("^'auto_ping_interval': 10000"), T0 ".options.auto_ping_interval", "with the value 10000", NULL},
+    {TESTEE("'validate_utf8': ^1"), T0 ".options.validate_utf8", "true or false", NULL},
+    {TESTEE("^'compression': {'deflate': {}}"), T0 ".options.compression", "not served yet", NULL},
+    {TESTEE("^'external_port': 443"), T0 ".options.external_port", "not served yet", NULL},
+    {TESTEE("^'enable_webstatus': true"), T0 ".options.enable_webstatus", "not served yet", NULL},
+    {TESTEE("^'auto_pong_interval': 1"), T0 ".options.auto_pong_interval", "did you mean \"auto_ping_interval\"", NULL},
+    /* Backends. */
+    {WEB("'ws': ^{'type': 'websocket-reverseproxy'}"), T0 ".paths.ws.backend", "backend is missing", NULL},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{" LOCAL "}}"), B0 ".url", "url is missing", NULL},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{'url': 'ws://x'}}"), B0 ".endpoint",
+     "endpoint is missing", NULL},
+    {PROXY(LOCAL ", 'url': ^'http://x'"), B0 ".url", "ws:// or wss://", NULL},
+    {PROXY(LOCAL ", 'url': ^'ws://x/#y'"), B0 ".url", "without fragment", NULL},
+    {PROXY(LOCAL ", 'url': ^'ws://x/y?z=1'"), B0 ".url", "query", NULL},
+    {PROXY(LOCAL ", 'url': 'ws://x', 'type': ^'rawsocket'"), B0 ".type", "must be \"websocket\"", NULL},
+    {CONNECT("'host': 'x', 'port': ^'$CROSSGATE_TEST_PORT'"), B0 ".endpoint.port",
+     "variables are expanded on listening", NULL},
+    {PROXY("'url': 'ws://n', 'endpoint': ^{'type': 'tcp', 'port': 80}"), B0 ".endpoint.host", "host is missing", NULL},
+    {CONNECT("'host': 'x', 'port': 80, 'timeout': ^601"), B0 ".endpoint.timeout", "from 0 to 600 (s)", NULL},
+    {CONNECT("'host': 'x', 'port': 80, ^'interface': ''"), B0 ".endpoint.interface", "listening endpoint", "`host`"},
+    {CONNECT("'host': 'x', 'port': 80, 'tls': ^{}"), B0 ".endpoint.tls.hostname", "hostname is missing", NULL},
+    {CONNECT("'host': 'x', 'port': 80, 'tls': {'hostname': 'x', ^'chain_certificates': []}"),
+     B0 ".endpoint.tls.chain_certificates", "listening endpoint", NULL},
+    {CONNECT("'host': 'x', 'port': 80, 'tls': {'hostname': 'x', 'key': ^'server.key'}"), B0 ".endpoint.tls.key",
+     "without a certificate", NULL},
+    {CONNECT("'host': 'x', 'port': 80, 'tls': {'hostname': 'x', 'ca_certificates': ^'server.pem'}"),
+     B0 ".endpoint.tls.ca_certificates", "must be a list", NULL},
+    {PROXY("'url': 'ws://n', 'endpoint': {'type': ^'tor'}"), B0 ".endpoint.type", "not served yet", NULL},
+    /* Extensions. */
+    {"{'version': 2, 'crossgate': {'workers': ^0}}", "$.crossgate.workers", "from 1 to 256", NULL},
+    {"{'version': 2, 'crossgate': {'user': ^''}}", "$.crossgate.user", "the name of a user", NULL},
+    {"{'version': 2, 'crossgate': {'limits': {'idle_timeout': ^99}}}", "$.crossgate.limits.idle_timeout",
+     "from 100 to 3600000 (ms)", NULL},
+    {"{'version': 2, 'crossgate': {'limits': {^'idle_timout': 100}}}", "$.crossgate.limits.idle_timout",
+     "did you mean \"idle_timeout\"", NULL},
+    /* Characters, not bytes, are counted; and lines. */
+    {"{'version': 2, '$schema': 'äöü€😀', ^'x': 1}", "$.x", "no key \"x\"", NULL},
+    {"{\r\n\t'version': 2,\r\n\t'workers': [\r\n\t\t{'type': 'router', ^'ü': 1}]}", "$.workers[0][\"ü\"]",
+     "no key \"ü\"", NULL},
+};
+
+struct expected {
+    char text[4096];
+    unsigned line;
+    unsigned column;
+};
+
+/* Takes the circumflex out and counts where it stood. Without one: at the beginning. */
+static void expect(const char *marked, struct expected *expected)
+{
+    size_t length = 0;
+    unsigned line = 1, column = 1;
+
+    expected->line = expected->column = 1;
+    for (; *marked; marked++) {
+        if (*marked == '^') {
+            expected->line = line;
+            expected->column = column;
+            continue;
+        }
+        assert_true(length + 1 < sizeof expected->text);
+        expected->text[length++] = *marked;
+        if (*marked == '\n') {
+            line++;
+            column = 1;
+        } else if (((unsigned char)*marked & 0xc0) != 0x80) {
+            column++;
+        }
+    }
+    expected->text[length] = '\0';
+}
+
+static bool says(const struct diagnostic *diagnostic, const char *phrase)
+{
+    return !phrase || strstr(diagnostic->text, phrase) || (diagnostic->remedy && strstr(diagnostic->remedy, phrase));
+}
+
+static const struct diagnostic *first_error(const struct diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics_kept(diagnostics); i++) {
+        if (diagnostics_at(diagnostics, i)->severity == PROBLEM_ERROR)
+            return diagnostics_at(diagnostics, i);
+    }
+    return NULL;
+}
+
+static bool is_as_expected(const struct refused *refused)
+{
+    struct expected expected;
+    struct loaded loaded;
+
+    expect(refused->text, &expected);
+    node_load(&loaded, expected.text, NULL, false);
+    const struct diagnostic *error = first_error(loaded.diagnostics);
+    bool fits = error && diagnostics_count(loaded.diagnostics, PROBLEM_ERROR) == 1 && error->line == expected.line &&
+                error->column == expected.column && strcmp(error->path, refused->path) == 0 &&
+                says(error, refused->phrase) && says(error, refused->also);
+    if (!fits) {
+        print_error("%s\nexpected %u:%u %s: %s … %s\n", expected.text, expected.line, expected.column, refused->path,
+                    refused->phrase, refused->also ? refused->also : "");
+        diagnostics_print(loaded.diagnostics, stderr, false);
+    }
+    node_unload(&loaded);
+    return fits;
+}
+
+static void each_mistake_is_named_at_its_place(void **state)
+{
+    unsigned wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        wrong += !is_as_expected(&cases[i]);
+    assert_int_equal(wrong, 0);
+}
+
+static void all_mistakes_of_a_file_are_named_in_order(void **state)
+{
+    static const char *const paths[] = {
+        "$.workers[0].transports[0].endpoint.backlog", "$.workers[0].transports[0].endpoint.tls.key",
+        "$.workers[0].transports[0].paths[\"/\"].url", "$.workers[0].transports[0].paths.x.type",
+        "$.workers[0].transports[2].endpoint",         "$.wokers",
+    };
+    struct loaded loaded;
+
+    (void)state;
+    node_load(&loaded,
+              "{'version': 2, 'workers': [{'type': 'router', 'transports': [\n"
+              "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 443, 'backlog': 0,\n"
+              "  'tls': {'certificate': 'server.pem'}},\n"
+              " 'paths': {'/': {'type': 'redirect'},\n"
+              "           'x': {'type': 'sttic'}}},\n"
+              "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {}},\n"
+              "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {}}]}],\n"
+              " 'wokers': 1}",
+              NULL, false);
+    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), sizeof paths / sizeof paths[0]);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        assert_string_equal(diagnostics_at(loaded.diagnostics, i)->path, paths[i]);
+    node_unload(&loaded);
+}
+
+static void strict_refuses_each_extension(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    node_load(
+        &loaded,
+        "{'version': 2, 'crossgate': {'workers': 2}, 'workers': [{'type': 'router', 'transports': [{'type': 'web', "
+        "'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'e': {'type': 'websocket-testee'}}}]}]}",
+        NULL, true);
+    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 2);
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "$.crossgate");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 1)->path, T0 ".paths.e.type");
+    node_unload(&loaded);
+}
+
+static void wrong_backends_of_the_command_line_are_refused(void **state)
+{
+    static const char *const urls[] = {
+        "",         "http://x", "ws://",     "ws://x/ws",    "ws://x?y",  "ws://x#y",    "ws://u:geheim@x",
+        "ws://x:0", "ws://x:",  "ws://x:1x", "ws://x:65536", "ws://[::1", "ws://[::1]x", "ws://a b",
+        "ws://::1", "ws+unix:", "ws+unix:/", "ws+unix:rel",  "wss://",    "wss:///",     "ws:/x",
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        node_load(&loaded, NODE("{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}}"), urls[i], false);
+        if (diagnostics_count(loaded.diagnostics, PROBLEM_ERROR) != 1)
+            print_error("%s\n", urls[i]);
+        assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 1);
+        assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "--backend");
+        assert_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "geheim"));
+        node_unload(&loaded);
+    }
+}
+
+static int make(void **state)
+{
+    setenv("CROSSGATE_TEST_PORT", "8443", 1);
+    setenv("CROSSGATE_TEST_WORD", "http", 1);
+    unsetenv("CROSSGATE_TEST_UNSET");
+    return node_make(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_mistake_is_named_at_its_place),
+        cmocka_unit_test(all_mistakes_of_a_file_are_named_in_order),
+        cmocka_unit_test(strict_refuses_each_extension),
+        cmocka_unit_test(wrong_backends_of_the_command_line_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, make, node_remove);
+}

@@ -1,0 +1,280 @@
+#include "node.h"
+
+#include "../test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct sources *disk(void)
+{
+    const struct plan_request request = {"config.json", node_path(), "ws://x", true};
+    struct sources *sources = sources_new_disk(&request);
+
+    assert_non_null(sources);
+    return sources;
+}
+
+static const char *in_node(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", node_path(), name);
+    return path;
+}
+
+/* Asks for a file, a directory and a variable. */
+static void ask(struct sources *sources, struct source_file *file)
+{
+    struct error error = {0};
+
+    assert_true(sources_file(sources, in_node("server.pem"), file, &error));
+    assert_true(sources_directory(sources, in_node("web"), &error) >= 0);
+    assert_string_equal(sources_variable(sources, "CROSSGATE_TEST_PORT"), "8443");
+}
+
+/* As a worker receives it. */
+static struct sources *unpack(const struct sources *sources, int packed, struct error *error)
+{
+    const int *directories;
+    int copies[8];
+    size_t count = sources_directories(sources, &directories);
+
+    assert_true(count <= 8);
+    for (size_t i = 0; i < count; i++)
+        copies[i] = fcntl(directories[i], F_DUPFD_CLOEXEC, 0);
+    return sources_new_packed(packed, copies, count, error);
+}
+
+static void a_worker_gets_the_same_answers(void **state)
+{
+    struct sources *sources = disk(), *worker;
+    struct source_file asked, received;
+    struct error error = {0};
+
+    (void)state;
+    ask(sources, &asked);
+    assert_true(asked.bytes.len > 0);
+    assert_int_equal(asked.mode & 077, 0);
+    int packed = sources_pack(sources, &error);
+    assert_true(packed >= 0);
+    worker = unpack(sources, packed, &error);
+    assert_non_null(worker);
+    close(packed);
+    sources_free(sources);
+    ask(worker, &received);
+    assert_int_equal(received.mode, 0);
+    assert_string_equal(sources_request(worker)->config, "config.json");
+    assert_string_equal(sources_request(worker)->node_dir, node_path());
+    assert_string_equal(sources_request(worker)->backend, "ws://x");
+    assert_true(sources_request(worker)->strict);
+    sources_free(worker);
+}
+
+static void a_worker_reads_nothing_from_the_disk(void **state)
+{
+    struct sources *sources = disk();
+    struct source_file file;
+    struct error error = {0};
+    int packed = sources_pack(sources, &error);
+    struct sources *worker = unpack(sources, packed, &error);
+
+    (void)state;
+    assert_non_null(worker);
+    assert_false(sources_file(worker, in_node("server.pem"), &file, &error));
+    assert_int_equal(error.class, ERROR_INPUT);
+    assert_int_equal(sources_directory(worker, in_node("web"), &error), -1);
+    assert_null(sources_variable(worker, "CROSSGATE_TEST_PORT"));
+    close(packed);
+    sources_free(worker);
+    sources_free(sources);
+}
+
+static void several_workers_may_read_one_descriptor(void **state)
+{
+    struct sources *sources = disk();
+    struct source_file file;
+    struct error error = {0};
+
+    (void)state;
+    ask(sources, &file);
+    int packed = sources_pack(sources, &error);
+    for (int i = 0; i < 3; i++) {
+        struct sources *worker = unpack(sources, packed, &error);
+        assert_non_null(worker);
+        ask(worker, &file);
+        sources_free(worker);
+    }
+    close(packed);
+    sources_free(sources);
+}
+
+static void a_packed_plan_cannot_be_changed(void **state)
+{
+    struct sources *sources = disk();
+    struct error error = {0};
+    int packed = sources_pack(sources, &error);
+
+    (void)state;
+    assert_int_equal(write(packed, "x", 1), -1);
+    assert_int_equal(ftruncate(packed, 0), -1);
+    assert_int_equal(fcntl(packed, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    close(packed);
+    sources_free(sources);
+}
+
+static int memory_file(const uint8_t *bytes, size_t length)
+{
+    int descriptor = memfd_create("test", MFD_CLOEXEC);
+
+    assert_true(descriptor >= 0);
+    assert_int_equal(write(descriptor, bytes, length), length);
+    return descriptor;
+}
+
+/* No length in it is trusted. What is cut is refused, save for one cut: where the last answer, the variable, begins. */
+static void a_damaged_plan_is_refused(void **state)
+{
+    struct sources *sources = disk();
+    struct source_file file;
+    struct error error = {0};
+    uint8_t bytes[8192];
+    unsigned accepted = 0;
+
+    (void)state;
+    ask(sources, &file);
+    int packed = sources_pack(sources, &error);
+    ssize_t length = pread(packed, bytes, sizeof bytes, 0);
+    assert_true(length > 0 && (size_t)length < sizeof bytes);
+    close(packed);
+    for (size_t cut = 0; cut < (size_t)length; cut++) {
+        int damaged = memory_file(bytes, cut);
+        struct sources *worker = unpack(sources, damaged, &error);
+        accepted += worker != NULL;
+        sources_free(worker);
+        close(damaged);
+    }
+    assert_int_equal(accepted, 1);
+    for (size_t at = 0; at < (size_t)length && at < 200; at++) {
+        bytes[at] ^= 0xff;
+        int damaged = memory_file(bytes, (size_t)length);
+        struct sources *worker = unpack(sources, damaged, &error);
+        sources_free(worker);
+        close(damaged);
+        bytes[at] ^= 0xff;
+    }
+    bytes[0] ^= 1;
+    int damaged = memory_file(bytes, (size_t)length);
+    assert_null(unpack(sources, damaged, &error));
+    close(damaged);
+    sources_free(sources);
+}
+
+static void directories_must_be_as_many_as_were_packed(void **state)
+{
+    struct sources *sources = disk();
+    struct source_file file;
+    struct error error = {0};
+
+    (void)state;
+    ask(sources, &file);
+    int packed = sources_pack(sources, &error);
+    assert_null(sources_new_packed(packed, NULL, 0, &error));
+    int surplus[2] = {open("/", O_PATH | O_CLOEXEC), open("/", O_PATH | O_CLOEXEC)};
+    assert_null(sources_new_packed(packed, surplus, 2, &error));
+    /* They were taken over, also on failure. */
+    assert_int_equal(fcntl(surplus[0], F_GETFD), -1);
+    assert_int_equal(fcntl(surplus[1], F_GETFD), -1);
+    close(packed);
+    sources_free(sources);
+}
+
+static void a_file_is_read_once(void **state)
+{
+    struct sources *sources = disk();
+    struct source_file first, second;
+    struct error error = {0};
+
+    (void)state;
+    assert_true(sources_file(sources, in_node("server.pem"), &first, &error));
+    assert_true(sources_file(sources, in_node("server.pem"), &second, &error));
+    assert_ptr_equal(first.bytes.at, second.bytes.at);
+    assert_int_equal(sources_directory(sources, in_node("web"), &error),
+                     sources_directory(sources, in_node("web"), &error));
+    sources_free(sources);
+}
+
+static void what_is_no_readable_file_is_an_error_with_its_path(void **state)
+{
+    static const char *const names[] = {"none", "web", "pipe", "huge.pem"};
+    struct sources *sources = disk();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct source_file file;
+        struct error error = {0};
+        assert_false(sources_file(sources, in_node(names[i]), &file, &error));
+        assert_non_null(strstr(error.text, names[i]));
+    }
+    struct error error = {0};
+    assert_int_equal(sources_directory(sources, in_node("server.pem"), &error), -1);
+    assert_non_null(strstr(error.text, "server.pem"));
+    sources_free(sources);
+}
+
+/* The same plan from the disk and from what was packed. */
+static void a_plan_is_the_same_in_master_and_worker(void **state)
+{
+    struct loaded loaded;
+    struct error error = {0};
+
+    (void)state;
+    node_load(
+        &loaded,
+        "{'version': 2, 'workers': [{'type': 'router', 'transports': [{'type': 'web', 'endpoint': {'type': 'tcp', "
+        "'port': '$CROSSGATE_TEST_PORT', 'tls': {'key': 'server.key', 'certificate': 'server.pem'}}, 'paths': {'/': "
+        "{'type': 'static', 'directory': 'web'}}}, {'type': 'websocket', 'endpoint': {'type': 'unix', 'path': "
+        "'$CROSSGATE_TEST_PORT.sock'}}]}]}",
+        "ws://127.0.0.1:8080", false);
+    assert_non_null(loaded.plan);
+    int packed = sources_pack(loaded.sources, &error);
+    struct sources *sources = unpack(loaded.sources, packed, &error);
+    assert_non_null(sources);
+    close(packed);
+    unsetenv("CROSSGATE_TEST_PORT");
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct plan *plan = plan_load(sources, diagnostics);
+    assert_non_null(plan);
+    sources_free(sources);
+    assert_int_equal(plan->transport_count, 2);
+    assert_int_equal(plan->transports[0].where.port, 8443);
+    assert_string_equal(plan->transports[1].where.path, loaded.plan->transports[1].where.path);
+    counted_unref(&plan->counted);
+    diagnostics_free(diagnostics);
+    node_unload(&loaded);
+    setenv("CROSSGATE_TEST_PORT", "8443", 1);
+}
+
+static int make(void **state)
+{
+    setenv("CROSSGATE_TEST_PORT", "8443", 1);
+    return node_make(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_worker_gets_the_same_answers),
+        cmocka_unit_test(a_worker_reads_nothing_from_the_disk),
+        cmocka_unit_test(several_workers_may_read_one_descriptor),
+        cmocka_unit_test(a_packed_plan_cannot_be_changed),
+        cmocka_unit_test(a_damaged_plan_is_refused),
+        cmocka_unit_test(directories_must_be_as_many_as_were_packed),
+        cmocka_unit_test(a_file_is_read_once),
+        cmocka_unit_test(what_is_no_readable_file_is_an_error_with_its_path),
+        cmocka_unit_test(a_plan_is_the_same_in_master_and_worker),
+    };
+
+    return cmocka_run_group_tests(tests, make, node_remove);
+}
