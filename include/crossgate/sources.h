@@ -38,6 +38,9 @@ void sources_free(struct sources *sources);
 
 const struct plan_request *sources_request(const struct sources *sources);
 
+/* In a worker: the master has made a plan of the same sources before it sent them. */
+bool sources_are_packed(const struct sources *sources);
+
 /* The file's bytes, at most SOURCE_MAX, valid until sources_free. Regular files only; never blocks on a FIFO. Asked
  * twice, read once. False: missing, unreadable, too large (class INPUT or SYSTEM, text with path). */
 enum { SOURCE_MAX = 16 * 1024 * 1024 };

@@ -55,6 +55,9 @@ struct tls_context *tls_client_context_new(const struct tls_client_settings *set
 void tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* accepts NULL */
 
+/* What a server context shows to clients, for people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
+void tls_context_print(const struct tls_context *context, char *text, size_t size);
+
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or

@@ -33,6 +33,7 @@ static const char *scheme(const struct plan_transport *transport)
 static void print_transports_json(const struct plan *plan, FILE *out)
 {
     char address[256];
+    char certificate[512];
 
     putc('[', out);
     for (size_t i = 0; plan && i < plan->transport_count; i++) {
@@ -42,7 +43,13 @@ static void print_transports_json(const struct plan *plan, FILE *out)
         config_print_string(transport->id, out);
         fputs(", \"address\": ", out);
         config_print_string(address, out);
-        fprintf(out, ", \"tls\": %s}", transport->tls ? "true" : "false");
+        fprintf(out, ", \"tls\": %s", transport->tls ? "true" : "false");
+        if (transport->tls) {
+            tls_context_print(transport->tls, certificate, sizeof certificate);
+            fputs(", \"certificate\": ", out);
+            config_print_string(certificate, out);
+        }
+        putc('}', out);
     }
     putc(']', out);
 }
@@ -73,6 +80,7 @@ static void print_words(const struct plan_request *request, const struct plan *p
                         const struct diagnostics *diagnostics)
 {
     char address[256];
+    char certificate[512];
 
     diagnostics_print(diagnostics, stderr, wants_colour(stderr));
     if (!plan) {
@@ -85,6 +93,10 @@ static void print_words(const struct plan_request *request, const struct plan *p
     for (size_t i = 0; i < plan->transport_count; i++) {
         net_listen_print(&plan->transports[i].where, address, sizeof address);
         printf("  %-24s %-14s %s\n", address, scheme(&plan->transports[i]), plan->transports[i].id);
+        if (plan->transports[i].tls) {
+            tls_context_print(plan->transports[i].tls, certificate, sizeof certificate);
+            printf("  %-24s %s\n", "", certificate);
+        }
     }
 }
 

@@ -118,6 +118,11 @@ static void settle_request(struct sources *sources)
 
 /* Life. */
 
+bool sources_are_packed(const struct sources *sources)
+{
+    return sources->packed;
+}
+
 static struct sources *sources_new(bool packed)
 {
     struct sources *sources = calloc(1, sizeof *sources);

@@ -125,6 +125,13 @@ static struct tls_context *keep(struct builder *builder, struct tls_context *con
     return builder_keep_tls(builder, context);
 }
 
+static void start_report(struct config_problems *problems, struct config_reader *reader,
+                         const struct config_place *place)
+{
+    config_problems_init(problems, reader, place);
+    problems->problems.vouched = sources_are_packed(builder_of(reader)->sources);
+}
+
 static void finish_server(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct server_tls *tls = settings;
@@ -139,7 +146,7 @@ static void finish_server(struct config_reader *reader, const struct config_plac
     load_list(&files, &tls->ca_certificates, &server.authorities);
     if (!files.complete)
         return;
-    config_problems_init(&problems, reader, place);
+    start_report(&problems, reader, place);
     tls->context = keep(builder_of(reader), tls_server_context_new(&server, &problems.problems), &problems.problems);
 }
 
@@ -155,7 +162,7 @@ static void finish_client(struct config_reader *reader, const struct config_plac
     load_list(&files, &tls->ca_certificates, &client.authorities);
     if (!files.complete)
         return;
-    config_problems_init(&problems, reader, place);
+    start_report(&problems, reader, place);
     tls->context = keep(builder_of(reader), tls_client_context_new(&client, &problems.problems), &problems.problems);
 }
 

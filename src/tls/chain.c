@@ -119,7 +119,7 @@ static void report_incomplete(X509 *last, const struct tls_place *place)
     char text[TLS_REMEDY_TEXT];
     char issuer[CERTIFICATE_NAME];
     char url[CERTIFICATE_URL];
-    if (certificate_is_self_signed(last) || trust_system_has_issuer(last))
+    if (place->problems->vouched || certificate_is_self_signed(last) || trust_system_has_issuer(last))
         return;
     certificate_print_name(X509_get_issuer_name(last), issuer);
     if (certificate_issuer_url(last, url))

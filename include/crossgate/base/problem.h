@@ -4,6 +4,7 @@
 #ifndef CROSSGATE_BASE_PROBLEM_H
 #define CROSSGATE_BASE_PROBLEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum problem_severity { PROBLEM_NOTE, PROBLEM_WARNING, PROBLEM_ERROR };
@@ -22,6 +23,8 @@ struct problem {
 struct problems {
     void (*report)(struct problems *self, const struct problem *problem);
     unsigned errors; /* counted by problem_report */
+    bool vouched;    /* the same settings have been checked by the master: checks that cost time, or look at this
+                        system, are left out */
 };
 
 /* Formats the text and reports. `remedy` is passed as it is. */

@@ -1,0 +1,80 @@
+/* What a server's certificate tells, in one line. */
+#include "context.h"
+
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Text that grows until its room is used up. */
+struct line {
+    char *at;
+    size_t size;
+    size_t used;
+};
+
+static void put(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(line->at + line->used, line->size - line->used, format, arguments);
+    va_end(arguments);
+    if (n > 0)
+        line->used = line->used + (size_t)n < line->size ? line->used + (size_t)n : line->size - 1;
+}
+
+static void put_days(struct line *line, const X509 *leaf)
+{
+    int days = 0, seconds = 0;
+    if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(leaf)) != 1)
+        return;
+    if (days < 0 || seconds < 0)
+        put(line, ", expired");
+    else
+        put(line, ", %d day%s left", days, days == 1 ? "" : "s");
+}
+
+/* RFC 5280 section 4.2.1.6. Names with bytes that do not belong into a terminal are not printed. */
+static void put_name(struct line *line, const GENERAL_NAME *name, const char *between)
+{
+    char address[INET6_ADDRSTRLEN];
+    if (name->type == GEN_DNS) {
+        const ASN1_STRING *text = name->d.dNSName;
+        for (int i = 0; i < ASN1_STRING_length(text); i++) {
+            if (ASN1_STRING_get0_data(text)[i] <= 0x20 || ASN1_STRING_get0_data(text)[i] >= 0x7f)
+                return;
+        }
+        put(line, "%s%.*s", between, ASN1_STRING_length(text), (const char *)ASN1_STRING_get0_data(text));
+    } else if (name->type == GEN_IPADD) {
+        int length = ASN1_STRING_length(name->d.iPAddress);
+        int family = length == 4 ? AF_INET : AF_INET6;
+        if ((length == 4 || length == 16) &&
+            inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address))
+            put(line, "%s%s", between, address);
+    }
+}
+
+static void put_names(struct line *line, X509 *leaf)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+        put_name(line, sk_GENERAL_NAME_value(names, i), i == 0 ? ": " : ", ");
+    GENERAL_NAMES_free(names);
+}
+
+void tls_context_print(const struct tls_context *context, char *text, size_t size)
+{
+    struct line line = {text, size, 0};
+    X509 *leaf = SSL_CTX_get0_certificate(context->ssl);
+    text[0] = '\0';
+    if (!leaf)
+        return;
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    const char *type = EVP_PKEY_get0_type_name(key);
+    put(&line, "%s %d", type ? type : "key of", EVP_PKEY_get_bits(key));
+    put_days(&line, leaf);
+    put_names(&line, leaf);
+}
