@@ -128,11 +128,13 @@ static void on_terminate(uv_signal_t *handle, int number)
     loop_settle(&worker->loop);
 }
 
-/* Its only purpose is to end the wait; turn() does what is due. */
+/* Its only purpose is to end the wait; turn() does what is due. By itself it would not end it: a timer that is due when
+ * uv_run begins is fired before the poll, which then waits for the next event. */
 static void on_alarm(uv_timer_t *handle)
 {
     struct worker *worker = handle->data;
     worker->alarm_due = UINT64_MAX;
+    uv_stop(handle->loop);
 }
 
 /* ---- start and end */
