@@ -79,6 +79,9 @@ static inline void stream_abort(struct stream *stream, enum ending why)
     stream->ops->abort(stream, why);
 }
 
+/* Aborts a stream whose user could not be made; nobody hears of its end. */
+void stream_abandon(struct stream *stream, enum ending why);
+
 /* Bytes written to it which the kernel has not taken yet (of all layers below, too). */
 static inline size_t stream_queued(const struct stream *stream)
 {

@@ -460,39 +460,12 @@ static void bury(struct task *task)
     free(c);
 }
 
-static size_t nobody_bytes(void *user, struct span in)
-{
-    (void)user;
-    return in.len;
-}
-
-static void nobody(void *user)
-{
-    (void)user;
-}
-
-static void nobody_end(void *user, enum ending why)
-{
-    (void)user;
-    (void)why;
-}
-
-/* The user of a stream for which there was no memory. */
-static const struct stream_user no_user = {
-    .on_open = nobody,
-    .on_bytes = nobody_bytes,
-    .on_room = nobody,
-    .on_eof = nobody,
-    .on_end = nobody_end,
-};
-
 struct http_connection *http_connection_new(struct loop *loop, struct stream *stream, const struct http_site *site,
                                             const struct peer *peer)
 {
     struct http_connection *c = calloc(1, sizeof *c);
     if (!c) {
-        stream_attach(stream, &no_user, NULL);
-        stream_abort(stream, ENDING_MEMORY);
+        stream_abandon(stream, ENDING_MEMORY);
         return NULL;
     }
     c->loop = loop;

@@ -139,6 +139,8 @@ static void on_below_end(void *user, enum ending why)
 {
     struct tls_stream *self = user;
     enter_closing(self);
+    if (!self->failed)
+        self->stream.detail = self->pipe.below->detail;
     self->stream.on->on_end(self->stream.user, self->failed ? self->why : why);
     tls_stream_free(self);
 }
@@ -660,15 +662,6 @@ static const struct stream_user below_user = {
 
 /* -- making one -- */
 
-static void ignore_end(void *user, enum ending why)
-{
-    (void)user;
-    (void)why;
-}
-
-/* For a stream below that we could not take over, and whose end nobody waits for. */
-static const struct stream_user nobody = {.on_end = ignore_end};
-
 static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context)
 {
     struct tls_stream *self = calloc(1, sizeof *self);
@@ -693,8 +686,7 @@ static struct stream *start(struct loop *loop, struct stream *below, struct tls_
 {
     struct tls_stream *self = tls_stream_new(loop, below, context);
     if (!self) {
-        stream_attach(below, &nobody, NULL);
-        stream_abort(below, ENDING_MEMORY);
+        stream_abandon(below, ENDING_MEMORY);
         return NULL;
     }
     stream_attach(below, &below_user, self);

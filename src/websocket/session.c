@@ -395,39 +395,12 @@ static const struct session_state state_ended = {
 
 /* ---- life */
 
-static void ignore(void *user)
-{
-    (void)user;
-}
-
-static void ignore_end(void *user, enum ending why)
-{
-    (void)user;
-    (void)why;
-}
-
-static size_t drop_bytes(void *user, struct span bytes)
-{
-    (void)user;
-    return bytes.len;
-}
-
-/* The user of a stream for whose session there was no memory. */
-static const struct stream_user stream_nobody = {
-    .on_open = ignore,
-    .on_bytes = drop_bytes,
-    .on_room = ignore,
-    .on_eof = ignore,
-    .on_end = ignore_end,
-};
-
 struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
                                        const struct websocket_settings *settings)
 {
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
-        stream_attach(stream, &stream_nobody, NULL);
-        stream_abort(stream, ENDING_MEMORY);
+        stream_abandon(stream, ENDING_MEMORY);
         return NULL;
     }
     session->endpoint.ops = &endpoint_ops;
