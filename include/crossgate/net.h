@@ -54,8 +54,8 @@ void listener_pause(struct listener *listener, bool paused);
 void listener_stop(struct listener *listener);
 
 /* A plain stream on a connected, non-blocking socket (TCP or Unix); takes it over, also on failure.
- * on_open is called from PHASE_SETTLE. TCP_NODELAY and keep-alive are set for TCP. `count_bytes`: count into
- * bytes_in and bytes_out (client side). NULL when memory is out. */
+ * on_open is called from PHASE_SETTLE. `count_bytes`: count into bytes_in and bytes_out (client side). NULL when memory is
+ * out. */
 struct stream *plain_new(struct loop *loop, int descriptor, bool count_bytes);
 
 /* Where to connect: Crossbar's connecting endpoint. Borrowed strings that outlive the stream. */

@@ -3,6 +3,7 @@
  * Each address gets an equal share of the time that is left, so that one that swallows packets does not cost the others
  * their turn (two addresses: half the time for the first, all that remains for the second). */
 #include "plain.h"
+#include "tune.h"
 
 #include "crossgate/limits.h"
 
@@ -11,6 +12,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
@@ -34,6 +36,7 @@ struct dial {
     const struct addrinfo *next;
     struct attempt *attempt;
     enum ending last; /* why the latest attempt failed */
+    const char *detail;
 };
 
 /* One descriptor being connected. */
@@ -92,8 +95,9 @@ static void cancel(struct plain_dial *base)
 static void fail(struct dial *dial, enum ending why)
 {
     struct plain *plain = dial->plain;
+    const char *detail = why == dial->last ? dial->detail : NULL;
     stop(dial);
-    plain_dial_failed(plain, why);
+    plain_dial_failed(plain, why, detail);
 }
 
 static void succeed(struct dial *dial, int descriptor)
@@ -122,6 +126,13 @@ static enum ending ending_of_errno(int number)
     }
 }
 
+/* What the ending says already is not said again. */
+static void attempt_failed(struct dial *dial, int number)
+{
+    dial->last = ending_of_errno(number);
+    dial->detail = number == ECONNREFUSED ? NULL : strerrordesc_np(number);
+}
+
 static void on_connected(uv_poll_t *handle, int status, int events)
 {
     (void)status;
@@ -139,7 +150,7 @@ static void on_connected(uv_poll_t *handle, int status, int events)
         succeed(dial, descriptor);
     } else {
         close(descriptor);
-        dial->last = ending_of_errno(number);
+        attempt_failed(dial, number);
         try_next(dial);
     }
     loop_settle(loop);
@@ -169,9 +180,10 @@ static bool attempt_address(struct dial *dial, const struct sockaddr *address, s
 {
     int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
-        dial->last = ending_of_errno(errno);
+        attempt_failed(dial, errno);
         return false;
     }
+    net_tune(descriptor);
     if (connect(descriptor, address, length) == 0) {
         succeed(dial, descriptor);
         return true;
@@ -185,7 +197,7 @@ static bool attempt_address(struct dial *dial, const struct sockaddr *address, s
         deadline_arm(&dial->loop->deadlines, &dial->deadline, UNIX_RETRY, dial->loop->now);
         return true;
     }
-    dial->last = ending_of_errno(errno);
+    attempt_failed(dial, errno);
     close(descriptor);
     return false;
 }
@@ -230,6 +242,7 @@ static void on_deadline(struct deadline *deadline)
         return;
     }
     dial->last = ENDING_BACKEND_LATE;
+    dial->detail = NULL;
     if (dial->attempt)
         close(attempt_take(dial));
     if (over || dial->resolving)

@@ -10,6 +10,8 @@
  *
  * Version 6 is IPv6 only, so that transports of both versions can have the same port; where one socket serves both, the
  * configuration says so with "::" under version 4. */
+#include "tune.h"
+
 #include "crossgate/net.h"
 
 #include <errno.h>
@@ -121,7 +123,8 @@ static bool is_free(const struct address *address)
 void net_listen_adjust(const struct net_listen *where, int socket)
 {
     listen(socket, where->backlog);
-    /* Accepted connections inherit it. */
+    /* Accepted connections inherit all of it. */
+    net_tune(socket);
     if (where->kind == NET_TCP)
         setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &where->user_timeout, sizeof where->user_timeout);
 }

@@ -12,8 +12,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -395,18 +393,6 @@ static const struct plain_state state_ended = {0};
 
 /* ---- making */
 
-/* A connection that nobody talks on must not outlive a peer that vanished: two minutes, then probes. */
-static void set_options(int descriptor)
-{
-    int on = 1, idle = 120, interval = 15, probes = 4;
-    if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-        return; /* not TCP */
-    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
-
 static struct plain *make(struct loop *loop)
 {
     struct plain *plain = calloc(1, sizeof *plain);
@@ -434,7 +420,6 @@ static bool adopt(struct plain *plain, int descriptor)
     plain->poll.data = plain;
     plain->descriptor = descriptor;
     plain->state = &state_open;
-    set_options(descriptor);
     loop_defer(plain->loop, PHASE_SETTLE, &plain->settle);
     return true;
 }
@@ -482,8 +467,9 @@ void plain_dialed(struct plain *plain, int descriptor)
         loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
 }
 
-void plain_dial_failed(struct plain *plain, enum ending why)
+void plain_dial_failed(struct plain *plain, enum ending why, const char *detail)
 {
     plain->dial = NULL;
+    plain->stream.detail = detail;
     end(plain, why);
 }

@@ -19,7 +19,7 @@ struct stream *plain_stream(struct plain *plain);
 /* The descriptor is connected: takes it over; on_open follows from PHASE_SETTLE. The dial is forgotten. */
 void plain_dialed(struct plain *plain, int descriptor);
 
-/* Dialling has failed for good. The dial is forgotten. */
-void plain_dial_failed(struct plain *plain, enum ending why);
+/* Dialling has failed for good; `detail` is the stream's. The dial is forgotten. */
+void plain_dial_failed(struct plain *plain, enum ending why, const char *detail);
 
 #endif
