@@ -30,6 +30,7 @@ void error_set_errno(struct error *error, const char *format, ...)
     va_start(arguments, format);
     set(error, number == ENOMEM ? ERROR_MEMORY : ERROR_SYSTEM, format, arguments);
     va_end(arguments);
+    error->number = number;
     size_t used = strlen(error->text);
     snprintf(error->text + used, sizeof error->text - used, ": %s", strerror(number));
     errno = number;

@@ -60,7 +60,7 @@ static bool take_line(struct log *log, enum log_level level, const struct timesp
     return level == LOG_ERROR || log->lines++ < LOG_LINES_PER_SECOND;
 }
 
-static bool put(struct log *log, const char *line, size_t length)
+static bool put(struct log *log, const void *line, size_t length)
 {
     struct pollfd ready = {.fd = log->descriptor, .events = POLLOUT};
     return poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) &&
@@ -109,4 +109,18 @@ void log_write(struct log *log, enum log_level level, const char *format, ...)
     line[used++] = '\n';
     if (!put(log, line, used))
         log->dropped++;
+}
+
+/* Not rate-limited: who calls it knows how much it is. Longer lines are written in pieces. */
+void log_write_text(struct log *log, struct span text)
+{
+    while (text.len > 0) {
+        struct span line = span_head(text, LINE_BYTES);
+        const uint8_t *end = memchr(line.at, '\n', line.len);
+        if (end)
+            line.len = (size_t)(end - line.at) + 1;
+        if (!put(log, line.at, line.len))
+            log->dropped++;
+        text = span_tail(text, line.len);
+    }
 }

@@ -29,6 +29,15 @@ static const struct group *find_group(const char *name)
     return found;
 }
 
+/* Where nothing is wrong but the name, libc leaves errno as it was or says so in one of several ways (getpwnam(3)). */
+static void refuse_name(const char *kind, const char *name, struct error *error)
+{
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO)
+        error_set_errno(error, "the %s \"%s\" cannot be looked up", kind, name);
+    else
+        error_set(error, ERROR_INPUT, "there is no %s \"%s\" for the workers to run as", kind, name);
+}
+
 static bool find_groups(struct account *account, const char *user, struct error *error)
 {
     int count = 0;
@@ -60,9 +69,10 @@ bool account_init(struct account *account, const char *user, const char *group, 
     *account = (struct account){.changes = root, .user = geteuid(), .group = getegid()};
     const char *name = user ? user : root ? "nobody" : NULL;
     if (name) {
+        errno = 0;
         const struct passwd *found = find_user(name);
         if (!found) {
-            error_set(error, ERROR_INPUT, "there is no user \"%s\" for the workers to run as", name);
+            refuse_name("user", name, error);
             return false;
         }
         name = found->pw_name;
@@ -71,9 +81,10 @@ bool account_init(struct account *account, const char *user, const char *group, 
             account->group = found->pw_gid;
     }
     if (group) {
+        errno = 0;
         const struct group *found = find_group(group);
         if (!found) {
-            error_set(error, ERROR_INPUT, "there is no group \"%s\" for the workers to run as", group);
+            refuse_name("group", group, error);
             return false;
         }
         account->group = found->gr_gid;
@@ -86,6 +97,13 @@ void account_deinit(struct account *account)
     free(account->groups);
     account->groups = NULL;
     account->group_count = 0;
+}
+
+void account_hide_memory(void)
+{
+#ifndef CROSSGATE_SANITIZE
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 /* Ambient ones go with the others. */

@@ -23,6 +23,10 @@ bool account_init(struct account *account, const char *user, const char *group, 
 
 void account_deinit(struct account *account);
 
+/* Core dumps, ptrace and /proc/<pid>/mem would show keys to others of the same user, to a worker that has been taken over
+ * for one. A build with sanitizers must be able to look into itself: there it does nothing. */
+void account_hide_memory(void);
+
 /* In the child, for good: no capability is left, and exec gives none back. False with errno. */
 bool account_enter(const struct account *account) __attribute__((warn_unused_result));
 

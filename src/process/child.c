@@ -16,6 +16,18 @@
 /* Above all descriptors that a worker is given. */
 enum { FIRST_FREE = 10 };
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+/* A worker has no descriptors to give, and closing those of one that has been taken over may take long: a socket with
+ * SO_LINGER waits for its peer. Older kernels cannot refuse them. */
+static void refuse_descriptors(int control)
+{
+    const int off = 0;
+    setsockopt(control, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
+}
+
 /* The page cannot be cut by the worker, so that the master may read it at any time. */
 static int counters_new(struct counters **counters)
 {
@@ -36,7 +48,7 @@ static int counters_new(struct counters **counters)
 
 /* ---- between fork and exec: system calls only */
 
-/* Signals of a terminal go to the whole process group; what they mean is the master's to decide. */
+/* What a signal to all of us means (killall) is the master's to decide. */
 static void reset_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
@@ -76,6 +88,7 @@ static _Noreturn void become_worker(int executable, const struct account *accoun
     /* Ours are close-on-exec anyway; now those are, too, that were open when we were started. Linux before 5.11 cannot. */
     close_range(CHILD_COUNTERS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     reset_signals();
+    setsid(); /* else the terminal we were started from takes input from the worker as if it were typed (TIOCSTI) */
     if (!account_enter(account))
         give_up("cannot drop privileges");
     fexecve(executable, words, environ);
@@ -98,6 +111,7 @@ struct child *child_start(int executable, const struct account *account, unsigne
     if (page < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto fail;
     child->control = pair[0];
+    refuse_descriptors(child->control);
     child->pid = fork();
     if (child->pid < 0)
         goto fail;

@@ -1,7 +1,9 @@
 #include "crew.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +11,8 @@
 enum { PAUSE_FIRST = 100, PAUSE_LAST = 30000 };
 /* What a worker may take beyond its drain timeout, ms. */
 enum { LEAVE_GRACE = 5000 };
+/* An honest worker leaves fewer messages unread. What a dead one has forked may go on for ever. */
+enum { LAST_WORDS_MAX = 8 };
 
 uint32_t crew_pause(unsigned early_deaths)
 {
@@ -37,12 +41,36 @@ void crew_tell(struct child *child, enum handover_type type, uint64_t edition)
         child_kill(child);
 }
 
-static void send_edition(struct crew *crew, struct child *child, const struct edition *edition)
+/* False: it is dead, or as good as dead. */
+static bool send_edition(struct crew *crew, struct child *child, const struct edition *edition)
 {
+    if (child->control < 0)
+        return false;
     child->asked = edition->number;
     child->due = crew->now + CREW_READY_WITHIN;
-    if (child->control >= 0 && !edition_send(edition, child->index, crew->log->level, child->control))
-        child_kill(child);
+    if (edition_send(edition, child->index, crew->log->level, child->control))
+        return true;
+    if (errno != EPIPE && errno != ECONNRESET) /* its death is told when it is waited for */
+        log_write(crew->log, LOG_ERROR, "worker %u (pid %d) cannot be sent the plan: %s", child->index, (int)child->pid,
+                  strerror(errno));
+    child_kill(child);
+    return false;
+}
+
+/* Its place is free, for a successor as soon as crew_pause allows; `when` says so. */
+static void vacate(struct crew *crew, const struct child *child, char *when, size_t size)
+{
+    struct crew_place *place = &crew->places[child->index];
+    bool early = child->state == CHILD_STARTING || crew->now - child->started < CREW_EARLY;
+    place->child = NULL;
+    place->early_deaths = early ? place->early_deaths + 1 : 0;
+    place->restart = crew->now + crew_pause(place->early_deaths);
+    if (!crew->has_served)
+        when[0] = '\0';
+    else if (place->restart > crew->now)
+        snprintf(when, size, "; another one starts in %u ms", (unsigned)(place->restart - crew->now));
+    else
+        snprintf(when, size, "; another one starts at once");
 }
 
 /* From its place to the leavers. */
@@ -108,11 +136,13 @@ static void on_refused(struct crew *crew, struct child *child, const char *text)
     }
 }
 
+/* As a death as far as its place is concerned: who comes only to go is not replaced again and again. */
 static void on_leaving(struct crew *crew, struct child *child)
 {
-    log_write(crew->log, LOG_INFO, "worker %u (pid %d) leaves without our word: a successor starts", child->index,
-              (int)child->pid);
+    char next[64];
+    vacate(crew, child, next, sizeof next);
     dismiss(crew, child);
+    log_write(crew->log, LOG_INFO, "worker %u (pid %d) leaves without our word%s", child->index, (int)child->pid, next);
 }
 
 /* Answers to an edition that was dropped meanwhile are late; those of edition 0 come from before the exec. */
@@ -144,6 +174,9 @@ void crew_hear(struct crew *crew, struct child *child)
     enum handover_result result = hear_one(crew, child);
     if (result == HANDOVER_OK || result == HANDOVER_NOTHING)
         return;
+    if (result == HANDOVER_BROKEN)
+        log_write(crew->log, LOG_ERROR, "worker %u (pid %d) has sent what is no message: it is killed", child->index,
+                  (int)child->pid);
     /* Its socket is closed by its death; alive without it, it would be of no use. */
     child_kill(child);
     hang_up(crew, child);
@@ -185,21 +218,20 @@ static void report(const struct crew *crew, const struct child *child, int statu
               words, lost, next);
 }
 
-static void vacate(struct crew *crew, struct child *child, int status)
+static void on_death(struct crew *crew, struct child *child, int status)
 {
-    struct crew_place *place = &crew->places[child->index];
-    char next[64] = "; another one starts at once";
-    bool early = child->state == CHILD_STARTING || crew->now - child->started < CREW_EARLY;
+    char next[64] = "";
+    for (int i = 0; i < LAST_WORDS_MAX && child->control >= 0 && hear_one(crew, child) == HANDOVER_OK; i++) {
+        /* They may still wait. */
+    }
     if (child->state == CHILD_PREPARING)
         crew->objection = true;
-    place->child = NULL;
-    place->early_deaths = early ? place->early_deaths + 1 : 0;
-    place->restart = crew->now + crew_pause(place->early_deaths);
-    if (!crew->has_served)
-        next[0] = '\0';
-    else if (place->restart > crew->now)
-        snprintf(next, sizeof next, "; another one starts in %u ms", (unsigned)(place->restart - crew->now));
+    if (child->state != CHILD_LEAVING)
+        vacate(crew, child, next, sizeof next);
     report(crew, child, status, next);
+    list_remove(&child->link);
+    hang_up(crew, child);
+    child_free(child);
 }
 
 void crew_reap(struct crew *crew)
@@ -208,18 +240,8 @@ void crew_reap(struct crew *crew)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct child *child = find(crew, pid);
-        if (!child)
-            continue;
-        while (child->control >= 0 && hear_one(crew, child) == HANDOVER_OK) {
-            /* Its last words may still wait. */
-        }
-        if (child->state == CHILD_LEAVING)
-            report(crew, child, status, "");
-        else
-            vacate(crew, child, status);
-        list_remove(&child->link);
-        hang_up(crew, child);
-        child_free(child);
+        if (child)
+            on_death(crew, child, status);
     }
 }
 
@@ -309,8 +331,9 @@ void crew_prepare(struct crew *crew, const struct edition *edition)
         struct child *child = crew->places[i].child;
         if (!child || child->state != CHILD_SERVING)
             continue;
-        child->state = CHILD_PREPARING;
-        send_edition(crew, child, edition);
+        /* One that has died meanwhile has not died of the edition: its successor is asked. */
+        if (send_edition(crew, child, edition))
+            child->state = CHILD_PREPARING;
     }
 }
 
@@ -382,7 +405,7 @@ bool crew_is_gone(const struct crew *crew)
 
 bool crew_has_failed(const struct crew *crew)
 {
-    if (crew->has_served || occupied(crew) > 0)
+    if (crew->has_served || !crew_is_gone(crew))
         return false;
     for (unsigned i = 0; i < crew->count; i++) {
         if (crew->places[i].early_deaths == 0)

@@ -99,7 +99,6 @@ bool door_inherit(struct door *door, struct door *predecessor, const struct net_
             goto fail;
         }
         door->sockets[door->count++] = socket;
-        net_listen_adjust(where, socket);
     }
     if (door->count == count || open_further(door, count, error))
         return true;
@@ -115,6 +114,8 @@ void door_succeed(struct door *door)
     door->owns_path = door->predecessor->owns_path;
     door->predecessor->owns_path = false;
     door->predecessor = NULL;
+    for (size_t i = 0; i < door->count; i++)
+        net_listen_adjust(&door->where, door->sockets[i]);
 }
 
 void door_close(struct door *door)

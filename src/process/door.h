@@ -28,7 +28,7 @@ bool door_fits(const struct door *door, const struct net_listen *where);
 bool door_inherit(struct door *door, struct door *predecessor, const struct net_listen *where, size_t count,
                   struct error *error) __attribute__((warn_unused_result));
 
-/* The heir is in force: the path is its to remove. */
+/* The heir is in force: the sockets get its settings, the path is its to remove. */
 void door_succeed(struct door *door);
 
 /* Closes all; removes a unix socket's path if it is still ours. */

@@ -19,20 +19,45 @@ static unsigned count_workers(const struct run_options *options, const struct pl
     return count < PROCESS_WORKERS_MAX ? count : PROCESS_WORKERS_MAX;
 }
 
-static struct plan *load(struct sources *sources, struct log *log)
+/* Notes that were read at the start are not repeated at each reload; by their number they are taken for the same. */
+static enum problem_severity least_printed(const struct edition *edition, const struct edition *previous)
+{
+    bool known = previous && (!edition->plan || edition->notes == previous->notes);
+    return known ? PROBLEM_WARNING : PROBLEM_NOTE;
+}
+
+/* Before anything is served, who has started us waits for all of it; later a reader that does not read holds nobody up. */
+static void print(const struct diagnostics *diagnostics, enum problem_severity least, bool serving, struct log *log)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = serving ? open_memstream(&text, &size) : stderr;
+    if (!out) {
+        log_write(log, LOG_ERROR, "out of memory");
+        return;
+    }
+    diagnostics_print(diagnostics, least, out, log->colour);
+    if (serving && fclose(out) == 0)
+        log_write_text(log, span_of(text, size));
+    free(text);
+}
+
+static bool load(struct edition *edition, const struct edition *previous, struct log *log)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     if (!diagnostics) {
         log_write(log, LOG_ERROR, "out of memory");
-        return NULL;
+        return false;
     }
-    struct plan *plan = plan_load(sources, diagnostics);
-    diagnostics_print(diagnostics, stderr, log->colour);
-    if (!plan)
-        log_write(log, LOG_ERROR, "the configuration %s cannot be served: %u error(s)",
-                  sources_request(sources)->config, diagnostics_count(diagnostics, PROBLEM_ERROR));
+    edition->plan = plan_load(edition->sources, diagnostics);
+    edition->notes = diagnostics_count(diagnostics, PROBLEM_NOTE);
+    print(diagnostics, least_printed(edition, previous), previous != NULL, log);
+    unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
+    if (!edition->plan)
+        log_write(log, LOG_ERROR, "the configuration %s cannot be served: %u error%s",
+                  sources_request(edition->sources)->config, errors, errors == 1 ? "" : "s");
     diagnostics_free(diagnostics);
-    return plan;
+    return edition->plan != NULL;
 }
 
 /* The previous edition's door at that address that nobody has inherited yet. */
@@ -108,8 +133,7 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
         error_set(&error, ERROR_MEMORY, "out of memory");
         goto fail;
     }
-    edition->plan = load(edition->sources, log);
-    if (!edition->plan)
+    if (!load(edition, previous, log))
         goto fail;
     edition->workers = count_workers(options, &edition->plan->process);
     if (!open_doors(edition, previous, &error))

@@ -12,12 +12,14 @@ struct edition {
     unsigned workers;
     struct sources *sources; /* owns the directories */
     struct plan *plan;
+    unsigned notes;     /* how many there are on the configuration */
     int packed;         /* what the sources hold, sealed; -1 */
     struct door *doors; /* one per transport */
     size_t door_count;
 };
 
-/* Reads the configuration, prints all that is to be said about it, opens the sockets that `previous` (or NULL) does not have.
+/* Reads the configuration, prints all that is to be said about it (notes only if they are others than those of
+ * `previous`), opens the sockets that `previous` (or NULL) does not have.
  * NULL if anything is wrong; it is printed or logged then, and `previous` is as it was. */
 struct edition *edition_new(const struct run_options *options, uint64_t number, struct edition *previous,
                             struct log *log);

@@ -122,9 +122,10 @@ enum handover_result handover_receive(int socket, struct handover *message)
     struct msghdr envelope = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     ssize_t received;
+    /* Who ends with messages of ours unread resets the connection, which is told once, before its own last words. */
     do
         received = recvmsg(socket, &envelope, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (received < 0 && errno == EINTR);
+    while (received < 0 && (errno == EINTR || errno == ECONNRESET));
     if (received < 0)
         return errno == EAGAIN ? HANDOVER_NOTHING : HANDOVER_END;
     bool good = take_descriptors(&envelope, message);

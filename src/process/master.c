@@ -133,8 +133,10 @@ static int serve(struct master *master)
     for (;;) {
         crew_settle(&master->crew);
         if (master->crew.stopping) {
-            if (crew_is_gone(&master->crew))
+            if (crew_is_gone(&master->crew)) {
+                log_write(&master->log, LOG_INFO, "stopped");
                 return 0;
+            }
         } else if (crew_has_failed(&master->crew)) {
             log_write(&master->log, LOG_ERROR, "no worker could start, so nothing is served%s%s",
                       *master->crew.reason ? ": " : "", master->crew.reason);
@@ -253,6 +255,7 @@ static void finish(struct master *master)
 
 int master_run(const struct run_options *options)
 {
+    account_hide_memory();
     if (!complete_stdio())
         return 1;
     struct master master = {.options = options, .events = -1, .signals = -1, .executable = -1};

@@ -47,8 +47,9 @@ static void commit(struct master *master)
     crew_switch(&master->crew);
     master->edition = master->next;
     master->next = NULL;
-    log_write(&master->log, LOG_INFO, "reloaded: %zu transport(s), %u worker(s)", master->edition->door_count,
-              master->edition->workers);
+    log_write(&master->log, LOG_INFO, "reloaded: %zu transport%s, %u worker%s", master->edition->door_count,
+              master->edition->door_count == 1 ? "" : "s", master->edition->workers,
+              master->edition->workers == 1 ? "" : "s");
     master_log_doors(master, false);
     edition_succeed(master->edition);
     edition_free(old);

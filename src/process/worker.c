@@ -139,12 +139,9 @@ static void on_alarm(uv_timer_t *handle)
 
 /* ---- start and end */
 
-/* Core dumps and ptrace would show keys. A build with sanitizers must be able to look into itself. */
-static void hide_memory(void)
+static void shape_process(void)
 {
-#ifndef CROSSGATE_SANITIZE
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
+    account_hide_memory();
     prctl(PR_SET_NAME, "crossgate", 0, 0, 0);
     umask(0077);
 }
@@ -180,7 +177,7 @@ static bool start(struct worker *worker, const char *index)
     snprintf(origin, sizeof origin, "worker %s", index);
     *worker = (struct worker){.alarm_due = UINT64_MAX, .cut = UINT64_MAX};
     log_init(&worker->log, STDERR_FILENO, LOG_INFO, origin);
-    hide_memory();
+    shape_process();
     fcntl(CHILD_CONTROL, F_SETFD, FD_CLOEXEC);
     inbox_init(&worker->inbox, CHILD_CONTROL);
     worker->counters = map_counters();

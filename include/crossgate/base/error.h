@@ -17,6 +17,7 @@ enum error_class {
 
 struct error {
     enum error_class class;
+    int number; /* errno of class SYSTEM, or 0 */
     char text[240];
 };
 

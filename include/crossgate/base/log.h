@@ -3,8 +3,7 @@
 #ifndef CROSSGATE_BASE_LOG_H
 #define CROSSGATE_BASE_LOG_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "crossgate/base/span.h"
 
 enum log_level { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
@@ -27,6 +26,9 @@ void log_init(struct log *log, int descriptor, enum log_level level, const char 
 /* One line, with time, level and origin before it. Control characters in the text are made visible as
  * \xNN, so that a peer cannot forge lines. */
 void log_write(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Lines as they are, of any length and number, each by itself written or dropped. */
+void log_write_text(struct log *log, struct span text);
 
 /* "error", "warning", "info", "debug" -> level. False if it is none of them. */
 bool log_level_parse(const char *name, enum log_level *level);

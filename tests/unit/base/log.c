@@ -76,6 +76,29 @@ static void a_full_pipe_drops_lines_and_says_so(void **state)
     close(ends[1]);
 }
 
+static void text_is_written_as_it_is_and_never_waits(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct log log;
+    static char long_text[10000], text[1 << 17];
+    open_pipe(ends);
+    log_init(&log, ends[1], LOG_INFO, "master");
+    log_write_text(&log, SPAN("one\n    two\nthree"));
+    read_all(ends[0], text, sizeof text);
+    assert_string_equal(text, "one\n    two\nthree");
+    memset(long_text, 'x', sizeof long_text);
+    log_write_text(&log, span_of(long_text, sizeof long_text));
+    assert_int_equal(read_all(ends[0], text, sizeof text), sizeof long_text);
+    assert_int_equal(log.dropped, 0);
+    assert_true(fcntl(ends[1], F_SETFL, 0) == 0); /* from now on a write that finds no room would wait */
+    for (int i = 0; i < 20; i++)
+        log_write_text(&log, span_of(long_text, sizeof long_text));
+    assert_true(log.dropped > 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void long_lines_are_cut(void **state)
 {
     (void)state;
@@ -109,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_peer_cannot_forge_lines),
         cmocka_unit_test(levels_above_the_set_one_are_silent),
         cmocka_unit_test(a_full_pipe_drops_lines_and_says_so),
+        cmocka_unit_test(text_is_written_as_it_is_and_never_waits),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(level_names_are_parsed),
     };

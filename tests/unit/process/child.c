@@ -107,6 +107,19 @@ static void child_has_the_agreed_descriptors_and_no_other(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* It could type into the terminal that we were started from. */
+static void child_has_no_terminal(void **state)
+{
+    (void)state;
+    struct child *child = start("/bin/sh", &same_user);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(getsid(child->pid), child->pid);
+    assert_true(getsid(0) != child->pid);
+    wait_for(child);
+    child_free(child);
+}
+
 static void signals_are_named(void **state)
 {
     (void)state;
@@ -126,6 +139,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_executed_is_told_by_the_child_itself),
         cmocka_unit_test(account_that_cannot_be_entered_is_no_worker),
         cmocka_unit_test(child_has_the_agreed_descriptors_and_no_other),
+        cmocka_unit_test(child_has_no_terminal),
         cmocka_unit_test(signals_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,29 @@ static void tcp_heir_keeps_sockets_and_opens_further_ones_on_the_port(void **sta
     door_close(&fewer);
 }
 
+static unsigned user_timeout(const struct door *door)
+{
+    unsigned value = 0;
+    socklen_t size = sizeof value;
+    assert_int_equal(getsockopt(door->sockets[0], IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size), 0);
+    return value;
+}
+
+static void settings_change_only_when_the_heir_is_in_force(void **state)
+{
+    struct fixture *f = *state;
+    struct door old, heir;
+    struct net_listen changed = f->tcp;
+    changed.user_timeout = 4321;
+    open_door(&old, &f->tcp, 1);
+    inherit_door(&heir, &old, &changed, 1);
+    assert_int_equal(user_timeout(&old), 0);
+    door_succeed(&heir);
+    assert_int_equal(user_timeout(&heir), 4321);
+    door_close(&old);
+    door_close(&heir);
+}
+
 static void range_stays_on_the_port_it_has(void **state)
 {
     struct fixture *f = *state;
@@ -212,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(heir_has_the_same_sockets_and_only_then_the_path, setup, teardown),
         cmocka_unit_test_setup_teardown(heir_that_never_succeeds_takes_nothing_away, setup, teardown),
         cmocka_unit_test_setup_teardown(tcp_heir_keeps_sockets_and_opens_further_ones_on_the_port, setup, teardown),
+        cmocka_unit_test_setup_teardown(settings_change_only_when_the_heir_is_in_force, setup, teardown),
         cmocka_unit_test_setup_teardown(range_stays_on_the_port_it_has, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_same_address_fits, setup, teardown),
     };

@@ -184,6 +184,21 @@ static void silence_and_the_end_are_told_apart(void **state)
     assert_int_equal(errno, EPIPE);
 }
 
+/* As one whose program cannot be executed, and who never reads its plan. */
+static void last_words_of_who_leaves_messages_unread_are_heard(void **state)
+{
+    struct pair *pair = *state;
+    struct handover unread = {.type = HANDOVER_LEAVE}, sent = {.type = HANDOVER_REFUSED, .text = "why"}, got;
+    assert_true(handover_send(pair->master, &unread));
+    assert_true(handover_send(pair->worker, &sent));
+    close(pair->worker);
+    pair->worker = -1;
+    pair->descriptors--;
+    assert_int_equal(handover_receive(pair->master, &got), HANDOVER_OK);
+    assert_string_equal(got.text, "why");
+    assert_int_equal(handover_receive(pair->master, &got), HANDOVER_END);
+}
+
 static void sending_never_waits_for_one_who_does_not_read(void **state)
 {
     struct pair *pair = *state;
@@ -207,6 +222,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(plan_without_its_descriptor_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(too_many_descriptors_are_refused_and_closed, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(silence_and_the_end_are_told_apart, pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(last_words_of_who_leaves_messages_unread_are_heard, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(sending_never_waits_for_one_who_does_not_read, pair_setup, pair_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
