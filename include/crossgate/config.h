@@ -45,7 +45,7 @@ size_t diagnostics_kept(const struct diagnostics *diagnostics);
 const struct diagnostic *diagnostics_at(const struct diagnostics *diagnostics, size_t index);
 
 /* Ordered by position. For people (colour: escapes), or one JSON array for programs. */
-void diagnostics_print(const struct diagnostics *diagnostics, FILE *out, bool colour);
+void diagnostics_print(const struct diagnostics *diagnostics, enum problem_severity least, FILE *out, bool colour);
 void diagnostics_print_json(const struct diagnostics *diagnostics, FILE *out);
 
 /* A text as a JSON string, with its quotation marks; what is not UTF-8 in it becomes "?". */

@@ -54,13 +54,21 @@ static void print_transports_json(const struct plan *plan, FILE *out)
     putc(']', out);
 }
 
+static void print_path(const char *path, FILE *out)
+{
+    if (path)
+        config_print_string(path, out);
+    else
+        fputs("null", out);
+}
+
 static void print_json(const struct plan_request *request, const struct plan *plan,
                        const struct diagnostics *diagnostics)
 {
     fprintf(stdout, "{\"ok\": %s,\n \"config\": ", plan ? "true" : "false");
-    config_print_string(request->config, stdout);
+    print_path(request->config, stdout);
     fputs(",\n \"node_dir\": ", stdout);
-    config_print_string(request->node_dir, stdout);
+    print_path(request->node_dir, stdout);
     fputs(",\n \"transports\": ", stdout);
     print_transports_json(plan, stdout);
     fputs(",\n \"diagnostics\": ", stdout);
@@ -82,14 +90,17 @@ static void print_words(const struct plan_request *request, const struct plan *p
     char address[256];
     char certificate[512];
 
-    diagnostics_print(diagnostics, stderr, wants_colour(stderr));
+    diagnostics_print(diagnostics, PROBLEM_NOTE, stderr, wants_colour(stderr));
     if (!plan) {
         print_counts(diagnostics, stderr);
         return;
     }
     bool colour = wants_colour(stdout);
-    printf("%s%s is in order%s; it would listen on\n", colour ? "\033[32m" : "", request->config,
-           colour ? "\033[0m" : "");
+    unsigned warnings = diagnostics_count(diagnostics, PROBLEM_WARNING);
+    printf("%s%s is in order%s", colour ? "\033[32m" : "", request->config, colour ? "\033[0m" : "");
+    if (warnings > 0)
+        printf(", with %u warning%s", warnings, warnings == 1 ? "" : "s");
+    printf("; it would listen on\n");
     for (size_t i = 0; i < plan->transport_count; i++) {
         net_listen_print(&plan->transports[i].where, address, sizeof address);
         printf("  %-24s %-14s %s\n", address, scheme(&plan->transports[i]), plan->transports[i].id);
@@ -127,16 +138,23 @@ out:
     return status;
 }
 
-/* The node directory itself is wrong: nothing could be read. */
+/* The node directory itself is wrong: nothing could be read. Programs get the same members as ever. */
 static int refuse(const struct error *error, bool json)
 {
-    if (json) {
-        fputs("{\"ok\": false, \"error\": ", stdout);
-        config_print_string(error->text, stdout);
-        fputs("}\n", stdout);
-    } else {
+    struct diagnostics *diagnostics = json ? diagnostics_new() : NULL;
+
+    if (!diagnostics) {
         fprintf(stderr, "crossgate check: %s\n", error->text);
+        return EXIT_FAILURE;
     }
+    diagnostics_add(diagnostics, &(struct diagnostic){
+                                     .severity = PROBLEM_ERROR,
+                                     .file = "command line",
+                                     .path = "$",
+                                     .text = error->text,
+                                 });
+    print_json(&(struct plan_request){.config = NULL}, NULL, diagnostics);
+    diagnostics_free(diagnostics);
     return EXIT_FAILURE;
 }
 
@@ -160,7 +178,9 @@ int command_check(int argc, char **argv)
     struct check_words words = {.json = false};
     const struct option options[] = {
         {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &words.cbdir, NULL},
-        {"--config", "FILE", "configuration (default: config.json of the node directory)", &words.config, NULL},
+        {"--config", "FILE",
+         "configuration (default: config.json of the node directory);\nwith --cbdir a path within DIR", &words.config,
+         NULL},
         {"--backend", "URL", "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH",
          &words.backend, NULL},
         {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},
@@ -170,8 +190,9 @@ int command_check(int argc, char **argv)
     };
     const struct usage usage = {
         .command = "check",
-        .synopsis = "[--cbdir DIR | --config FILE] [OPTIONS]",
-        .about = "Reads the configuration as `run` would, and says all that is wrong with it.\n\n"
+        .synopsis = "[--cbdir DIR] [--config FILE] [OPTIONS]",
+        .about = "Reads the configuration as `run` would, and says all that is wrong with it; only the\n"
+                 "ports are not tried.\n\n"
                  "Exit status: 0 if nothing is wrong, 1 if something is, 2 for a wrong command line.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],

@@ -44,8 +44,12 @@ int command_run(int argc, char **argv)
     struct run_words words = {0};
     const struct option options[] = {
         {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &words.cbdir, NULL},
-        {"--config", "FILE", "configuration (default: config.json of the node directory)", &words.config, NULL},
-        {"--backend", "URL", "the node behind the door, for `websocket` services,\nwhich name no backend of their own",
+        {"--config", "FILE",
+         "configuration (default: config.json of the node directory);\nwith --cbdir a path within DIR", &words.config,
+         NULL},
+        {"--backend", "URL",
+         "the node behind the door, for `websocket` services, which\nname no backend of their own: "
+         "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH",
          &words.backend, NULL},
         {"--workers", "N", "worker processes (default: as configured, else one per processor)", &words.workers, NULL},
         {"--user", "USER", "whom the workers run as when started as root (default: as\nconfigured, else nobody)",
@@ -55,10 +59,11 @@ int command_run(int argc, char **argv)
     };
     const struct usage usage = {
         .command = "run",
-        .synopsis = "[--cbdir DIR | --config FILE] [OPTIONS]",
+        .synopsis = "[--cbdir DIR] [--config FILE] [OPTIONS]",
         .about = "Serves a node's configuration until it is stopped.\n\n"
                  "Signals: SIGHUP reads the configuration and all certificates again, SIGTERM and SIGINT\n"
-                 "stop when all connections are finished, a second one stops at once.\n",
+                 "stop when all connections are finished, a second one stops at once.\n"
+                 "Log lines go to stderr, the addresses that are served to stdout as well.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],
         .examples = "  crossgate run                              # the node in .crossbar\n"

@@ -141,6 +141,7 @@ static void print_visible(const char *text, FILE *out)
     }
 }
 
+/* What has no line has no place but its name. */
 static void print_one(const struct diagnostic *diagnostic, FILE *out, bool colour)
 {
     const char *plain = colour ? "\033[0m" : "";
@@ -151,9 +152,12 @@ static void print_one(const struct diagnostic *diagnostic, FILE *out, bool colou
     fprintf(out, ": %s%s:%s ", colour ? severity_colour(diagnostic->severity) : "", severity_name(diagnostic->severity),
             plain);
     print_visible(diagnostic->text, out);
-    fprintf(out, "\n    at %s", colour ? "\033[2m" : "");
-    print_visible(diagnostic->path, out);
-    fprintf(out, "%s\n", plain);
+    putc('\n', out);
+    if (diagnostic->line > 0) {
+        fprintf(out, "    at %s", colour ? "\033[2m" : "");
+        print_visible(diagnostic->path, out);
+        fprintf(out, "%s\n", plain);
+    }
     if (diagnostic->remedy) {
         fprintf(out, "    -> ");
         print_visible(diagnostic->remedy, out);
@@ -161,11 +165,13 @@ static void print_one(const struct diagnostic *diagnostic, FILE *out, bool colou
     }
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, FILE *out, bool colour)
+void diagnostics_print(const struct diagnostics *diagnostics, enum problem_severity least, FILE *out, bool colour)
 {
-    for (size_t i = 0; i < diagnostics->count; i++)
-        print_one(&diagnostics->at[i], out, colour);
-    for (enum problem_severity severity = PROBLEM_NOTE; severity <= PROBLEM_ERROR; severity++) {
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        if (diagnostics->at[i].severity >= least)
+            print_one(&diagnostics->at[i], out, colour);
+    }
+    for (enum problem_severity severity = least; severity <= PROBLEM_ERROR; severity++) {
         if (diagnostics->counts[severity] > DIAGNOSTICS_KEPT)
             fprintf(out, "and %u more of severity %s\n", diagnostics->counts[severity] - DIAGNOSTICS_KEPT,
                     severity_name(severity));

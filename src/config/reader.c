@@ -387,15 +387,17 @@ static bool is_accepted(const struct config_row *row, json_t *value)
 static void refuse_later(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                          json_t *value)
 {
+    struct span accepted = row_accepted(row);
     const char *remedy = row->remedy;
 
-    if (!remedy && row->accepted)
-        remedy = config_format(reader, "leave it out, or write the value that asks for what is done here: %s",
-                               row->accepted);
-    if (row->accepted)
-        reader_report_key(reader, PROBLEM_ERROR, place, remedy,
-                          "%s is known to Crossbar, but with the value %s it is not served yet by this version%s%s",
-                          row->key, reader_show(reader, place, value), row->why ? ": " : "", row->why ? row->why : "");
+    if (!remedy && accepted.len > 0)
+        remedy = config_format(reader, "leave it out, or write %.*s", SPAN_ARGS(accepted));
+    if (accepted.len > 0)
+        reader_report_key(
+            reader, PROBLEM_ERROR, place, remedy,
+            "%s is known to Crossbar, but not served yet by this version with another value than %.*s, found %s%s%s",
+            row->key, SPAN_ARGS(accepted), reader_show(reader, place, value), row->why ? ": " : "",
+            row->why ? row->why : "");
     else
         reader_report_key(reader, PROBLEM_ERROR, place, remedy,
                           "%s is known to Crossbar, but not served yet by this version%s%s", row->key,

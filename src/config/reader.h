@@ -17,4 +17,7 @@ const char *reader_show_text(struct config_reader *reader, const char *text);
 /* What a row allows, in words: "an integer from 1 to 65535". Written to `out`. */
 void row_print_allowed(const struct config_row *row, FILE *out);
 
+/* The values of row->accepted without the brackets of the list. */
+struct span row_accepted(const struct config_row *row);
+
 #endif

@@ -70,6 +70,13 @@ void row_print_allowed(const struct config_row *row, FILE *out)
         fputs(", or null", out);
 }
 
+struct span row_accepted(const struct config_row *row)
+{
+    struct span list = span_string(row->accepted ? row->accepted : "[]");
+
+    return span_of(list.at + 1, list.len - 2);
+}
+
 /* The document: each object is a section, printed once. */
 
 enum { SECTIONS_MAX = 128 };
@@ -140,7 +147,7 @@ static void print_meaning(const struct config_row *row, FILE *out)
     if (row->doc)
         print_cell(row->doc, out);
     if (row->accepted)
-        fprintf(out, " Accepted: `%s`.", row->accepted);
+        fprintf(out, " Accepted: `%.*s`.", SPAN_ARGS(row_accepted(row)));
     if (row->why)
         fprintf(out, "%sHere: ", row->doc ? " " : "");
     if (row->why)

@@ -235,13 +235,14 @@ static void report_syntax(const struct config_text *text, const struct json_erro
 {
     size_t offset = syntax_offset(error, text->bytes);
     struct position position = text_position(text->bytes, offset);
+    bool empty = text_skip_space(text->bytes, 0) == text->bytes.len;
     char sentence[JSON_ERROR_TEXT_LENGTH + 32];
 
     if (json_error_code(error) == json_error_out_of_memory) {
         diagnostics_add_memory(diagnostics);
         return;
     }
-    if (text_skip_space(text->bytes, 0) == text->bytes.len)
+    if (empty)
         snprintf(sentence, sizeof sentence, "the file is empty");
     else
         snprintf(sentence, sizeof sentence, "not JSON: %s", error->text);
@@ -252,7 +253,7 @@ static void report_syntax(const struct config_text *text, const struct json_erro
                                      .column = position.column,
                                      .path = "$",
                                      .text = sentence,
-                                     .remedy = syntax_remedy(error, text->bytes, offset),
+                                     .remedy = empty ? NULL : syntax_remedy(error, text->bytes, offset),
                                  });
 }
 

@@ -1,7 +1,9 @@
 #include "builder.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void unref_tls(void *context)
 {
@@ -23,11 +25,48 @@ const struct service *builder_keep_service(struct builder *builder, const struct
     return made;
 }
 
+/* Cuts "./" and "../" off the path's beginning, the latter with a segment of `base`, which is absolute and without links:
+ * so messages name the file as people would. */
+static const char *climb(struct span *base, const char *path)
+{
+    for (;;) {
+        if (path[0] == '/') {
+            path++;
+        } else if (strncmp(path, "./", 2) == 0) {
+            path += 2;
+        } else if (strncmp(path, "../", 3) == 0) {
+            while (base->len > 0 && base->at[--base->len] != '/') {
+            }
+            path += 3;
+        } else {
+            return path;
+        }
+    }
+}
+
 const char *builder_path(struct builder *builder, const char *path)
 {
+    struct span base = span_string(sources_request(builder->sources)->node_dir);
+
     if (path[0] == '/')
         return path;
-    return config_format(&builder->reader, "%s/%s", sources_request(builder->sources)->node_dir, path);
+    path = climb(&base, path);
+    if (base.len > 0 && base.at[base.len - 1] == '/')
+        base.len--;
+    return config_format(&builder->reader, "%.*s/%s", SPAN_ARGS(base), path);
+}
+
+const char *builder_path_remedy(struct builder *builder, const char *path, const struct error *error)
+{
+    if (path[0] == '~' || strchr(path, '$'))
+        return "neither ~ nor variables are expanded here: write the path out";
+    if (error->class == ERROR_SYSTEM && error->number == EACCES && geteuid() != 0)
+        return config_format(&builder->reader, "start as root, or let the user with the id %u read it",
+                             (unsigned)geteuid());
+    if (path[0] != '/')
+        return config_format(&builder->reader, "relative paths begin at the node directory, %s",
+                             sources_request(builder->sources)->node_dir);
+    return NULL;
 }
 
 /* Cuts the name of a variable off *at, which points behind the "$". Empty: there is none. */
@@ -82,7 +121,6 @@ bool builder_file(struct builder *builder, const struct config_place *place, con
 {
     struct error error = {.class = ERROR_NONE};
     struct source_file source;
-    const char *remedy = NULL;
 
     file->path = builder_path(builder, path);
     if (sources_file(builder->sources, file->path, &source, &error)) {
@@ -91,11 +129,6 @@ bool builder_file(struct builder *builder, const struct config_place *place, con
         file->owner = source.owner;
         return true;
     }
-    if (path[0] == '~' || strchr(path, '$'))
-        remedy = "neither ~ nor variables are expanded here: write the path out";
-    else if (path[0] != '/')
-        remedy = config_format(&builder->reader, "relative paths begin at the node directory, %s",
-                               sources_request(builder->sources)->node_dir);
-    config_report(&builder->reader, PROBLEM_ERROR, place, remedy, "%s", error.text);
+    config_report(&builder->reader, PROBLEM_ERROR, place, builder_path_remedy(builder, path, &error), "%s", error.text);
     return false;
 }

@@ -45,6 +45,9 @@ const struct service *builder_keep_service(struct builder *builder, const struct
 /* A path of the configuration as the system is to see it: relative ones begin at the node directory. */
 const char *builder_path(struct builder *builder, const char *path);
 
+/* What to do about a path of the configuration that could not be opened; NULL: nobody knows. */
+const char *builder_path_remedy(struct builder *builder, const char *path, const struct error *error);
+
 /* Replaces $NAME and ${NAME}. NULL if one is not set, which is reported at the place. */
 const char *builder_expand(struct builder *builder, const struct config_place *place, const char *text);
 

@@ -156,13 +156,15 @@ static void check_whole(struct builder *builder)
 
 static void report_file(struct diagnostics *diagnostics, const char *file, const char *text)
 {
-    diagnostics_add(diagnostics, &(struct diagnostic){
-                                     .severity = PROBLEM_ERROR,
-                                     .file = file,
-                                     .path = "$",
-                                     .text = text,
-                                     .remedy = "name the node directory with --cbdir, or the file with --config",
-                                 });
+    diagnostics_add(
+        diagnostics,
+        &(struct diagnostic){
+            .severity = PROBLEM_ERROR,
+            .file = file,
+            .path = "$",
+            .text = text,
+            .remedy = "name the node directory, often called .crossbar, with --cbdir, or the file with --config",
+        });
 }
 
 static void read_document(struct builder *builder, const struct config_text *text)

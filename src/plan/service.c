@@ -95,11 +95,8 @@ static int open_directory(struct builder *builder, const struct config_place *pl
     int borrowed = sources_directory(builder->sources, builder_path(builder, path), &error);
 
     if (borrowed < 0) {
-        config_report(&builder->reader, PROBLEM_ERROR, place,
-                      path[0] == '/' ? NULL
-                                     : config_format(&builder->reader, "relative paths begin at the node directory, %s",
-                                                     sources_request(builder->sources)->node_dir),
-                      "%s", error.text);
+        config_report(&builder->reader, PROBLEM_ERROR, place, builder_path_remedy(builder, path, &error), "%s",
+                      error.text);
         return -1;
     }
     int *own = builder_alloc(builder, sizeof *own);

@@ -41,7 +41,8 @@ static const struct config_row server_rows[] = {
      .at = CONFIG_AT(struct server_tls, dhparam, const char *),
      .fits = fits_path,
      .allowed = ALLOWED_PATH,
-     .doc = "PEM file of Diffie-Hellman parameters, for DHE suites."},
+     .doc = "PEM file of Diffie-Hellman parameters for DHE suites, as `openssl dhparam -out FILE 2048` makes it; "
+            "without it a standard group (RFC 7919) is used."},
     {.key = "ciphers",
      .kind = CONFIG_STRING,
      .at = CONFIG_AT(struct server_tls, ciphers, const char *),

@@ -35,6 +35,18 @@ struct visit {
 
 static void try_next(struct visit *visit);
 
+/* For the log: it is for the operator to let the worker's user read the file. */
+static const char *detail_of(const struct visit *visit, enum file_result result)
+{
+    static const char denied[] = "no permission to read ";
+    char *detail = NULL;
+    if (result == FILE_DENIED)
+        detail = arena_alloc(exchange_request(visit->exchange)->arena, sizeof denied + strlen(visit->name));
+    if (detail)
+        memcpy(stpcpy(detail, denied), visit->name, strlen(visit->name) + 1);
+    return detail ? detail : visit->name;
+}
+
 static void fail(struct visit *visit, enum file_result result)
 {
     static const enum ending endings[] = {
@@ -42,7 +54,7 @@ static void fail(struct visit *visit, enum file_result result)
         [FILE_DENIED] = ENDING_FORBIDDEN,      [FILE_BROKEN] = ENDING_FILE_UNREADABLE,
         [FILE_RESOURCES] = ENDING_DESCRIPTORS,
     };
-    exchange_fail(visit->exchange, endings[result], visit->name);
+    exchange_fail(visit->exchange, endings[result], detail_of(visit, result));
 }
 
 /* To the path as it was sent, with a slash behind it, and the query. A path has no empty segment, so Location cannot be

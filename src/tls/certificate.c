@@ -141,7 +141,7 @@ static void check_names(X509 *leaf, const struct tls_place *place)
         return;
     tls_report(
         place, PROBLEM_WARNING,
-        "have it made again with the name as subjectAltName: openssl req … -addext subjectAltName=DNS:HOST",
+        "have it made again with the name: openssl x509 -req … -extfile FILE, with subjectAltName=DNS:HOST in FILE",
         "%s: its certificate has no subjectAltName; browsers and other current clients look for the host name only "
         "there and will refuse it",
         place->path);

@@ -37,6 +37,8 @@ static void describe(const SSL *ssl, enum tls_role role, bool opened, struct tls
     int reason = ERR_GET_REASON(code);
     fault->detail = detail_of(ssl, code);
     fault->why = server_ending(reason, opened);
+    if (fault->why == ENDING_PLAIN_ON_TLS_PORT)
+        fault->detail = NULL;
     if (role == TLS_CLIENT && fault->why != ENDING_MEMORY)
         fault->why = ENDING_BACKEND_TLS;
 }

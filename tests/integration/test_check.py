@@ -222,3 +222,11 @@ def test_portrange_takes_a_free_port(crossgate):
     transport = {"type": "web", "endpoint": {"type": "tcp", "interface": "127.0.0.1", "portrange": [first, first + 3],
                                              "port": first}, "paths": {"/": HELLO}}
     crossgate(transport)
+
+
+def test_json_output_has_its_members_even_if_the_node_directory_is_missing(directory):
+    done = run("check", "--cbdir", directory / "nowhere", "--json")
+    said = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert (said["ok"], said["config"], said["node_dir"], said["transports"]) == (False, None, None, [])
+    assert "nowhere" in said["diagnostics"][0]["text"]

@@ -497,6 +497,15 @@ def test_refusal_says_what_is_wrong(gate, pki, site, data, status, text):
         assert (answer.status, answer.body.decode()) == (status, f"{status} {text}\n")
 
 
+def test_file_that_the_workers_may_not_read_is_named_in_the_log(gate, pki, site):
+    (site / "locked").write_text("x")
+    os.chmod(site / "locked", 0)
+    before = len(gate.log)
+    with Wire(gate.port, pki.client()) as wire:
+        assert wire.request("/locked").status == 403
+    gate.wait_log("not allowed: no permission to read locked", since=before)
+
+
 @pytest.mark.parametrize("data", [
     b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /json HTTP/1.1"
     b"\r\nHost: localhost\r\n\r\n",

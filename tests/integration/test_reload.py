@@ -216,3 +216,17 @@ def test_reloads_in_a_row_end_with_the_last(crossgate, pki, directory):
     renew(directory, pki, "renewed")
     gate.signal(signal.SIGHUP)
     eventually(lambda: all_show(gate, pki, file_fingerprint(pki["renewed.pem"])), 20)
+
+
+def test_notes_that_were_read_at_the_start_are_not_repeated(crossgate):
+    config = document(web({"/": HELLO}))
+    config["workers"][0]["realms"] = []
+    gate = crossgate(config=config)
+    assert gate.log.count("note: realms") == 1
+    gate.reload(expect="reloaded: 1 transport, 2 workers")
+    assert gate.log.count("note: realms") == 1
+    config["controller"] = {}
+    gate.reload(config, expect="reloaded: 1 transport, 2 workers")
+    assert gate.log.count("note: realms") == 2 and gate.log.count("note: controller") == 1
+    gate.stop()
+    assert gate.log.rstrip().endswith("stopped")

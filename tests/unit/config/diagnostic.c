@@ -26,7 +26,7 @@ static char *print(const struct diagnostics *diagnostics, bool json)
     if (json)
         diagnostics_print_json(diagnostics, out);
     else
-        diagnostics_print(diagnostics, out, false);
+        diagnostics_print(diagnostics, PROBLEM_NOTE, out, false);
     assert_int_equal(fclose(out), 0);
     return text;
 }
@@ -70,6 +70,37 @@ static void a_file_cannot_send_escapes_to_the_terminal(void **state)
     add(diagnostics, PROBLEM_ERROR, 1, 1, "a\033[2Jb\r\nc\x7f\xc2\x9bü");
     char *text = print(diagnostics, false);
     assert_string_equal(text, "f.json:1:1: error: a\\x1b[2Jb\\x0d\\x0ac\\x7f\\xc2\x9bü\n    at $.a\n");
+    free(text);
+    diagnostics_free(diagnostics);
+}
+
+static void what_has_no_line_is_printed_without_a_place(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    add(diagnostics, PROBLEM_ERROR, 0, 0, "not there");
+    char *text = print(diagnostics, false);
+    assert_string_equal(text, "f.json: error: not there\n");
+    free(text);
+    diagnostics_free(diagnostics);
+}
+
+static void what_is_less_than_asked_for_is_not_printed(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    for (unsigned i = 0; i < DIAGNOSTICS_KEPT + 1; i++)
+        add(diagnostics, PROBLEM_NOTE, 1, 1, "a note");
+    add(diagnostics, PROBLEM_WARNING, 2, 1, "a warning");
+    diagnostics_print(diagnostics, PROBLEM_WARNING, out, false);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "f.json:2:1: warning: a warning\n    at $.a\n");
     free(text);
     diagnostics_free(diagnostics);
 }
@@ -146,6 +177,8 @@ int main(void)
         cmocka_unit_test(they_are_ordered_by_position_and_then_by_time),
         cmocka_unit_test(strings_are_copied),
         cmocka_unit_test(a_file_cannot_send_escapes_to_the_terminal),
+        cmocka_unit_test(what_has_no_line_is_printed_without_a_place),
+        cmocka_unit_test(what_is_less_than_asked_for_is_not_printed),
         cmocka_unit_test(the_json_form_is_json_whatever_is_in_it),
         cmocka_unit_test(nothing_is_an_empty_list),
         cmocka_unit_test(many_are_counted_but_not_all_kept),

@@ -252,7 +252,7 @@ static void expect(const char *text, bool strict, void *user, enum problem_sever
 
     start(&reading, text, strict, user);
     if (diagnostics_kept(reading.diagnostics) != 1)
-        diagnostics_print(reading.diagnostics, stderr, false);
+        diagnostics_print(reading.diagnostics, PROBLEM_NOTE, stderr, false);
     assert_int_equal(diagnostics_kept(reading.diagnostics), 1);
     const struct diagnostic *said = diagnostics_at(reading.diagnostics, 0);
     assert_int_equal(said->severity, severity);
@@ -270,7 +270,8 @@ static void expect(const char *text, bool strict, void *user, enum problem_sever
 static void each_status_says_what_it_is(void **state)
 {
     (void)state;
-    expect("{\"radio\": true}", false, NULL, PROBLEM_ERROR, "with the value true it is not served yet", "[false]");
+    expect("{\"radio\": true}", false, NULL, PROBLEM_ERROR,
+           "not served yet by this version with another value than false, found true", "write false");
     expect("{\"radio\": 0}", false, NULL, PROBLEM_ERROR, "must be true or false", NULL);
     expect("{\"towbar\": {}}", false, NULL, PROBLEM_ERROR, "not served yet", NULL);
     expect("{\"towbar\": {}}", false, &(int){0}, PROBLEM_NOTE, "somebody asked", NULL);

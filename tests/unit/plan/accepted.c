@@ -21,7 +21,7 @@ static void load(struct loaded *loaded, const char *text, const char *backend)
 {
     node_load(loaded, text, backend, false);
     if (!loaded->plan)
-        diagnostics_print(loaded->diagnostics, stderr, false);
+        diagnostics_print(loaded->diagnostics, PROBLEM_NOTE, stderr, false);
     assert_non_null(loaded->plan);
 }
 
@@ -81,7 +81,7 @@ static void what_crossbar_accepts_is_accepted(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         load(&loaded, texts[i], NULL);
         if (count(&loaded, PROBLEM_WARNING) > 0)
-            diagnostics_print(loaded.diagnostics, stderr, false);
+            diagnostics_print(loaded.diagnostics, PROBLEM_NOTE, stderr, false);
         assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
         node_unload(&loaded);
     }
