@@ -88,7 +88,20 @@ static void report_order(STACK_OF(X509) * given, STACK_OF(X509) * chain, const s
                order);
 }
 
-/* Roots are left out on purpose; anything else that is not sent was meant to be. */
+/* The root that the chain ends in: clients have it, or it is of no use to them. */
+static bool is_root_of(STACK_OF(X509) * chain, X509 *certificate)
+{
+    if (!certificate_is_self_signed(certificate))
+        return false;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        const X509_NAME *issuer = X509_get_issuer_name(sk_X509_value(chain, i));
+        if (X509_NAME_cmp(issuer, X509_get_subject_name(certificate)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The root is left out on purpose; anything else that is not sent was meant to be. */
 static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct tls_place *place)
 {
     static const char look[] = "look at each: openssl x509 -in FILE -noout -subject -issuer";
@@ -98,7 +111,7 @@ static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, con
     certificate_print_name(X509_get_issuer_name(last), wanted);
     for (int i = 0; i < sk_X509_num(given); i++) {
         X509 *certificate = sk_X509_value(given, i);
-        if (holds(chain, certificate) || certificate_is_self_signed(certificate))
+        if (holds(chain, certificate) || is_root_of(chain, certificate))
             continue;
         certificate_print_name(X509_get_subject_name(certificate), name);
         if (certificate_is_self_signed(last))

@@ -466,6 +466,19 @@ static void certificate_outside_the_chain_warns(void **state)
     expect_only(PROBLEM_WARNING, "certificate", "of CN=localhost is not part of the chain, and is not sent", NULL);
 }
 
+static void self_signed_stranger_warns(void **state)
+{
+    (void)state;
+    X509 *stranger =
+        forge_certificate(world.arena, &(struct forge){.subject = "Stranger", .key = world.ec, .authority = true});
+    struct tls_file chain = forge_chain(world.arena, "chain.pem", world.middle, stranger, NULL);
+    struct tls_server_settings settings = world.good;
+    settings.certificate = forge_chain(world.arena, "cert.pem", world.leaf, NULL, NULL);
+    settings.chain = (struct tls_files){&chain, 1, true};
+    assert_true(builds(&settings));
+    expect(PROBLEM_WARNING, "certificate", "but CN=Stranger was given, which is not sent");
+}
+
 static void broken_chain_warns_with_what_is_wanted_and_what_was_given(void **state)
 {
     (void)state;
@@ -814,6 +827,7 @@ int main(void)
         cmocka_unit_test(things_that_are_no_certificate_are_named),
         cmocka_unit_test(wrong_order_is_put_right_and_named),
         cmocka_unit_test(certificate_outside_the_chain_warns),
+        cmocka_unit_test(self_signed_stranger_warns),
         cmocka_unit_test(broken_chain_warns_with_what_is_wanted_and_what_was_given),
         cmocka_unit_test(missing_intermediate_of_a_public_authority_warns_with_the_way_to_get_it),
         cmocka_unit_test(address_that_could_harm_a_shell_is_not_put_into_a_command),
