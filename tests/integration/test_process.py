@@ -5,10 +5,13 @@ import os
 import pwd
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -38,6 +41,33 @@ def echoes(wire, text="x"):
         return wire.message() == (TEXT, text.encode())
     except (OSError, EOFError):
         return False
+
+
+@contextmanager
+def started(config, prefix=(), **more):
+    """One master with one worker, started in a way that Gate does not: by another program, as another user, with another
+    stderr. SIGTERM must end it with 0."""
+    settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **more}
+    master = subprocess.Popen([*prefix, binary(), "run", "--config", str(config), "--workers", "1", "--log-level", "info"],
+                              **settings)
+    try:
+        yield master
+        master.terminate()
+        assert master.wait(20) == 0
+    finally:
+        if master.poll() is None:
+            for pid in [master.pid, *children(master.pid)]:
+                os.kill(pid, signal.SIGKILL)
+            master.wait(10)
+
+
+def answer_of(port):
+    """The body of the answer at /, or None while nobody serves."""
+    try:
+        with Wire(port) as wire:
+            return wire.request().body.strip()
+    except (OSError, EOFError):
+        return None
 
 
 # Workers that die
@@ -100,6 +130,28 @@ def test_worker_that_always_dies_is_backed_off_and_comes_back(crossgate):
         with Wire(gate.port) as wire:
             return wire.request().status == 200
     eventually(served, 60)
+
+
+def test_worker_that_is_sent_sigterm_at_each_start_is_backed_off_and_comes_back(crossgate):
+    gate = crossgate(web(PATHS), workers=1)
+    seen = set()
+    deadline = time.monotonic() + 4
+
+    def hunt():
+        for pid in set(gate.workers()) - seen:
+            seen.add(pid)
+            os.kill(pid, signal.SIGTERM)
+        return time.monotonic() > deadline
+    eventually(hunt, 10, pause=0.005)
+    starts = len(re.findall(r"another one starts (?:at once|in \d+ ms)", gate.log))
+    assert 2 <= starts < 15  # pauses double from 100 ms
+    assert gate.process.poll() is None
+
+    def served():
+        with Wire(gate.port) as wire:
+            return wire.request().status == 200
+    eventually(served, 60)
+    eventually(lambda: len(gate.workers()) == 1, 10)
 
 
 def test_replaced_worker_runs_the_plan_in_force(crossgate):
@@ -210,6 +262,43 @@ def test_unix_socket_is_removed_at_the_end_and_taken_over_after_a_crash(crossgat
         assert wire.request().status == 200
     gate.stop()
     assert not path.exists()
+
+
+def fill(pipe):
+    """Until it takes nothing more; by a description of its own, so that those who write to the pipe still block."""
+    writer = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(writer, b"\n" * 65536)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(writer)
+
+
+def test_stderr_that_nobody_reads_holds_up_neither_reload_nor_replacement_nor_end(directory):
+    endpoint, config = tcp(), directory / "config.json"
+    first, second = (document(web({"/": {"type": "json", "value": value}}, endpoint=endpoint)) for value in (1, 2))
+    wrong = document(web({"/": HELLO}, endpoint=endpoint, **{f"wrong{i}": i for i in range(2000)}))
+    config.write_text(json.dumps(first))
+    reader, writer = os.pipe()
+    try:
+        with started(config, stderr=writer) as master:
+            eventually(lambda: answer_of(endpoint["port"]) == b"1", 20)
+            fill(writer)
+            config.write_text(json.dumps(wrong))
+            master.send_signal(signal.SIGHUP)
+            eventually(lambda: int(status(master.pid)["ShdPnd"], 16) == 0, why="SIGHUP heard")
+            victim, = children(master.pid)
+            os.kill(victim, signal.SIGKILL)
+            eventually(lambda: children(master.pid) not in ([], [victim]), 10, why="another worker")
+            eventually(lambda: answer_of(endpoint["port"]) == b"1", 20)
+            config.write_text(json.dumps(second))
+            master.send_signal(signal.SIGHUP)
+            eventually(lambda: answer_of(endpoint["port"]) == b"2", 20)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 # Sockets and descriptors
@@ -365,6 +454,24 @@ def test_workers_drop_privileges_for_good(crossgate, pki, words, user):
 
 
 @AS_ROOT
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_workers_of_nobody_inherit_neither_groups_nor_capabilities_of_the_master(directory):
+    port, config = ports.take(), directory / "config.json"
+    config.write_text(json.dumps(document(web({"/": HELLO}, port=port), user="nobody")))
+    with started(config, ("setpriv", "--groups", "1,2", "--inh-caps", "+net_bind_service")) as master:
+        eventually(lambda: answer_of(port), 20)
+        facts = status(master.pid)
+        assert facts["Groups"].split() == ["1", "2"] and int(facts["CapInh"], 16) != 0
+        worker, = children(master.pid)
+        facts, account = status(worker), pwd.getpwnam("nobody")
+        assert facts["Uid"].split() == [str(account.pw_uid)] * 4
+        assert set(facts["Groups"].split()) <= {str(account.pw_gid)}
+        assert {name: int(facts[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == dict.fromkeys(
+            ("CapInh", "CapPrm", "CapEff", "CapAmb"), 0)
+        assert facts["NoNewPrivs"] == "1"  # so the bounding set, which stays, bounds nothing
+
+
+@AS_ROOT
 def test_group_option_wins(crossgate):
     gate = crossgate(web(PATHS), words=("--user", "daemon", "--group", "nogroup"))
     for pid in gate.workers():
@@ -415,6 +522,34 @@ def test_node_runs_without_root(directory, pki):
     finally:
         master.terminate()
         assert master.wait(20) == 0
+
+
+@AS_ROOT
+def test_memory_is_hidden_from_other_processes_of_the_same_user(directory, sanitized):
+    if sanitized:
+        pytest.skip("LeakSanitizer needs to trace, so memory is not hidden")
+    daemon = {"user": "daemon", "group": "daemon", "extra_groups": []}
+    port, config = ports.take(), directory / "config.json"
+    config.write_text(json.dumps(document(web({"/": HELLO}, port=port))))
+
+    def trouble_with_memory_of(pid):
+        done = subprocess.run([sys.executable, "-c", f"open('/proc/{pid}/mem', 'rb').close()"], capture_output=True,
+                              text=True, timeout=30, cwd="/", **daemon)
+        return done.stderr if done.returncode else None
+
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", **daemon) as other:
+        other.stdin.write(b"\n")
+        other.stdin.flush()
+        other.stdout.read(1)  # so it is cat by now
+        is_told = not trouble_with_memory_of(other.pid)
+        other.stdin.close()
+    if not is_told:
+        pytest.skip("the kernel hides the memory of all processes")
+    with started(config, **daemon) as master:
+        eventually(lambda: answer_of(port), 20)
+        for pid in [master.pid, *children(master.pid)]:
+            assert status(pid)["Uid"].split() == [str(pwd.getpwnam("daemon").pw_uid)] * 4
+            assert "PermissionError" in (trouble_with_memory_of(pid) or "")
 
 
 def test_worker_holds_no_path_to_the_key(crossgate, pki):

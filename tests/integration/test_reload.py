@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 
 import pytest
 
@@ -127,6 +128,25 @@ def test_bad_configuration_leaves_all_as_it_was(crossgate, pki, directory, spoil
     assert gate.workers() == workers
 
 
+@pytest.mark.skipif(not shutil.which("ss"), reason="needs ss (iproute2)")
+def test_refused_reload_leaves_the_backlog_as_it_was(crossgate, pki, directory):
+    endpoint = tcp(backlog=100)
+    gate = crossgate(web({"/": HELLO}, endpoint=endpoint))
+
+    def backlogs():
+        done = subprocess.run(["ss", "-ltnH", f"sport = :{gate.port}"], capture_output=True, text=True, timeout=20, check=True)
+        return [int(line.split()[2]) for line in done.stdout.splitlines()]
+
+    assert backlogs() == [100, 100]  # a socket for each worker
+    wanted = web({"/": HELLO}, endpoint={**endpoint, "backlog": 70})
+    gate.write(document(wanted))
+    with take_port(gate, directory, pki):
+        gate.reload(expect="reload refused")
+        assert backlogs() == [100, 100]
+    gate.reload(document(wanted), expect="reloaded: 1 transport,")
+    eventually(lambda: backlogs() == [70, 70])
+
+
 def test_transports_come_and_go(crossgate, pki):
     first, second = web({"/": HELLO, "ws": ECHO}, tls=pki.tls("ec")), web({"/": HELLO, "ws": ECHO})
     gate = crossgate(first)
@@ -205,6 +225,22 @@ def test_many_reloads_leak_no_descriptor(crossgate, pki, directory):
     for i in range(6):
         reload_to(kinds[i % 2])
     eventually(lambda: descriptors() <= before, why=f"descriptors back to {before}, now {descriptors()}")
+
+
+def test_30_reloads_leave_as_many_descriptors_as_the_first(crossgate, pki):
+    first, second = (web({"/": {"type": "static", "directory": "."}, "json": HELLO}, tls=pki.tls("ec")) for _ in range(2))
+    gate = crossgate(first)
+
+    def descriptors():
+        return {pid: len(os.listdir(f"/proc/{pid}/fd")) for pid in [gate.pid, *gate.workers()]}
+
+    gate.reload(expect="reloaded: 1 transport,")
+    before = descriptors()
+    for _ in range(15):
+        gate.reload(document(first, second), expect="reloaded: 2 transports,")
+        gate.reload(document(first), expect="reloaded: 1 transport,")
+    eventually(lambda: all(count <= before[pid] for pid, count in descriptors().items()),
+               why=f"as many descriptors as {before}, but {descriptors()}")
 
 
 def test_reloads_in_a_row_end_with_the_last(crossgate, pki, directory):
