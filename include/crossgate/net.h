@@ -37,6 +37,9 @@ void net_listen_adjust(const struct net_listen *where, int socket);
 /* "127.0.0.1:8443", "[::]:443", "unix:/run/x.sock" for logs and messages; cut to size, zero-terminated. */
 void net_listen_print(const struct net_listen *where, char *text, size_t size);
 
+/* The port that a listening TCP socket has got: of a range, which one. */
+uint16_t net_listen_port(int socket);
+
 struct listener;
 
 /* `descriptor` is non-blocking and the callee's to close. */

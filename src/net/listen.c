@@ -120,6 +120,16 @@ static bool is_free(const struct address *address)
     return true;
 }
 
+uint16_t net_listen_port(int socket)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    struct peer self;
+    getsockname(socket, (struct sockaddr *)&address, &size);
+    peer_from_socket(&self, (struct sockaddr *)&address);
+    return self.port;
+}
+
 void net_listen_adjust(const struct net_listen *where, int socket)
 {
     listen(socket, where->backlog);

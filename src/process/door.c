@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,16 +13,6 @@ static bool make(struct door *door, const struct net_listen *where, size_t count
     if (!door->sockets)
         error_set(error, ERROR_MEMORY, "out of memory");
     return door->sockets != NULL;
-}
-
-static uint16_t port_of(int socket)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    getsockname(socket, (struct sockaddr *)&address, &size);
-    if (address.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
 }
 
 /* The path may be replaced by others while we listen; then it is no longer ours. */
@@ -45,7 +34,7 @@ bool door_open(struct door *door, const struct net_listen *where, size_t count, 
     door->count = count;
     struct stat facts;
     if (where->kind == NET_TCP) {
-        door->port = port_of(door->sockets[0]);
+        door->port = net_listen_port(door->sockets[0]);
     } else if (lstat(where->path, &facts) == 0) {
         door->device = facts.st_dev;
         door->inode = facts.st_ino;

@@ -99,8 +99,12 @@ struct front *front_new(struct loop *loop, struct plan *plan, const int *sockets
     front->plan = plan;
     front->limit = connection_limit(loop, plan->process.max_connections);
     front->count = plan->transport_count;
-    for (size_t i = 0; i < front->count; i++)
-        front->entrances[i] = (struct entrance){front, &plan->transports[i], sockets[i], NULL};
+    for (size_t i = 0; i < front->count; i++) {
+        struct plan_transport *transport = &plan->transports[i];
+        if (transport->where.kind == NET_TCP)
+            transport->site.port = net_listen_port(sockets[i]); /* of a range only the socket knows it */
+        front->entrances[i] = (struct entrance){front, transport, sockets[i], NULL};
+    }
     return front;
 }
 

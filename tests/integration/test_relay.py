@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import socket
 import threading
 from http import HTTPStatus
 
@@ -89,6 +90,20 @@ def test_forwarded_headers_of_the_client_are_replaced(relayed, pki):
     assert headers.get_all("X-Forwarded-Port") == [str(gate.port)]
     assert headers.get_all("X-Forwarded-Host") == ["localhost"]
     assert "6.6.6.6" not in str(headers.get_all("Forwarded")) + str(headers.get_all("X-Real-IP"))
+
+
+def test_forwarded_port_is_the_one_of_the_range_that_was_free(crossgate, pki):
+    taken, free = sorted((ports.take(), ports.take()))
+    with Backend() as backend, socket.socket() as other:
+        other.bind(("127.0.0.1", taken))
+        other.listen()
+        transport = front(pki, reverseproxy(backend))
+        transport["endpoint"] |= {"portrange": [taken, free], "port": free}
+        gate = crossgate(transport)
+        with WebSocketWire(gate.port, pki.client()) as wire:
+            wire.open()
+        _, headers = eventually(lambda: backend.requests)[0]
+        assert headers.get_all("X-Forwarded-Port") == [str(gate.port)]
 
 
 def test_hop_by_hop_headers_do_not_pass(relayed, pki):
