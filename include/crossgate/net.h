@@ -76,9 +76,6 @@ struct net_target {
  * Bytes written before on_open are sent when it is open. NULL when memory is out. */
 struct stream *net_connect(struct loop *loop, const struct net_target *target);
 
-/* "ws.example:8080" or "unix:/run/node.sock"; cut to size. */
-void net_target_print(const struct net_target *target, char *text, size_t size);
-
 /* From the kernel's address. Families other than IPv4 and IPv6 give PEER_UNIX. IPv4-mapped IPv6 becomes IPv4. */
 void peer_from_socket(struct peer *peer, const struct sockaddr *address);
 

@@ -1,8 +1,6 @@
 #include "crossgate/net.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 void peer_from_socket(struct peer *peer, const struct sockaddr *address)
@@ -23,14 +21,4 @@ void peer_from_socket(struct peer *peer, const struct sockaddr *address)
         else
             memcpy(peer->ip, v6->sin6_addr.s6_addr, 16);
     }
-}
-
-void net_target_print(const struct net_target *target, char *text, size_t size)
-{
-    if (target->kind == NET_UNIX)
-        snprintf(text, size, "unix:%s", target->path);
-    else if (strchr(target->host, ':'))
-        snprintf(text, size, "[%s]:%u", target->host, (unsigned)target->port);
-    else
-        snprintf(text, size, "%s:%u", target->host, (unsigned)target->port);
 }

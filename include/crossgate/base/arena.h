@@ -24,7 +24,7 @@ char *arena_copy(struct arena *arena, struct span bytes) __attribute__((warn_unu
  * false: in both cases the caller has given it away. */
 bool arena_defer(struct arena *arena, void (*destroy)(void *object), void *object) __attribute__((warn_unused_result));
 
-/* Bytes handed out so far, for limits. */
+/* Bytes handed out so far: by it tests hold a request to its bound. */
 size_t arena_used(const struct arena *arena);
 
 #endif
