@@ -306,8 +306,6 @@ bool crew_adopt(struct crew *crew, struct edition *edition)
             places[i] = (struct crew_place){0};
         crew->places = places;
     }
-    if (!crew->edition)
-        crew->edition = edition;
     for (unsigned i = edition->workers; i < crew->count; i++) {
         struct child *child = crew->places[i].child;
         if (!child)
