@@ -67,10 +67,10 @@ enum config_kind {
 enum config_status {
     CONFIG_SERVED,
     CONFIG_EXTENSION, /* served, but unknown to Crossbar: refused if the reader is strict */
-    CONFIG_LATER,     /* Crossbar's, not served yet: refused, unless the value is among row->accepted */
-    CONFIG_NODE,      /* the node's own: accepted with a note, not read */
-    CONFIG_IDLE,      /* accepted with a note: nothing to do for it here */
-    CONFIG_WRONG,     /* known mistake or long obsolete: refused; not part of the reference */
+    CONFIG_REFUSED, /* Crossbar's, not served here: refused with the reason, unless the value is among row->accepted */
+    CONFIG_NODE,    /* the node's own: accepted with a note, not read */
+    CONFIG_IDLE,    /* accepted with a note: nothing to do for it here */
+    CONFIG_WRONG,   /* known mistake or long obsolete: refused; not part of the reference */
 };
 
 struct config_object;
@@ -91,15 +91,15 @@ struct config_row {
     int64_t max;                            /* integers: largest; lists and maps: most elements, 0: no bound */
     int64_t standard;                       /* integers, booleans: the value when the key is absent */
     const char *unit;                       /* integers: "ms" */
-    const char *accepted;                   /* LATER: JSON list of values that ask for nothing we lack */
+    const char *accepted;                   /* REFUSED: JSON list of values that ask for nothing we lack */
     const struct config_object *object;     /* OBJECT */
     const struct config_variants *variants; /* CHOICE */
     const struct config_row *item;          /* LIST, MAP: what the elements are; its key is not used */
     bool (*fits)(const char *text);         /* strings; of a map: its keys */
     const char *allowed;                    /* in words, what `fits` or `finish` wants: "a path", "4 or 6" */
-    /* LATER: why it is accepted here after all, said in a note; NULL if it is not. May be NULL. */
+    /* REFUSED: why it is accepted here after all, said in a note; NULL if it is not. May be NULL. */
     const char *(*excuse)(const struct config_reader *reader);
-    const char *why;    /* NODE, IDLE, WRONG: the reason. LATER: may be NULL */
+    const char *why;    /* NODE, IDLE, WRONG: the reason. REFUSED: may be NULL */
     const char *remedy; /* put to all errors on this row that have no better one; may be NULL */
     const char *doc;    /* one sentence for the reference */
 };
@@ -128,6 +128,7 @@ struct config_variant {
     enum config_status status;
     const struct config_object *object; /* SERVED, EXTENSION */
     const char *why;                    /* as in rows */
+    const char *remedy;                 /* REFUSED, WRONG: what to do instead; may be NULL */
 };
 
 struct config_variants {

@@ -182,7 +182,7 @@ static void refuse_type(struct config_reader *reader, const struct config_varian
     words_start(&words, json_is_string(type) ? json_string_value(type) : "");
     for (size_t i = 0; i < variants->count; i++) {
         if (variants->at[i].status != CONFIG_WRONG)
-            words_offer(&words, variants->at[i].type, variants->at[i].status != CONFIG_LATER);
+            words_offer(&words, variants->at[i].type, variants->at[i].status != CONFIG_REFUSED);
     }
     const char *remedy = words_finish(reader, &words, "the types are");
     if (!type)
@@ -209,10 +209,10 @@ static bool accept_type(struct config_reader *reader, const struct config_varian
                           "type \"%s\" of %s is an extension, and --strict refuses extensions", variant->type,
                           variants->name);
         return !reader->strict;
-    case CONFIG_LATER:
-        config_report(reader, PROBLEM_ERROR, place, variant->why,
-                      "%s of type \"%s\" is known to Crossbar, but not served yet by this version", variants->name,
-                      variant->type);
+    case CONFIG_REFUSED:
+        config_report(reader, PROBLEM_ERROR, place, variant->remedy,
+                      "%s of type \"%s\" is known to Crossbar, but not served here%s%s", variants->name, variant->type,
+                      variant->why ? ": " : "", variant->why ? variant->why : "");
         return false;
     case CONFIG_NODE:
     case CONFIG_IDLE:
@@ -384,7 +384,7 @@ static bool is_accepted(const struct config_row *row, json_t *value)
     return found;
 }
 
-static void refuse_later(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+static void refuse_known(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                          json_t *value)
 {
     struct span accepted = row_accepted(row);
@@ -393,15 +393,13 @@ static void refuse_later(struct config_reader *reader, const struct config_row *
     if (!remedy && accepted.len > 0)
         remedy = config_format(reader, "leave it out, or write %.*s", SPAN_ARGS(accepted));
     if (accepted.len > 0)
-        reader_report_key(
-            reader, PROBLEM_ERROR, place, remedy,
-            "%s is known to Crossbar, but not served yet by this version with another value than %.*s, found %s%s%s",
-            row->key, SPAN_ARGS(accepted), reader_show(reader, place, value), row->why ? ": " : "",
-            row->why ? row->why : "");
-    else
         reader_report_key(reader, PROBLEM_ERROR, place, remedy,
-                          "%s is known to Crossbar, but not served yet by this version%s%s", row->key,
-                          row->why ? ": " : "", row->why ? row->why : "");
+                          "%s is known to Crossbar, but not served here with another value than %.*s, found %s%s%s",
+                          row->key, SPAN_ARGS(accepted), reader_show(reader, place, value), row->why ? ": " : "",
+                          row->why ? row->why : "");
+    else
+        reader_report_key(reader, PROBLEM_ERROR, place, remedy, "%s is known to Crossbar, but not served here%s%s",
+                          row->key, row->why ? ": " : "", row->why ? row->why : "");
 }
 
 /* Whether the value is to be stored; all else is said here. */
@@ -422,7 +420,7 @@ static bool accept_key(struct config_reader *reader, const struct config_row *ro
     case CONFIG_WRONG:
         reader_report_key(reader, PROBLEM_ERROR, place, row->remedy, "%s is refused: %s", row->key, row->why);
         return false;
-    case CONFIG_LATER:
+    case CONFIG_REFUSED:
     case CONFIG_NODE:
     case CONFIG_IDLE:
         break;
@@ -431,10 +429,10 @@ static bool accept_key(struct config_reader *reader, const struct config_row *ro
         refuse_value(reader, row, place, value);
     else if (row->excuse && (excuse = row->excuse(reader)))
         reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, excuse);
-    else if (row->status != CONFIG_LATER)
+    else if (row->status != CONFIG_REFUSED)
         reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, row->why);
     else if (!is_accepted(row, value))
-        refuse_later(reader, row, place, value);
+        refuse_known(reader, row, place, value);
     return false;
 }
 

@@ -106,8 +106,8 @@ static const char *status_name(enum config_status status)
         return "served";
     case CONFIG_EXTENSION:
         return "served, **extension**";
-    case CONFIG_LATER:
-        return "not yet";
+    case CONFIG_REFUSED:
+        return "refused";
     case CONFIG_NODE:
         return "the node's own";
     case CONFIG_IDLE:

@@ -66,7 +66,7 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
         return;
     if (strchr(read->url, '?')) {
         config_report(reader, PROBLEM_ERROR, at_url, "leave the query out: that of the visitor is passed",
-                      "a query in the url of a backend is not served yet by this version");
+                      "a query in the url of a backend is not served here");
         return;
     }
     if (secure != (connecting->tls != NULL))

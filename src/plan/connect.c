@@ -147,10 +147,10 @@ static const struct config_object unix_object = {
 };
 
 static const struct config_variant variants[] = {
-    {"tcp", CONFIG_SERVED, &tcp_object, NULL},
-    {"unix", CONFIG_SERVED, &unix_object, NULL},
-    {"twisted", CONFIG_LATER, NULL, NULL},
-    {"tor", CONFIG_LATER, NULL, NULL},
+    {.type = "tcp", .object = &tcp_object},
+    {.type = "unix", .object = &unix_object},
+    {.type = "twisted", .status = CONFIG_REFUSED},
+    {.type = "tor", .status = CONFIG_REFUSED},
 };
 
 const struct config_variants connecting_variants = {.name = "connecting endpoint", CONFIG_VARIANTS(variants)};

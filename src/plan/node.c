@@ -5,7 +5,7 @@
 static const struct config_row option_rows[] = {
     {.key = "disabled",
      .kind = CONFIG_ANY,
-     .status = CONFIG_LATER,
+     .status = CONFIG_REFUSED,
      .accepted = "[false]",
      .remedy = "remove the worker, or its transports, from the file",
      .doc = "Leave the worker out."},
@@ -61,13 +61,13 @@ static const struct config_row proxy_rows[] = {
     ROWS_WORKER,
     {.key = "connections",
      .kind = CONFIG_OBJECT,
-     .status = CONFIG_LATER,
+     .status = CONFIG_REFUSED,
      .excuse = backend_wins,
      .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
      .doc = "Connections to routers. With `--backend` it is accepted, and not used."},
     {.key = "routes",
      .kind = CONFIG_OBJECT,
-     .status = CONFIG_LATER,
+     .status = CONFIG_REFUSED,
      .excuse = backend_wins,
      .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
      .doc = "Which realm and role goes to which connection. With `--backend` it is accepted, and not used."},
@@ -81,13 +81,15 @@ static const struct config_object proxy_object = {
 };
 
 static const struct config_variant variants[] = {
-    {"router", CONFIG_SERVED, &router_object, NULL},
-    {"proxy", CONFIG_SERVED, &proxy_object, NULL},
-    {"container", CONFIG_NODE, NULL, WHY_NODE},
-    {"guest", CONFIG_NODE, NULL, WHY_NODE},
-    {"hostmonitor", CONFIG_NODE, NULL, WHY_NODE},
-    {"xbrmm", CONFIG_NODE, NULL, WHY_NODE},
-    {"websocket-testee", CONFIG_LATER, NULL, "use a transport of type websocket.testee in a router worker"},
+    {.type = "router", .object = &router_object},
+    {.type = "proxy", .object = &proxy_object},
+    {.type = "container", .status = CONFIG_NODE, .why = WHY_NODE},
+    {.type = "guest", .status = CONFIG_NODE, .why = WHY_NODE},
+    {.type = "hostmonitor", .status = CONFIG_NODE, .why = WHY_NODE},
+    {.type = "xbrmm", .status = CONFIG_NODE, .why = WHY_NODE},
+    {.type = "websocket-testee",
+     .status = CONFIG_REFUSED,
+     .remedy = "use a transport of type websocket.testee in a router worker"},
 };
 
 static const struct config_variants worker_variants = {

@@ -13,7 +13,7 @@ static const char introduction[] =
     "- **extension**: served, but unknown to Crossbar. `crossgate check --strict` refuses it, so that a file can be "
     "kept\n"
     "  portable.\n"
-    "- **not yet**: Crossbar knows it, this version does not serve it. It is refused, unless the value asks for what "
+    "- **refused**: Crossbar knows it, Crossgate does not serve it. It is an error, unless the value asks for what "
     "is\n"
     "  done anyway; such values are listed as accepted.\n"
     "- **the node's own**: accepted with a note, and not read.\n"

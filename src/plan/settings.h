@@ -119,11 +119,19 @@ struct backend_settings {
 };
 extern const struct config_object backend_object;
 
-/* Services on paths (service.c): each variant's settings begin with the service that finish has made. */
+/* Services on paths (service.c has the list, service_*.c the tables): each variant's settings begin with the service that finish has made. */
 struct made_service {
     const struct service *service;
 };
 extern const struct config_row service_row; /* element of `paths` */
+extern const struct config_object service_static_object;
+extern const struct config_object service_redirect_object;
+extern const struct config_object service_json_object;
+extern const struct config_object service_nodeinfo_object;
+extern const struct config_object service_path_object;
+extern const struct config_object service_websocket_object;
+extern const struct config_object service_websocket_reverseproxy_object;
+extern const struct config_object service_websocket_testee_object;
 
 /* The service for a map of paths. */
 const struct service *paths_build(struct builder *builder, const struct config_items *paths);

@@ -131,14 +131,14 @@ static const struct config_object testee_object = {
 };
 
 static const struct config_variant variants[] = {
-    {"web", CONFIG_SERVED, &web_object, NULL},
-    {"websocket", CONFIG_SERVED, &websocket_object, NULL},
-    {"websocket.testee", CONFIG_SERVED, &testee_object, NULL},
-    {"universal", CONFIG_LATER, NULL, NULL},
-    {"rawsocket", CONFIG_LATER, NULL, NULL},
-    {"mqtt", CONFIG_LATER, NULL, NULL},
-    {"stream.testee", CONFIG_LATER, NULL, NULL},
-    {"flashpolicy", CONFIG_LATER, NULL, NULL},
+    {.type = "web", .object = &web_object},
+    {.type = "websocket", .object = &websocket_object},
+    {.type = "websocket.testee", .object = &testee_object},
+    {.type = "universal", .status = CONFIG_REFUSED},
+    {.type = "rawsocket", .status = CONFIG_REFUSED},
+    {.type = "mqtt", .status = CONFIG_REFUSED},
+    {.type = "stream.testee", .status = CONFIG_REFUSED},
+    {.type = "flashpolicy", .status = CONFIG_REFUSED},
 };
 
 static const struct config_variants transport_variants = {

@@ -3,12 +3,12 @@
 /* The keys whose value can only ask for what is done already, or is refused until it is served. */
 #define ROW_FIXED(name, its_kind, values, its_doc)                                                                     \
     {                                                                                                                  \
-        .key = (name), .kind = (its_kind), .status = CONFIG_LATER, .accepted = (values), .doc = (its_doc)              \
+        .key = (name), .kind = (its_kind), .status = CONFIG_REFUSED, .accepted = (values), .doc = (its_doc)            \
     }
 #define ROW_PING(name, its_kind, its_doc)                                                                              \
     {                                                                                                                  \
         .key = (name), .kind = (its_kind), .status = CONFIG_IDLE,                                                      \
-        .why = "no pings are sent without auto_ping_interval, which is not served yet", .doc = (its_doc)               \
+        .why = "no pings are sent without auto_ping_interval, which is not served here", .doc = (its_doc)              \
     }
 #define ROW_FLASH(name, its_kind)                                                                                      \
     {                                                                                                                  \

@@ -56,11 +56,11 @@ static const struct config_object engine_object = {
     .name = "engine", CONFIG_ROWS(engine_rows), .size = sizeof(struct engine)};
 
 static const struct config_variant fuels[] = {
-    {"petrol", CONFIG_SERVED, &engine_object, NULL},
-    {"battery", CONFIG_EXTENSION, &engine_object, NULL},
-    {"steam", CONFIG_LATER, NULL, NULL},
-    {"horses", CONFIG_NODE, NULL, "they feed themselves"},
-    {"coal", CONFIG_WRONG, NULL, "it is dirty"},
+    {.type = "petrol", .object = &engine_object},
+    {.type = "battery", .status = CONFIG_EXTENSION, .object = &engine_object},
+    {.type = "steam", .status = CONFIG_REFUSED},
+    {.type = "horses", .status = CONFIG_NODE, .why = "they feed themselves"},
+    {.type = "coal", .status = CONFIG_WRONG, .why = "it is dirty"},
 };
 static const struct config_variants fuel_variants = {.name = "fuel", CONFIG_VARIANTS(fuels)};
 
@@ -127,8 +127,8 @@ static const struct config_row car_rows[] = {
      .kind = CONFIG_ANY,
      .at = CONFIG_AT(struct car, notes, const struct config_json *),
      .doc = "Notes."},
-    {.key = "radio", .kind = CONFIG_BOOL, .status = CONFIG_LATER, .accepted = "[false]", .doc = "Radio."},
-    {.key = "towbar", .kind = CONFIG_OBJECT, .status = CONFIG_LATER, .excuse = excuse, .doc = "Towbar."},
+    {.key = "radio", .kind = CONFIG_BOOL, .status = CONFIG_REFUSED, .accepted = "[false]", .doc = "Radio."},
+    {.key = "towbar", .kind = CONFIG_OBJECT, .status = CONFIG_REFUSED, .excuse = excuse, .doc = "Towbar."},
     {.key = "secret", .kind = CONFIG_STRING, .status = CONFIG_NODE, .why = "it is not ours", .doc = "Secret."},
     {.key = "choke", .kind = CONFIG_BOOL, .status = CONFIG_IDLE, .why = "it is automatic", .doc = "Choke."},
     {.key = "wings", .status = CONFIG_WRONG, .why = "this is no plane", .remedy = "walk"},
@@ -270,10 +270,10 @@ static void expect(const char *text, bool strict, void *user, enum problem_sever
 static void each_status_says_what_it_is(void **state)
 {
     (void)state;
-    expect("{\"radio\": true}", false, NULL, PROBLEM_ERROR,
-           "not served yet by this version with another value than false, found true", "write false");
+    expect("{\"radio\": true}", false, NULL, PROBLEM_ERROR, "not served here with another value than false, found true",
+           "write false");
     expect("{\"radio\": 0}", false, NULL, PROBLEM_ERROR, "must be true or false", NULL);
-    expect("{\"towbar\": {}}", false, NULL, PROBLEM_ERROR, "not served yet", NULL);
+    expect("{\"towbar\": {}}", false, NULL, PROBLEM_ERROR, "not served here", NULL);
     expect("{\"towbar\": {}}", false, &(int){0}, PROBLEM_NOTE, "somebody asked", NULL);
     expect("{\"towbar\": 1}", false, &(int){0}, PROBLEM_ERROR, "must be an object", NULL);
     expect("{\"secret\": \"hunter2\"}", false, NULL, PROBLEM_NOTE, "it is not ours", NULL);
@@ -281,7 +281,7 @@ static void each_status_says_what_it_is(void **state)
     expect("{\"wings\": 2}", false, NULL, PROBLEM_ERROR, "this is no plane", "walk");
     expect("{\"mileage\": 1}", true, NULL, PROBLEM_ERROR, "is an extension", "portable");
     expect("{\"fuel\": {\"type\": \"battery\", \"power\": 1}}", true, NULL, PROBLEM_ERROR, "is an extension", NULL);
-    expect("{\"fuel\": {\"type\": \"steam\"}}", false, NULL, PROBLEM_ERROR, "not served yet", NULL);
+    expect("{\"fuel\": {\"type\": \"steam\"}}", false, NULL, PROBLEM_ERROR, "not served here", NULL);
     expect("{\"fuel\": {\"type\": \"horses\"}}", false, NULL, PROBLEM_NOTE, "they feed themselves", NULL);
     expect("{\"fuel\": {\"type\": \"coal\"}}", false, NULL, PROBLEM_ERROR, "it is dirty", NULL);
     expect("{\"fuel\": {\"type\": \"diesel\"}}", false, NULL, PROBLEM_ERROR, "no fuel of type \"diesel\"",

@@ -1,0 +1,146 @@
+#include "settings.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+struct static_options {
+    int64_t cache_timeout;
+    const char *default_file;
+    struct config_items mime_types;
+};
+
+struct static_service {
+    struct made_service made;
+    const char *directory;
+    struct static_options *options;
+};
+
+static const struct config_row mime_type_row = {
+    .kind = CONFIG_STRING, .fits = fits_header_value, .allowed = "a MIME type such as \"application/wasm\""};
+
+/* Beneath the directory, so that it can be opened there. */
+static bool fits_default_file(const char *text)
+{
+    return fits_path(text) && text[0] != '/' && strcmp(text, "..") != 0 && strncmp(text, "../", 3) != 0 &&
+           !strstr(text, "/../");
+}
+
+static const struct config_row static_option_rows[] = {
+    {.key = "enable_directory_listing",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_REFUSED,
+     .accepted = "[false]",
+     .doc = "Pages that list a directory without index."},
+    {.key = "mime_types",
+     .kind = CONFIG_MAP,
+     .at = CONFIG_AT(struct static_options, mime_types, struct config_items),
+     .item = &mime_type_row,
+     .fits = fits_extension,
+     .allowed = "file name extensions such as \".wasm\"",
+     .doc = "MIME types by file name extension, besides the known ones."},
+    {.key = "cache_timeout",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct static_options, cache_timeout, int64_t),
+     .nullable = true,
+     .null = -1,
+     .max = UINT32_MAX,
+     .standard = 43200,
+     .unit = "s",
+     .doc = "How long visitors may keep a file; null: they are told nothing."},
+    {.key = "default_file",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct static_options, default_file, const char *),
+     .fits = fits_default_file,
+     .allowed = "a path within the directory",
+     .doc = "Answered with 200 where nothing is found, for single-page applications."},
+};
+
+static const struct config_object static_options_object = {
+    .name = "options of the service static",
+    CONFIG_ROWS(static_option_rows),
+    .size = sizeof(struct static_options),
+};
+
+#define WHY_PYTHON "files cannot be served from Python packages"
+
+static const struct config_row static_rows[] = {
+    ROW_ID,
+    {.key = "directory",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct static_service, directory, const char *),
+     .required = true,
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH,
+     .doc = "Directory of the files, relative to the node directory."},
+    {.key = "options",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct static_service, options, struct static_options *),
+     .object = &static_options_object,
+     .doc = "See below."},
+    {.key = "package", .status = CONFIG_WRONG, .why = WHY_PYTHON, .remedy = "name the package's `directory`"},
+    {.key = "resource", .status = CONFIG_WRONG, .why = WHY_PYTHON, .remedy = "name the package's `directory`"},
+};
+
+static void close_directory(void *descriptor)
+{
+    close(*(int *)descriptor);
+}
+
+/* The plan's own descriptor of a directory; -1: reported at the place. */
+static int open_directory(struct builder *builder, const struct config_place *place, const char *path)
+{
+    struct error error = {.class = ERROR_NONE};
+    int borrowed = sources_directory(builder->sources, builder_path(builder, path), &error);
+
+    if (borrowed < 0) {
+        config_report(&builder->reader, PROBLEM_ERROR, place, builder_path_remedy(builder, path, &error), "%s",
+                      error.text);
+        return -1;
+    }
+    int *own = builder_alloc(builder, sizeof *own);
+    if (!own)
+        return -1;
+    *own = fcntl(borrowed, F_DUPFD_CLOEXEC, 0);
+    if (*own < 0) {
+        config_report(&builder->reader, PROBLEM_ERROR, place, "allow more descriptors: ulimit -n",
+                      "no descriptor is left for the directory");
+        return -1;
+    }
+    if (arena_defer(builder->plan->arena, close_directory, own))
+        return *own;
+    diagnostics_add_memory(builder->reader.diagnostics);
+    return -1;
+}
+
+static void set_mime_types(struct builder *builder, const struct config_items *types, struct static_settings *settings)
+{
+    struct static_mime_type *at = builder_alloc(builder, types->count * sizeof *at + 1);
+
+    for (size_t i = 0; at && i < types->count; i++)
+        at[i] = (struct static_mime_type){types->at[i].key, types->at[i].string};
+    settings->mime_types = at;
+    settings->mime_type_count = at ? types->count : 0;
+}
+
+static void finish_static(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct static_service *read = settings;
+    const struct static_options absent = {.cache_timeout = 43200};
+    const struct static_options *options = read->options ? read->options : &absent;
+    struct builder *builder = builder_of(reader);
+    struct static_settings made = {.cache_timeout = options->cache_timeout, .default_file = options->default_file};
+
+    made.directory = open_directory(builder, config_place_key(reader, place, "directory"), read->directory);
+    if (made.directory < 0)
+        return;
+    set_mime_types(builder, &options->mime_types, &made);
+    read->made.service = builder_keep_service(builder, static_service_new(builder->plan->arena, &made));
+}
+
+const struct config_object service_static_object = {
+    .name = "service of type static",
+    CONFIG_ROWS(static_rows),
+    .size = sizeof(struct static_service),
+    .finish = finish_static,
+    .doc = "Files of a directory, and nothing outside of it.",
+};
