@@ -3,6 +3,7 @@
 #ifndef CROSSGATE_NET_H
 #define CROSSGATE_NET_H
 
+#include "crossgate/base/counted.h"
 #include "crossgate/base/error.h"
 #include "crossgate/base/loop.h"
 #include "crossgate/stream.h"
@@ -11,17 +12,29 @@
 
 enum net_kind { NET_TCP, NET_UNIX };
 
+/* A block of addresses: "192.0.2.0/24", "2001:db8::/32", a single address, or "unix" for peers on Unix sockets. */
+struct net_network {
+    struct peer base;
+    unsigned bits; /* of the address that must be equal */
+};
+
+/* False if the text is none of these. */
+bool net_network_parse(const char *text, struct net_network *network);
+bool net_network_holds(const struct net_network *network, const struct peer *peer);
+
 /* Where to listen: Crossbar's listening endpoint, types tcp and unix. Borrowed strings. */
 struct net_listen {
     enum net_kind kind;
-    const char *interface; /* tcp: address literal or name; NULL or "": all addresses of `version` */
-    unsigned version;      /* tcp: 4 or 6; a literal in `interface` wins */
-    uint16_t port;         /* tcp: 1..65535; with a range, its first */
-    uint16_t port_last;    /* tcp: last of the range; the first free port is taken; else equal to port */
-    bool shared;           /* tcp: other programs may listen on the port, too (SO_REUSEPORT) */
-    uint32_t user_timeout; /* tcp: TCP_USER_TIMEOUT in ms; 0: the system's */
-    int backlog;           /* 1..65535 */
-    const char *path;      /* unix: absolute path */
+    const char *interface;               /* tcp: address literal or name; NULL or "": all addresses of `version` */
+    unsigned version;                    /* tcp: 4 or 6; a literal in `interface` wins */
+    uint16_t port;                       /* tcp: 1..65535; with a range, its first */
+    uint16_t port_last;                  /* tcp: last of the range; the first free port is taken; else equal to port */
+    bool shared;                         /* tcp: other programs may listen on the port, too (SO_REUSEPORT) */
+    uint32_t user_timeout;               /* tcp: TCP_USER_TIMEOUT in ms; 0: the system's */
+    int backlog;                         /* 1..65535 */
+    const char *path;                    /* unix: absolute path */
+    const struct net_network *balancers; /* whose connections begin with a PROXY header; extension proxy_protocol */
+    size_t balancer_count;
 };
 
 /* Opens, binds and listens; close-on-exec and non-blocking. `sockets` receives `count` descriptors, one per
@@ -55,6 +68,20 @@ void listener_pause(struct listener *listener, bool paused);
 
 /* Stops accepting and frees itself when the loop has let go. on_accept is not called any more. */
 void listener_stop(struct listener *listener);
+
+/* `peer` is who connects here, or, by a balancer's word, the visitor behind it. `descriptor` is non-blocking and the
+ * callee's to close. */
+typedef void net_arrived(void *user, struct loop *loop, int descriptor, const struct peer *peer);
+
+/* Whether connections of this peer begin with a header of the PROXY protocol. */
+bool net_listen_is_balancer(const struct net_listen *where, const struct peer *peer);
+
+/* Waits until a balancer's connection has said for whom it comes (PROXY protocol, version 1 or 2), and calls on_arrived, from
+ * a later event. A connection that ends, says something else or takes longer than `timeout` ms is closed and reported
+ * (PEER_LEFT, PROXY_BROKEN, PROXY_LATE). A guest of the loop. Takes `descriptor` over (also on failure), and holds a
+ * reference on `owner` until it is gone. False when memory is out. */
+bool net_arrival_new(struct loop *loop, int descriptor, const struct peer *balancer, uint32_t timeout,
+                     struct counted *owner, net_arrived *on_arrived, void *user);
 
 /* A plain stream on a connected, non-blocking socket (TCP or Unix); takes it over, also on failure.
  * on_open is called from PHASE_SETTLE. `count_bytes`: count into bytes_in and bytes_out (client side). NULL when memory is

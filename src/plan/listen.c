@@ -12,6 +12,7 @@ struct listen_tcp {
     int64_t backlog;
     bool shared;
     int64_t user_timeout;
+    struct config_items proxy_protocol;
     struct server_tls *tls;
 };
 
@@ -19,9 +20,31 @@ struct listen_unix {
     struct listening listening; /* made by finish */
     const char *path;
     int64_t backlog;
+    struct config_items proxy_protocol;
 };
 
 static const struct config_row port_row = {.kind = CONFIG_INTEGER, .min = 1, .max = 65535};
+
+static bool fits_network(const char *text)
+{
+    struct net_network network;
+
+    return net_network_parse(text, &network);
+}
+
+static const struct config_row network_row = {
+    .kind = CONFIG_STRING,
+    .fits = fits_network,
+    .allowed = "a network such as \"192.0.2.0/24\" or \"2001:db8::/32\", an address, or \"unix\""};
+
+#define ROW_PROXY_PROTOCOL(T)                                                                                          \
+    {                                                                                                                  \
+        .key = "proxy_protocol", .kind = CONFIG_LIST, .status = CONFIG_EXTENSION,                                      \
+        .at = CONFIG_AT(T, proxy_protocol, struct config_items), .item = &network_row,                                 \
+        .doc =                                                                                                         \
+            "Load balancers before us: connections from these networks, and no others, must begin with a header of "   \
+            "the PROXY protocol (version 1 or 2), which says who the visitor is."                                      \
+    }
 
 static const struct config_row tcp_rows[] = {
     {.key = "version",
@@ -70,6 +93,7 @@ static const struct config_row tcp_rows[] = {
      .max = 65535,
      .unit = "ms",
      .doc = "TCP_USER_TIMEOUT of the connections; 0: the system's."},
+    ROW_PROXY_PROTOCOL(struct listen_tcp),
     {.key = "tls",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct listen_tcp, tls, struct server_tls *),
@@ -97,6 +121,7 @@ static const struct config_row unix_rows[] = {
      .max = 65535,
      .standard = 50,
      .doc = "Connections that may wait to be accepted."},
+    ROW_PROXY_PROTOCOL(struct listen_unix),
     {.key = "tls",
      .status = CONFIG_WRONG,
      .why = "TLS is served on endpoints of type tcp only",
@@ -140,6 +165,16 @@ static bool check_ports(struct config_reader *reader, const struct config_place 
     return false;
 }
 
+static void set_balancers(struct config_reader *reader, const struct config_items *networks, struct net_listen *where)
+{
+    struct net_network *at = config_alloc(reader, networks->count * sizeof *at + 1);
+
+    for (size_t i = 0; at && i < networks->count; i++)
+        net_network_parse(networks->at[i].string, &at[i]);
+    where->balancers = at;
+    where->balancer_count = at ? networks->count : 0;
+}
+
 static void finish_tcp(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct listen_tcp *tcp = settings;
@@ -161,6 +196,7 @@ static void finish_tcp(struct config_reader *reader, const struct config_place *
     where->shared = tcp->shared;
     where->user_timeout = (uint32_t)tcp->user_timeout;
     where->backlog = (int)tcp->backlog;
+    set_balancers(reader, &tcp->proxy_protocol, where);
     tcp->listening.tls = tcp->tls ? tcp->tls->context : NULL;
 }
 
@@ -183,6 +219,7 @@ static void finish_unix(struct config_reader *reader, const struct config_place 
     where->kind = NET_UNIX;
     where->path = path;
     where->backlog = (int)local->backlog;
+    set_balancers(reader, &local->proxy_protocol, where);
 }
 
 static const struct config_object tcp_object = {

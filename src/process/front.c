@@ -11,7 +11,7 @@ enum { FULL_SAID_EVERY = 1000 };
 
 struct entrance {
     struct front *front;
-    const struct plan_transport *transport;
+    struct plan_transport *transport;
     int socket; /* -1: the listener has it */
     struct listener *listener;
 };
@@ -73,15 +73,26 @@ static void check_limit(struct front *front, const struct peer *peer)
 }
 
 /* The layers of a visitor's connection; see stream.h. */
-static void on_accept(void *user, int descriptor, const struct peer *peer)
+static void on_arrived(void *user, struct loop *loop, int descriptor, const struct peer *peer)
 {
-    struct entrance *entrance = user;
-    struct loop *loop = entrance->front->loop;
-    const struct plan_transport *transport = entrance->transport;
+    const struct plan_transport *transport = user;
     struct stream *stream = plain_new(loop, descriptor, true);
     if (stream && transport->tls)
         stream = tls_accept(loop, stream, transport->tls, transport->handshake_timeout);
     if (!stream || !http_connection_new(loop, stream, &transport->site, peer))
+        loop_report(loop, ENDING_MEMORY, peer, NULL);
+}
+
+/* A balancer's connection outlives the entrance if a new plan comes into force meanwhile, but not its plan. */
+static void on_accept(void *user, int descriptor, const struct peer *peer)
+{
+    const struct entrance *entrance = user;
+    struct loop *loop = entrance->front->loop;
+    struct plan_transport *transport = entrance->transport;
+    if (!net_listen_is_balancer(&transport->where, peer))
+        on_arrived(transport, loop, descriptor, peer);
+    else if (!net_arrival_new(loop, descriptor, peer, transport->handshake_timeout, transport->site.owner, on_arrived,
+                              transport))
         loop_report(loop, ENDING_MEMORY, peer, NULL);
     check_limit(entrance->front, peer);
 }

@@ -1,0 +1,1 @@
+fuzz_target(proxy_protocol room_net PkgConfig::uv)
