@@ -83,6 +83,12 @@ bool net_listen_is_balancer(const struct net_listen *where, const struct peer *p
 bool net_arrival_new(struct loop *loop, int descriptor, const struct peer *balancer, uint32_t timeout,
                      struct counted *owner, net_arrived *on_arrived, void *user);
 
+/* The header of version 2 for a backend: who the visitor is, and what his TLS was. `facts` may be NULL. Returns its length;
+ * what would not fit is left out. */
+enum { NET_PROXY_HEADER_MAX = 16 + 2048 };
+size_t net_proxy_header_print(const struct peer *visitor, const struct connection_facts *facts,
+                              uint8_t header[NET_PROXY_HEADER_MAX]);
+
 /* A plain stream on a connected, non-blocking socket (TCP or Unix); takes it over, also on failure.
  * on_open is called from PHASE_SETTLE. `count_bytes`: count into bytes_in and bytes_out (client side). NULL when memory is
  * out. */

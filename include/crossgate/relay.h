@@ -25,6 +25,7 @@ struct backend {
     const char *path;        /* path of the backend's URL if it names one other than "/": the request's path below the
                                 service is put behind it. NULL: the request's path is passed as it is */
     const char *name;        /* for logs: URL or id */
+    bool proxy_protocol;     /* the connection begins with a PROXY header, version 2 */
     struct websocket_settings settings;
 };
 
@@ -40,11 +41,12 @@ struct backend_call_user {
 
 /* What the backend is told of the visitor. All borrowed for the time of backend_call_new. */
 struct backend_visitor {
-    const struct http_request *request; /* Host, Origin, cookies, subprotocols, other end-to-end fields pass */
-    struct span tail;                   /* decoded path below the service */
-    const struct peer *peer;            /* X-Forwarded-For */
-    bool secure;                        /* X-Forwarded-Proto: https or http */
-    uint16_t port;                      /* X-Forwarded-Port */
+    const struct http_request *request;   /* Host, Origin, cookies, subprotocols, other end-to-end fields pass */
+    struct span tail;                     /* decoded path below the service */
+    const struct peer *peer;              /* X-Forwarded-For */
+    bool secure;                          /* X-Forwarded-Proto: https or http */
+    uint16_t port;                        /* X-Forwarded-Port */
+    const struct connection_facts *facts; /* client certificate and channel binding, as X-TLS- fields; PROXY header */
 };
 
 /* Connects, does TLS if the backend has it, and opens a WebSocket, all within target.timeout. The request is written in one

@@ -23,7 +23,7 @@
 #define CROSSGATE_STREAM_H
 
 #include "crossgate/base/ending.h"
-#include "crossgate/base/span.h"
+#include "crossgate/base/facts.h"
 
 struct stream;
 
@@ -33,6 +33,7 @@ struct stream_ops {
     void (*finish)(struct stream *stream);
     void (*abort)(struct stream *stream, enum ending why);
     size_t (*queued)(const struct stream *stream);
+    bool (*describe)(const struct stream *stream, struct connection_facts *facts); /* NULL: there is nothing to tell */
 };
 
 struct stream_user {
@@ -86,6 +87,13 @@ void stream_abandon(struct stream *stream, enum ending why);
 static inline size_t stream_queued(const struct stream *stream)
 {
     return stream->ops->queued(stream);
+}
+
+/* Fills in what this layer and those below know; of an open stream. facts->arena is given by the caller, the rest is zeroed
+ * by him. False when memory is out. */
+static inline bool stream_describe(const struct stream *stream, struct connection_facts *facts)
+{
+    return !stream->ops->describe || stream->ops->describe(stream, facts);
 }
 
 #endif

@@ -31,7 +31,8 @@ struct tls_server_settings {
     struct tls_files chain;       /* chain_certificates */
     struct tls_files authorities; /* ca_certificates: clients must present a certificate */
     struct tls_file dhparam;
-    const char *ciphers; /* TLS 1.2 cipher list; NULL: the default suites */
+    const char *ciphers;  /* TLS 1.2 cipher list; NULL: the default suites */
+    bool channel_binding; /* the streams' facts hold the exporter of RFC 9266 */
 };
 
 /* Crossbar's endpoint.tls on the connecting side. */

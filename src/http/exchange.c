@@ -127,6 +127,12 @@ struct loop *exchange_loop(const struct exchange *x)
     return x->connection->loop;
 }
 
+bool exchange_describe(const struct exchange *x, struct connection_facts *facts)
+{
+    *facts = (struct connection_facts){.arena = x->arena};
+    return stream_describe(x->connection->stream, facts);
+}
+
 struct span exchange_tail(const struct exchange *x)
 {
     return span_tail(x->request.path, x->tail);

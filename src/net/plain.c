@@ -383,7 +383,24 @@ static size_t plain_queued(const struct stream *stream)
     return CONTAINER_OF(stream, const struct plain, stream)->out.length;
 }
 
-static const struct stream_ops operations = {plain_write, plain_pause, plain_finish, plain_abort, plain_queued};
+static bool plain_describe(const struct stream *stream, struct connection_facts *facts)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->descriptor, (struct sockaddr *)&address, &size) ==
+        0)
+        peer_from_socket(&facts->local, (const struct sockaddr *)&address);
+    return true;
+}
+
+static const struct stream_ops operations = {
+    .write = plain_write,
+    .pause = plain_pause,
+    .finish = plain_finish,
+    .abort = plain_abort,
+    .queued = plain_queued,
+    .describe = plain_describe,
+};
 
 static const struct plain_state state_dialing = {.takes_writes = true};
 static const struct plain_state state_open = {.on_readable = open_on_readable, .takes_writes = true};

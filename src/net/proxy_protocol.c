@@ -1,6 +1,7 @@
 #include "proxy_protocol.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <string.h>
 
 /* Section 2.2. */
@@ -9,7 +10,15 @@ static const uint8_t signature[12] = {0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 
 enum { LINE_BYTES_MAX = 107 }; /* section 2.1, with CRLF */
 enum { COMMAND_LOCAL = 0x20, COMMAND_PROXY = 0x21 };
 enum { FAMILY_INET = 1, FAMILY_INET6 = 2 };
+enum { STREAM = 1 };
 enum { INET_BYTES = 12, INET6_BYTES = 36 };
+enum { TLV_ALPN = 0x01, TLV_AUTHORITY = 0x02, TLV_SSL = 0x20 };
+enum { TLV_SSL_VERSION = 0x21, TLV_SSL_COMMON_NAME = 0x22, TLV_SSL_CIPHER = 0x23 };
+enum { CLIENT_SSL = 0x01, CLIENT_CERTIFICATE = 0x02 };
+enum { TLV_BYTES_MAX = 256 };
+
+/* All that is ever printed fits. */
+static_assert(PROXY_HEAD_BYTES + INET6_BYTES + 3 + 5 + 5 * (3 + TLV_BYTES_MAX) <= NET_PROXY_HEADER_MAX, "room");
 
 static uint16_t read16(const uint8_t *at)
 {
@@ -115,4 +124,114 @@ enum proxy_verdict proxy_header_read(struct span bytes, size_t *length, struct p
         return read_text(bytes, length, peer);
     bool begins = span_starts(binary, bytes) || span_starts(text, bytes);
     return begins ? PROXY_MORE : PROXY_BROKEN;
+}
+
+/* ---- for a backend */
+
+struct header {
+    uint8_t *at;
+    size_t length;
+};
+
+static void put(struct header *header, struct span bytes)
+{
+    assert(bytes.len <= NET_PROXY_HEADER_MAX - header->length);
+    memcpy(header->at + header->length, bytes.at, bytes.len);
+    header->length += bytes.len;
+}
+
+static void put8(struct header *header, uint8_t value)
+{
+    put(header, span_of(&value, 1));
+}
+
+static void put16(struct header *header, uint16_t value)
+{
+    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    put(header, span_of(bytes, sizeof bytes));
+}
+
+/* Leaves room for a length that is known later. */
+static size_t reserve16(struct header *header)
+{
+    put16(header, 0);
+    return header->length;
+}
+
+static void fill16(struct header *header, size_t behind)
+{
+    size_t length = header->length - behind;
+    header->at[behind - 2] = (uint8_t)(length >> 8);
+    header->at[behind - 1] = (uint8_t)length;
+}
+
+/* RFC 4291 section 2.5.5.2: for a visitor and an address of ours that are not of one family. */
+static struct peer as_ipv6(const struct peer *peer)
+{
+    struct peer mapped = {.family = PEER_IPV6, .port = peer->port, .ip = {[10] = 0xFF, [11] = 0xFF}};
+    if (peer->family != PEER_IPV4)
+        return *peer;
+    memcpy(mapped.ip + 12, peer->ip, 4);
+    return mapped;
+}
+
+static void put_addresses(struct header *header, const struct peer *from, const struct peer *to)
+{
+    size_t bytes = from->family == PEER_IPV4 ? 4 : 16;
+    put8(header, from->family == PEER_IPV4 ? FAMILY_INET << 4 | STREAM : FAMILY_INET6 << 4 | STREAM);
+    reserve16(header);
+    put(header, span_of(from->ip, bytes));
+    put(header, span_of(to->ip, bytes));
+    put16(header, from->port);
+    put16(header, to->port);
+}
+
+/* Section 2.2.6; what is too long for its purpose is left out. */
+static void put_tlv(struct header *header, uint8_t type, struct span value)
+{
+    if (value.len == 0 || value.len > TLV_BYTES_MAX)
+        return;
+    put8(header, type);
+    put16(header, (uint16_t)value.len);
+    put(header, value);
+}
+
+static void put_tls(struct header *header, const struct tls_facts *tls)
+{
+    put_tlv(header, TLV_ALPN, tls->protocol);
+    put_tlv(header, TLV_AUTHORITY, tls->server_name);
+    put8(header, TLV_SSL);
+    size_t length = reserve16(header);
+    put8(header, tls->has_certificate ? CLIENT_SSL | CLIENT_CERTIFICATE : CLIENT_SSL);
+    put16(header, 0); /* verify: a number that is zero if a certificate was presented and verified */
+    put16(header, tls->has_certificate ? 0 : 1);
+    put_tlv(header, TLV_SSL_VERSION, tls->version);
+    put_tlv(header, TLV_SSL_COMMON_NAME, tls->common_name);
+    put_tlv(header, TLV_SSL_CIPHER, tls->cipher);
+    fill16(header, length);
+}
+
+size_t net_proxy_header_print(const struct peer *visitor, const struct connection_facts *facts,
+                              uint8_t at[NET_PROXY_HEADER_MAX])
+{
+    struct header header = {.at = at};
+    struct peer from = *visitor, to = facts ? facts->local : (struct peer){.family = PEER_UNIX};
+    if (to.family == PEER_UNIX)
+        to = (struct peer){.family = from.family};
+    if (from.family != to.family) {
+        from = as_ipv6(&from);
+        to = as_ipv6(&to);
+    }
+    put(&header, span_of(signature, sizeof signature));
+    put8(&header, visitor->family == PEER_UNIX ? COMMAND_LOCAL : COMMAND_PROXY);
+    if (visitor->family == PEER_UNIX) {
+        put8(&header, 0);
+        reserve16(&header);
+    } else {
+        put_addresses(&header, &from, &to);
+    }
+    if (facts && facts->tls.used)
+        put_tls(&header, &facts->tls);
+    fill16(&header, PROXY_HEAD_BYTES);
+    return header.length;
 }

@@ -7,8 +7,8 @@
 #include "crossgate/net.h"
 
 enum {
-    PROXY_HEAD_BYTES = 16,                     /* of version 2, up to the addresses */
-    PROXY_HEADER_MAX = PROXY_HEAD_BYTES + 2048 /* that is taken: addresses, and what balancers put behind them */
+    PROXY_HEAD_BYTES = 16,                  /* of version 2, up to the addresses */
+    PROXY_HEADER_MAX = NET_PROXY_HEADER_MAX /* that is taken: addresses, and what balancers put behind them */
 };
 
 enum proxy_verdict {

@@ -76,6 +76,7 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
                       secure ? "no tls" : "tls");
     backend->target = connecting->target;
     backend->tls = connecting->tls;
+    backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
     backend->name = read->url;
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);

@@ -20,6 +20,15 @@ struct connect_unix {
     int64_t timeout;
 };
 
+#define ROW_PROXY_PROTOCOL(T)                                                                                          \
+    {                                                                                                                  \
+        .key = "proxy_protocol", .kind = CONFIG_BOOL, .status = CONFIG_EXTENSION,                                      \
+        .at = CONFIG_AT(T, connecting.proxy_protocol, bool),                                                           \
+        .doc =                                                                                                         \
+            "Begin each connection with a header of the PROXY protocol, version 2: who the visitor is, and what his "  \
+            "TLS was."                                                                                                 \
+    }
+
 #define DOC_TIMEOUT "Time to connect in; 0: the default."
 
 static const struct config_row tcp_rows[] = {
@@ -53,6 +62,7 @@ static const struct config_row tcp_rows[] = {
      .standard = 10,
      .unit = "s",
      .doc = DOC_TIMEOUT},
+    ROW_PROXY_PROTOCOL(struct connect_tcp),
     {.key = "tls",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct connect_tcp, tls, struct client_tls *),
@@ -81,6 +91,7 @@ static const struct config_row unix_rows[] = {
      .standard = 10,
      .unit = "s",
      .doc = DOC_TIMEOUT},
+    ROW_PROXY_PROTOCOL(struct connect_unix),
     {.key = "tls",
      .status = CONFIG_WRONG,
      .why = "TLS is spoken on endpoints of type tcp only",

@@ -62,6 +62,7 @@ struct server_tls {
     struct config_items ca_certificates;
     const char *dhparam;
     const char *ciphers;
+    const char *channel_binding;
 };
 extern const struct config_object server_tls_object;
 
@@ -84,6 +85,7 @@ extern const struct config_variants listening_variants;
 struct connecting {
     struct net_target target;
     struct tls_context *tls; /* NULL: plain */
+    bool proxy_protocol;
 };
 extern const struct config_variants connecting_variants;
 

@@ -9,6 +9,11 @@
 
 static const struct config_row file_row = {.kind = CONFIG_STRING, .fits = fits_path, .allowed = ALLOWED_PATH};
 
+static bool fits_channel_binding(const char *text)
+{
+    return strcmp(text, "tls-exporter") == 0;
+}
+
 static const struct config_row server_rows[] = {
     {.key = "key",
      .kind = CONFIG_STRING,
@@ -35,7 +40,10 @@ static const struct config_row server_rows[] = {
      .at = CONFIG_AT(struct server_tls, ca_certificates, struct config_items),
      .item = &file_row,
      .remedy = "write a list: [\"ca.pem\"]",
-     .doc = "PEM files of authorities; if given, every client must present a certificate that one of them has issued."},
+     .doc =
+         "PEM files of authorities; if given, every client must present a certificate that one of them has issued. "
+         "The node behind learns of it by the fields Client-Cert (RFC 9440), X-TLS-Client-Verify, -Subject, -Serial, "
+         "-SHA1 and -SHA256; such fields of clients are removed."},
     {.key = "dhparam",
      .kind = CONFIG_STRING,
      .at = CONFIG_AT(struct server_tls, dhparam, const char *),
@@ -48,6 +56,14 @@ static const struct config_row server_rows[] = {
      .at = CONFIG_AT(struct server_tls, ciphers, const char *),
      .fits = fits_text,
      .doc = "OpenSSL cipher list for TLS 1.2; TLS 1.3 has its own suites."},
+    {.key = "channel_binding",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct server_tls, channel_binding, const char *),
+     .fits = fits_channel_binding,
+     .allowed = "\"tls-exporter\"",
+     .doc = "Tell the node behind the channel binding of the visitor's TLS (RFC 9266), in the field X-TLS-Exporter, as "
+            "`tls-unique` cannot be had behind a front door."},
     {.key = "hostname",
      .status = CONFIG_WRONG,
      .why = "it belongs to a connecting endpoint",
@@ -136,7 +152,7 @@ static void start_report(struct config_problems *problems, struct config_reader 
 static void finish_server(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct server_tls *tls = settings;
-    struct tls_server_settings server = {.ciphers = tls->ciphers};
+    struct tls_server_settings server = {.ciphers = tls->ciphers, .channel_binding = tls->channel_binding != NULL};
     struct files files = {reader, place, true};
     struct config_problems problems;
 

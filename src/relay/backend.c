@@ -188,9 +188,14 @@ static const struct stream_user stream_user = {
 
 /* ---- life */
 
-static struct stream *dial(struct loop *loop, const struct backend *backend)
+static struct stream *dial(struct loop *loop, const struct backend *backend, const struct backend_visitor *visitor)
 {
     struct stream *stream = net_connect(loop, &backend->target);
+    if (stream && backend->proxy_protocol) {
+        uint8_t header[NET_PROXY_HEADER_MAX];
+        size_t length = net_proxy_header_print(visitor->peer, visitor->facts, header);
+        stream_write(stream, span_of(header, length));
+    }
     if (stream && backend->tls)
         stream = tls_connect(loop, stream, backend->tls, backend->target.timeout);
     return stream;
@@ -216,7 +221,7 @@ struct backend_call *backend_call_new(struct loop *loop, const struct backend *b
     if (!call->reader || !websocket_key_new(call->key) ||
         !handshake_request_init(&call->request, backend, visitor, call->key))
         goto fail;
-    call->stream = dial(loop, backend);
+    call->stream = dial(loop, backend, visitor);
     if (!call->stream)
         goto fail;
     stream_attach(call->stream, &stream_user, call);

@@ -9,7 +9,11 @@ static const char *const fields_not_passed[] = {
     "Host",    "Connection",     "Keep-Alive",     "Upgrade",           "TE",
     "Trailer", "Proxy-",         "Forwarded",      "X-Forwarded-",      "X-Real-IP",
     "Expect",  "Sec-WebSocket-", "HTTP2-Settings", "Transfer-Encoding", "Content-Length",
+    "X-TLS-",  "X-SSL-",         "Client-Cert",    "Client-Cert-",
 };
+
+/* Base64 is written in steps that need no fill characters between them. */
+enum { BASE64_STEP = 48, BASE64_STEP_TEXT = BASE64_STEP / 3 * 4 + 1 };
 
 static bool is_not_passed(struct span name)
 {
@@ -58,6 +62,41 @@ static void put_subprotocols(FILE *out, const struct http_headers *headers, long
         fputs("\r\n", out);
 }
 
+/* A byte sequence of RFC 8941 section 3.3.5. */
+static void put_bytes(FILE *out, struct span bytes)
+{
+    fputc(':', out);
+    while (bytes.len > 0) {
+        char text[BASE64_STEP_TEXT];
+        struct span step = span_head(bytes, BASE64_STEP);
+        tls_base64(step, text);
+        fputs(text, out);
+        bytes = span_tail(bytes, step.len);
+    }
+    fputc(':', out);
+}
+
+/* RFC 9440 has the certificate as it is; the rest is what people match, as Crossbar's auth.tls does with the SHA-1. */
+static void put_certificate(FILE *out, const struct tls_facts *tls)
+{
+    fputs("Client-Cert: ", out);
+    put_bytes(out, tls->certificate);
+    fputs("\r\n", out);
+    put_field(out, "X-TLS-Client-Verify", SPAN("SUCCESS"));
+    put_field(out, "X-TLS-Client-Subject", tls->subject);
+    put_field(out, "X-TLS-Client-Serial", tls->serial);
+    put_field(out, "X-TLS-Client-SHA1", tls->sha1);
+    put_field(out, "X-TLS-Client-SHA256", tls->sha256);
+}
+
+/* RFC 9266: what both ends of the visitor's connection know, and nobody between. */
+static void put_channel_binding(FILE *out, struct span exporter)
+{
+    fputs("X-TLS-Exporter: ", out);
+    put_bytes(out, exporter);
+    fputs("\r\n", out);
+}
+
 static void put_forwarded(FILE *out, const struct backend_visitor *visitor)
 {
     if (visitor->peer->family != PEER_UNIX) {
@@ -69,6 +108,10 @@ static void put_forwarded(FILE *out, const struct backend_visitor *visitor)
     put_field(out, "X-Forwarded-Host", visitor->request->host);
     if (visitor->port != 0)
         fprintf(out, "X-Forwarded-Port: %u\r\n", (unsigned)visitor->port);
+    if (visitor->facts && visitor->facts->tls.has_certificate)
+        put_certificate(out, &visitor->facts->tls);
+    if (visitor->facts && visitor->facts->tls.exporter.len > 0)
+        put_channel_binding(out, visitor->facts->tls.exporter);
 }
 
 /* ---- target */

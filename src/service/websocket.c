@@ -157,12 +157,18 @@ static const struct exchange_user exchange_user = {.on_room = on_room, .on_end =
 static void serve_backend(const struct websocket_service *service, struct exchange *exchange)
 {
     const struct http_site *site = exchange_site(exchange);
+    struct connection_facts facts;
+    if (!exchange_describe(exchange, &facts)) {
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
     const struct backend_visitor visitor = {
         .request = exchange_request(exchange),
         .tail = exchange_tail(exchange),
         .peer = exchange_peer(exchange),
         .secure = site->secure,
         .port = site->port,
+        .facts = &facts,
     };
     struct dial *dial = calloc(1, sizeof *dial);
     if (!dial) {

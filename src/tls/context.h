@@ -13,8 +13,9 @@ struct tls_context {
     struct counted counted;
     enum tls_role role;
     SSL_CTX *ssl;
-    BIO_METHOD *pipe; /* of the streams' BIOs (bio.h) */
-    char *sni;        /* client: name to ask for, NULL for an address literal */
+    BIO_METHOD *pipe;    /* of the streams' BIOs (bio.h) */
+    bool gives_exporter; /* server: the channel binding is told to backends */
+    char *sni;           /* client: name to ask for, NULL for an address literal */
 };
 
 /* With what does not depend on settings. NULL: reported. */

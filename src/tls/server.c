@@ -64,6 +64,7 @@ struct tls_context *tls_server_context_new(const struct tls_server_settings *set
     struct tls_context *context = tls_context_new(TLS_SERVER, problems);
     if (!context)
         return NULL;
+    context->gives_exporter = settings->channel_binding;
     SSL_CTX_set_options(context->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
     set_sessions(context->ssl);

@@ -9,6 +9,7 @@
  * comes when the stream below has ended. */
 #include "bio.h"
 #include "error.h"
+#include "facts.h"
 #include "queue.h"
 
 #include "crossgate/base/buffer.h"
@@ -613,12 +614,20 @@ static size_t tls_queued(const struct stream *stream)
     return self->out.length + stream_queued(self->pipe.below);
 }
 
+static bool tls_describe(const struct stream *stream, struct connection_facts *facts)
+{
+    const struct tls_stream *self = (const void *)stream; /* its first member */
+    return stream_describe(self->pipe.below, facts) &&
+           facts_tell(self->ssl, self->context->gives_exporter, facts->arena, &facts->tls);
+}
+
 static const struct stream_ops tls_ops = {
     .write = tls_write,
     .pause = tls_pause,
     .finish = tls_finish,
     .abort = tls_abort,
     .queued = tls_queued,
+    .describe = tls_describe,
 };
 
 /* -- what the stream below tells -- */

@@ -4,10 +4,9 @@ import struct
 
 import pytest
 
-from support.backend import Backend, reverseproxy
+from support.backend import RawBackend, reverseproxy
 from support.gate import HELLO, web
-from support.wait import eventually
-from support.wire import Wire
+from support.wire import WebSocketWire, Wire
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 REQUEST = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -101,3 +100,86 @@ def test_connection_under_way_survives_a_reload(gate, pki):
         wire.send(v2()[20:])
         wire.socket = pki.client().wrap_socket(wire.socket, server_hostname="localhost")
         assert wire.send(REQUEST).response().status == 200
+
+
+# To the node behind
+
+class Node(RawBackend):
+    """Reads a PROXY header, then a request, and refuses it."""
+
+    def __init__(self):
+        super().__init__(self.talk)
+        self.headers = []
+
+    @staticmethod
+    def exactly(peer, count):
+        data = b""
+        while len(data) < count:
+            more = peer.recv(count - len(data))
+            assert more
+            data += more
+        return data
+
+    def talk(self, _, peer):
+        head = self.exactly(peer, 16)
+        body = self.exactly(peer, struct.unpack("!H", head[14:])[0])
+        self.read_head(peer)
+        self.headers.append((head, body))
+        peer.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        self.wait_end(peer)
+
+
+def tlvs(data):
+    found = {}
+    while data:
+        kind, length = struct.unpack("!BH", data[:3])
+        found[kind], data = data[3:3 + length], data[3 + length:]
+    return found
+
+
+def refused(port, tls=None, **more):
+    with WebSocketWire(port, tls, **more) as wire:
+        return wire.upgrade("/ws").status
+
+
+def test_node_learns_who_the_visitor_is(crossgate, pki):
+    with Node() as node:
+        gate = crossgate(web({"ws": reverseproxy(node, proxy_protocol=True)}, tls=pki.tls("ec")))
+        assert refused(gate.port, pki.client()) == 403
+        (head, body), = node.headers
+        assert head[:14] == SIGNATURE + b"\x21\x11"
+        source, target, _, port = struct.unpack("!4s4sHH", body[:12])
+        assert (source, target, port) == (socket.inet_aton("127.0.0.1"),) * 2 + (gate.port,)
+        found = tlvs(body[12:])
+        assert found[0x02] == b"localhost"
+        assert found[0x20][:5] == b"\x01" + struct.pack("!I", 1)
+        inner = tlvs(found[0x20][5:])
+        assert inner[0x21] == b"TLSv1.3" and inner[0x23].startswith(b"TLS_")
+        assert node.heads[0].startswith(b"GET /ws HTTP/1.1\r\n")
+
+
+def test_node_learns_the_certificates_name(crossgate, pki):
+    with Node() as node:
+        gate = crossgate(web({"ws": reverseproxy(node, proxy_protocol=True)},
+                             tls=pki.tls("ec", ca_certificates=[pki["devices.pem"]])))
+        assert refused(gate.port, pki.client("device")) == 403
+        ssl_facts = tlvs(node.headers[0][1][12:])[0x20]
+        assert ssl_facts[:5] == b"\x03\0\0\0\0"
+        assert tlvs(ssl_facts[5:])[0x22] == b"meter-17"
+
+
+def test_visitors_of_a_balancer_are_passed_on(crossgate, pki):
+    with Node() as node:
+        transport = web({"ws": reverseproxy(node, proxy_protocol=True)})
+        transport["endpoint"]["proxy_protocol"] = ["127.0.0.1"]
+        gate = crossgate(transport)
+        wire = WebSocketWire(gate.port)
+        with wire:
+            wire.send(v2("2001:db8::9", 4711))
+            assert wire.upgrade("/ws").status == 403
+        (head, body), = node.headers
+        assert head[12:14] == b"\x21\x21"
+        assert body[:16] == socket.inet_pton(socket.AF_INET6, "2001:db8::9")
+        assert body[16:32] == socket.inet_pton(socket.AF_INET6, "::ffff:127.0.0.1")
+        assert struct.unpack("!HH", body[32:36]) == (4711, gate.port)
+        assert b"X-Forwarded-For: 2001:db8::9\r\n" in node.heads[0]

@@ -125,7 +125,8 @@ static inline void fake_bury(struct task *task)
 
 static inline struct fake *fake_new(struct loop *loop)
 {
-    static const struct stream_ops ops = {fake_write, fake_pause, fake_finish, fake_abort, fake_queued};
+    static const struct stream_ops ops = {
+        .write = fake_write, .pause = fake_pause, .finish = fake_finish, .abort = fake_abort, .queued = fake_queued};
     struct fake *fake = calloc(1, sizeof *fake);
     assert(fake);
     fake->stream.ops = &ops;

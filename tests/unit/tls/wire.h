@@ -159,7 +159,8 @@ static inline void wire_run_bury(struct task *task)
 
 static inline void wire_init_end(struct wire_end *end, struct wire_end *other, struct loop *loop)
 {
-    static const struct stream_ops ops = {wire_write, wire_pause, wire_finish, wire_abort, wire_queued};
+    static const struct stream_ops ops = {
+        .write = wire_write, .pause = wire_pause, .finish = wire_finish, .abort = wire_abort, .queued = wire_queued};
     *end = (struct wire_end){.stream.ops = &ops, .loop = loop, .other = other, .high = STREAM_HIGH};
     task_init(&end->flush, wire_run_flush);
     task_init(&end->bury, wire_run_bury);
