@@ -1,6 +1,7 @@
 # The libraries, each as one target. Nothing is vendored.
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.40)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.11)
 

@@ -1,2 +1,4 @@
 fuzz_target(websocket_session room_websocket)
 fuzz_target(websocket_response room_websocket)
+fuzz_target(websocket_extension room_websocket)
+fuzz_target(websocket_inflate room_websocket)

@@ -1,0 +1,166 @@
+/* Who holds a context, and until when. */
+#include "test.h"
+
+#include "compression.h"
+
+enum { ROOM = 256 };
+
+static struct compression agreed(bool in_takeover, bool out_takeover, uint8_t window_bits)
+{
+    return (struct compression){
+        .agreed = {.in = {window_bits, in_takeover}, .out = {window_bits, out_takeover}, .memory_level = 8}};
+}
+
+/* A message with one piece. Returns what came of it, in `room`. */
+static struct span deflate_one(struct compression_pool *pool, struct compression *from, struct span message,
+                               uint8_t room[ROOM])
+{
+    struct deflate_io io = {.in = message, .last = true, .to = room, .size = ROOM};
+    assert_int_equal(compression_deflate(pool, from, &io), DEFLATE_DONE);
+    return io.out;
+}
+
+static struct span inflate_one(struct compression_pool *pool, struct compression *to, struct span packed,
+                               uint8_t room[ROOM])
+{
+    struct deflate_io io = {.in = packed, .last = true, .to = room, .size = ROOM};
+    assert_int_equal(compression_inflate(pool, to, &io, 0), DEFLATE_DONE);
+    return io.out;
+}
+
+static void without_takeover_nothing_is_held_between_messages(void **state)
+{
+    (void)state;
+    struct compression_pool *pool = compression_pool_new();
+    struct compression one = agreed(false, false, 15), two = agreed(false, false, 15);
+    uint8_t packed[ROOM], plain[ROOM];
+    assert_int_equal(compression_lent(pool), 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct span bytes = deflate_one(pool, &one, SPAN("Hello"), packed);
+        assert_int_equal(bytes.len, 7);
+        assert_null(one.deflater);
+        assert_true(span_equal(inflate_one(pool, &two, bytes, plain), SPAN("Hello")));
+        assert_null(two.inflater);
+        assert_int_equal(compression_lent(pool), 0);
+    }
+    compression_pool_free(pool);
+}
+
+static void within_a_message_a_context_is_held(void **state)
+{
+    (void)state;
+    struct compression_pool *pool = compression_pool_new();
+    struct compression one = agreed(false, false, 15);
+    uint8_t room[ROOM];
+    struct deflate_io io = {.in = SPAN("Hel"), .to = room, .size = ROOM};
+    assert_int_equal(compression_deflate(pool, &one, &io), DEFLATE_MORE);
+    assert_non_null(one.deflater);
+    assert_int_equal(compression_lent(pool), 1);
+    io = (struct deflate_io){.in = SPAN("lo"), .last = true, .to = room, .size = ROOM};
+    assert_int_equal(compression_deflate(pool, &one, &io), DEFLATE_DONE);
+    assert_int_equal(compression_lent(pool), 0);
+    compression_end(pool, &one);
+    compression_pool_free(pool);
+}
+
+static void with_takeover_it_stays_until_the_session_ends(void **state)
+{
+    (void)state;
+    struct compression_pool *pool = compression_pool_new();
+    struct compression one = agreed(true, true, 15), two = agreed(true, true, 15);
+    uint8_t packed[ROOM], plain[ROOM];
+    for (size_t i = 0; i < 3; i++) {
+        struct span bytes = deflate_one(pool, &one, SPAN("Hello"), packed);
+        assert_true(i == 0 ? bytes.len == 7 : bytes.len < 6);
+        assert_true(span_equal(inflate_one(pool, &two, bytes, plain), SPAN("Hello")));
+        assert_int_equal(compression_lent(pool), 2);
+    }
+    compression_end(pool, &one);
+    compression_end(pool, &two);
+    assert_int_equal(compression_lent(pool), 0);
+    /* The next session knows nothing of it. */
+    assert_int_equal(deflate_one(pool, &one, SPAN("Hello"), packed).len, 7);
+    compression_end(pool, &one);
+    compression_pool_free(pool);
+}
+
+static void what_was_given_back_is_lent_to_who_has_agreed_on_the_same(void **state)
+{
+    (void)state;
+    struct compression_pool *pool = compression_pool_new();
+    struct compression first = agreed(true, true, 15), second = agreed(true, true, 12), third = agreed(true, true, 15);
+    uint8_t packed[ROOM];
+    deflate_one(pool, &first, SPAN("a"), packed);
+    struct deflater *deflater = first.deflater;
+    compression_end(pool, &first);
+    deflate_one(pool, &second, SPAN("a"), packed);
+    deflate_one(pool, &third, SPAN("a"), packed);
+    assert_ptr_not_equal(second.deflater, deflater);
+    assert_ptr_equal(third.deflater, deflater);
+    compression_end(pool, &third);
+    third.agreed.memory_level = 7;
+    deflate_one(pool, &third, SPAN("a"), packed);
+    assert_ptr_not_equal(third.deflater, deflater);
+    compression_end(pool, &second);
+    compression_end(pool, &third);
+    compression_pool_free(pool);
+}
+
+static void many_at_once_and_some_too_many_to_keep(void **state)
+{
+    (void)state;
+    enum { SESSIONS = 40 };
+    struct compression_pool *pool = compression_pool_new();
+    struct compression sessions[SESSIONS];
+    uint8_t packed[ROOM], plain[ROOM];
+    for (size_t again = 0; again < 2; again++) {
+        for (size_t i = 0; i < SESSIONS; i++) {
+            sessions[i] = agreed(true, true, (uint8_t)(9 + i % 7));
+            struct span bytes = deflate_one(pool, &sessions[i], SPAN("Hello"), packed);
+            assert_true(span_equal(inflate_one(pool, &sessions[i], bytes, plain), SPAN("Hello")));
+        }
+        assert_int_equal(compression_lent(pool), 2 * SESSIONS);
+        for (size_t i = 0; i < SESSIONS; i++)
+            compression_end(pool, &sessions[i]);
+        assert_int_equal(compression_lent(pool), 0);
+    }
+    compression_pool_free(pool);
+}
+
+static void after_a_fault_or_in_the_middle_of_a_message_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct compression_pool *pool = compression_pool_new();
+    struct compression one = agreed(true, true, 15);
+    uint8_t room[ROOM];
+    struct deflate_io io = {.in = SPAN("\xFF\xFF"), .to = room, .size = ROOM};
+    assert_int_equal(compression_inflate(pool, &one, &io, 0), DEFLATE_FAULT);
+    assert_int_equal(io.why, ENDING_WS_BAD_DEFLATE);
+    assert_int_equal(io.out.len, 0);
+    assert_int_equal(compression_lent(pool), 0);
+    io = (struct deflate_io){.in = SPAN("\xF2\x48"), .to = room, .size = ROOM};
+    assert_int_equal(compression_inflate(pool, &one, &io, 0), DEFLATE_MORE);
+    io = (struct deflate_io){.in = SPAN("Hel"), .to = room, .size = ROOM};
+    assert_int_equal(compression_deflate(pool, &one, &io), DEFLATE_MORE);
+    compression_end(pool, &one);
+    assert_int_equal(compression_lent(pool), 0);
+    /* Who comes next does not get half a message. */
+    assert_int_equal(deflate_one(pool, &one, SPAN("Hello"), room).len, 7);
+    uint8_t plain[ROOM];
+    assert_true(span_equal(inflate_one(pool, &one, span_of(room, 7), plain), SPAN("Hello")));
+    compression_end(pool, &one);
+    compression_pool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_takeover_nothing_is_held_between_messages),
+        cmocka_unit_test(within_a_message_a_context_is_held),
+        cmocka_unit_test(with_takeover_it_stays_until_the_session_ends),
+        cmocka_unit_test(what_was_given_back_is_lent_to_who_has_agreed_on_the_same),
+        cmocka_unit_test(many_at_once_and_some_too_many_to_keep),
+        cmocka_unit_test(after_a_fault_or_in_the_middle_of_a_message_nothing_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
