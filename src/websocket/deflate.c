@@ -161,7 +161,7 @@ enum deflate_event inflater_next(struct inflater *inflater, struct deflate_io *i
         why = take_tail(inflater);
     io->out = span_of(io->to, (size_t)(zlib->next_out - io->to));
     inflater->length += io->out.len;
-    if (why == ENDING_DONE && limit > 0 && inflater->length > limit)
+    if (limit > 0 && inflater->length > limit) /* which came before whatever else was found */
         why = ENDING_WS_TOO_LARGE;
     if (why == ENDING_DONE && zlib->avail_out > 0 && io->last)
         why = end_message(inflater);

@@ -106,6 +106,21 @@ static void what_was_given_back_is_lent_to_who_has_agreed_on_the_same(void **sta
     compression_pool_free(pool);
 }
 
+static void nobody_can_refer_to_what_others_were_sent(void **state)
+{
+    (void)state;
+    for (size_t takeover = 0; takeover < 2; takeover++) {
+        struct compression_pool *pool = compression_pool_new();
+        struct compression one = agreed(takeover, true, 15), two = agreed(true, true, 15);
+        uint8_t room[ROOM];
+        inflate_one(pool, &one, span_of("\xF2\x48\xCD\xC9\xC9\x07\x00", 7), room);
+        compression_end(pool, &one);
+        struct deflate_io io = {.in = span_of("\xF2\x00\x11\x00\x00", 5), .last = true, .to = room, .size = ROOM};
+        assert_int_equal(compression_inflate(pool, &two, &io, 0), DEFLATE_FAULT);
+        compression_pool_free(pool);
+    }
+}
+
 static void many_at_once_and_some_too_many_to_keep(void **state)
 {
     (void)state;
@@ -159,6 +174,7 @@ int main(void)
         cmocka_unit_test(within_a_message_a_context_is_held),
         cmocka_unit_test(with_takeover_it_stays_until_the_session_ends),
         cmocka_unit_test(what_was_given_back_is_lent_to_who_has_agreed_on_the_same),
+        cmocka_unit_test(nobody_can_refer_to_what_others_were_sent),
         cmocka_unit_test(many_at_once_and_some_too_many_to_keep),
         cmocka_unit_test(after_a_fault_or_in_the_middle_of_a_message_nothing_is_kept),
     };
