@@ -7,6 +7,9 @@
  * are in use at a time. */
 enum { SPARE_MAX = 8 };
 
+/* Of output per call: what is inflated fills as much as a piece that came as it is; what is deflated is small. */
+enum { INFLATED_ROOM = LOOP_MESSAGE_BYTES, DEFLATED_ROOM = 16384 };
+
 struct spare {
     unsigned int key;
     void *context;
@@ -22,6 +25,8 @@ struct compression_pool {
     struct spares inflaters; /* key: window bits */
     struct spares deflaters; /* key: window bits and memory level */
     size_t lent;
+    uint8_t inflated[INFLATED_ROOM];
+    uint8_t deflated[DEFLATED_ROOM];
 };
 
 struct compression_pool *compression_pool_new(void)
@@ -135,7 +140,7 @@ void compression_end(struct compression_pool *pool, struct compression *compress
 
 static enum deflate_event out_of_memory(struct deflate_io *io)
 {
-    io->out = span_of(io->to, 0);
+    io->out = span_of(NULL, 0);
     io->why = ENDING_MEMORY;
     return DEFLATE_FAULT;
 }
@@ -145,6 +150,8 @@ enum deflate_event compression_inflate(struct compression_pool *pool, struct com
 {
     if (!compression->inflater && !borrow_inflater(pool, compression))
         return out_of_memory(io);
+    io->to = pool->inflated;
+    io->size = sizeof pool->inflated;
     enum deflate_event event = inflater_next(compression->inflater, io, limit);
     if (event == DEFLATE_FAULT || (event == DEFLATE_DONE && !compression->agreed.in.takeover))
         give_inflater_back(pool, compression);
@@ -156,6 +163,8 @@ enum deflate_event compression_deflate(struct compression_pool *pool, struct com
 {
     if (!compression->deflater && !borrow_deflater(pool, compression))
         return out_of_memory(io);
+    io->to = pool->deflated;
+    io->size = sizeof pool->deflated;
     enum deflate_event event = deflater_next(compression->deflater, io);
     if (event == DEFLATE_DONE && !compression->agreed.out.takeover)
         give_deflater_back(pool, compression);

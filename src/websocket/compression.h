@@ -26,8 +26,10 @@ void compression_pool_free(struct compression_pool *pool);
 /* Contexts that sessions hold now. */
 size_t compression_lent(const struct compression_pool *pool);
 
-/* As inflater_next and deflater_next, with a context of the pool; deflating may fail, too, with MEMORY and before anything was
- * taken. After a fault no more of that direction may be asked for. */
+/* As inflater_next and deflater_next, with a context and a room of the pool: io->to and io->size need not be set, io->out is
+ * valid until the next call of the same function with the same pool. So what has been inflated may be deflated at once, for
+ * another session; input must lie elsewhere. Deflating may fail, too, with MEMORY and before anything was taken. After a fault
+ * no more of that direction may be asked for. */
 enum deflate_event compression_inflate(struct compression_pool *pool, struct compression *compression,
                                        struct deflate_io *io, uint64_t limit) __attribute__((warn_unused_result));
 enum deflate_event compression_deflate(struct compression_pool *pool, struct compression *compression,
