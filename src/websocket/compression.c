@@ -25,20 +25,25 @@ struct compression_pool {
     struct spares inflaters; /* key: window bits */
     struct spares deflaters; /* key: window bits and memory level */
     size_t lent;
+    struct list idle; /* sessions whose deflater waits for their next message, the one that has waited longest first */
+    size_t idle_bytes;
     uint8_t inflated[INFLATED_ROOM];
     uint8_t deflated[DEFLATED_ROOM];
 };
 
 struct compression_pool *compression_pool_new(void)
 {
-    return calloc(1, sizeof(struct compression_pool));
+    struct compression_pool *pool = calloc(1, sizeof *pool);
+    if (pool)
+        list_init(&pool->idle);
+    return pool;
 }
 
 void compression_pool_free(struct compression_pool *pool)
 {
     if (!pool)
         return;
-    assert(pool->lent == 0);
+    assert(pool->lent == 0 && list_is_empty(&pool->idle) && pool->idle_bytes == 0);
     while (pool->inflaters.count > 0)
         inflater_free(pool->inflaters.at[--pool->inflaters.count].context);
     while (pool->deflaters.count > 0)
@@ -49,6 +54,17 @@ void compression_pool_free(struct compression_pool *pool)
 size_t compression_lent(const struct compression_pool *pool)
 {
     return pool->lent;
+}
+
+size_t compression_idle_bytes(const struct compression_pool *pool)
+{
+    return pool->idle_bytes;
+}
+
+void compression_init(struct compression *compression, const struct websocket_deflate *agreed)
+{
+    *compression = (struct compression){.agreed = *agreed};
+    list_init(&compression->idle);
 }
 
 /* ---- spare contexts */
@@ -107,6 +123,20 @@ static unsigned int deflater_key(const struct websocket_deflate *agreed)
     return agreed->out.window_bits * 16U + agreed->memory_level;
 }
 
+static size_t size_of(const struct compression *compression)
+{
+    return deflater_size(compression->agreed.out.window_bits, compression->agreed.memory_level);
+}
+
+/* Its deflater waits no more. */
+static void wake(struct compression_pool *pool, struct compression *compression)
+{
+    if (list_is_empty(&compression->idle))
+        return;
+    list_remove(&compression->idle);
+    pool->idle_bytes -= size_of(compression);
+}
+
 static bool borrow_deflater(struct compression_pool *pool, struct compression *compression)
 {
     const struct websocket_deflate *agreed = &compression->agreed;
@@ -119,6 +149,7 @@ static bool borrow_deflater(struct compression_pool *pool, struct compression *c
 static void give_deflater_back(struct compression_pool *pool, struct compression *compression)
 {
     struct deflater *deflater = compression->deflater;
+    wake(pool, compression);
     compression->deflater = NULL;
     pool->lent--;
     if (deflater_is_idle(deflater)) {
@@ -126,6 +157,14 @@ static void give_deflater_back(struct compression_pool *pool, struct compression
         deflater = keep_spare(&pool->deflaters, deflater_key(&compression->agreed), deflater);
     }
     deflater_free(deflater);
+}
+
+static void let_wait(struct compression_pool *pool, struct compression *compression)
+{
+    list_append(&pool->idle, &compression->idle);
+    pool->idle_bytes += size_of(compression);
+    while (pool->idle_bytes > COMPRESSION_IDLE_BYTES)
+        give_deflater_back(pool, CONTAINER_OF(pool->idle.next, struct compression, idle));
 }
 
 void compression_end(struct compression_pool *pool, struct compression *compression)
@@ -163,10 +202,15 @@ enum deflate_event compression_deflate(struct compression_pool *pool, struct com
 {
     if (!compression->deflater && !borrow_deflater(pool, compression))
         return out_of_memory(io);
+    wake(pool, compression);
     io->to = pool->deflated;
     io->size = sizeof pool->deflated;
     enum deflate_event event = deflater_next(compression->deflater, io);
-    if (event == DEFLATE_DONE && !compression->agreed.out.takeover)
+    if (event != DEFLATE_DONE)
+        return event;
+    if (compression->agreed.out.takeover)
+        let_wait(pool, compression);
+    else
         give_deflater_back(pool, compression);
     return event;
 }

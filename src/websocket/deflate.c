@@ -196,6 +196,12 @@ void deflater_free(struct deflater *deflater)
     free(deflater);
 }
 
+size_t deflater_size(unsigned int window_bits, unsigned int memory_level)
+{
+    enum { STATE = 5952 };
+    return sizeof(struct deflater) + STATE + ((size_t)4 << window_bits) + ((size_t)512 << memory_level);
+}
+
 bool deflater_is_idle(const struct deflater *deflater)
 {
     return !deflater->in_message;

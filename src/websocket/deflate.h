@@ -56,7 +56,11 @@ void inflater_reset(struct inflater *inflater);
 struct deflater *deflater_new(unsigned int window_bits, unsigned int memory_level);
 void deflater_free(struct deflater *deflater); /* accepts NULL */
 
-/* Never DEFLATE_FAULT. Pieces that are not the last may yield nothing yet. */
+/* Bytes that one takes, about. */
+size_t deflater_size(unsigned int window_bits, unsigned int memory_level);
+
+/* Never DEFLATE_FAULT. Pieces that are not the last may yield nothing yet. After a reset the next message refers to nothing,
+ * which a receiver understands whatever was agreed on takeover. */
 enum deflate_event deflater_next(struct deflater *deflater, struct deflate_io *io) __attribute__((warn_unused_result));
 
 bool deflater_is_idle(const struct deflater *deflater);

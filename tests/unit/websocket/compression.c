@@ -5,10 +5,11 @@
 
 #include <stdlib.h>
 
-static struct compression agreed(bool in_takeover, bool out_takeover, uint8_t window_bits)
+static void start(struct compression *compression, bool in_takeover, bool out_takeover, uint8_t window_bits)
 {
-    return (struct compression){
-        .agreed = {.in = {window_bits, in_takeover}, .out = {window_bits, out_takeover}, .memory_level = 8}};
+    const struct websocket_deflate agreed = {
+        .in = {window_bits, in_takeover}, .out = {window_bits, out_takeover}, .memory_level = 8};
+    compression_init(compression, &agreed);
 }
 
 /* A message with one piece. Returns what came of it, in the pool's room. */
@@ -30,7 +31,9 @@ static void without_takeover_nothing_is_held_between_messages(void **state)
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression one = agreed(false, false, 15), two = agreed(false, false, 15);
+    struct compression one, two;
+    start(&one, false, false, 15);
+    start(&two, false, false, 15);
     assert_int_equal(compression_lent(pool), 0);
     for (size_t i = 0; i < 3; i++) {
         struct span bytes = deflate_one(pool, &one, SPAN("Hello"));
@@ -47,7 +50,8 @@ static void within_a_message_a_context_is_held(void **state)
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression one = agreed(false, false, 15);
+    struct compression one;
+    start(&one, false, false, 15);
     struct deflate_io io = {.in = SPAN("Hel")};
     assert_int_equal(compression_deflate(pool, &one, &io), DEFLATE_MORE);
     assert_non_null(one.deflater);
@@ -63,7 +67,9 @@ static void with_takeover_it_stays_until_the_session_ends(void **state)
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression one = agreed(true, true, 15), two = agreed(true, true, 15);
+    struct compression one, two;
+    start(&one, true, true, 15);
+    start(&two, true, true, 15);
     for (size_t i = 0; i < 3; i++) {
         struct span bytes = deflate_one(pool, &one, SPAN("Hello"));
         assert_true(i == 0 ? bytes.len == 7 : bytes.len < 6);
@@ -83,7 +89,10 @@ static void what_was_given_back_is_lent_to_who_has_agreed_on_the_same(void **sta
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression first = agreed(true, true, 15), second = agreed(true, true, 12), third = agreed(true, true, 15);
+    struct compression first, second, third;
+    start(&first, true, true, 15);
+    start(&second, true, true, 12);
+    start(&third, true, true, 15);
     deflate_one(pool, &first, SPAN("a"));
     struct deflater *deflater = first.deflater;
     compression_end(pool, &first);
@@ -105,7 +114,9 @@ static void nobody_can_refer_to_what_others_were_sent(void **state)
     (void)state;
     for (size_t takeover = 0; takeover < 2; takeover++) {
         struct compression_pool *pool = compression_pool_new();
-        struct compression one = agreed(takeover, true, 15), two = agreed(true, true, 15);
+        struct compression one, two;
+        start(&one, takeover, true, 15);
+        start(&two, true, true, 15);
         inflate_one(pool, &one, span_of("\xF2\x48\xCD\xC9\xC9\x07\x00", 7));
         compression_end(pool, &one);
         struct deflate_io io = {.in = span_of("\xF2\x00\x11\x00\x00", 5), .last = true};
@@ -145,8 +156,11 @@ static void what_has_been_inflated_is_deflated_for_another_session(void **state)
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression visitor = agreed(true, true, 15), front = agreed(true, true, 15), back = agreed(false, false, 9),
-                       node = agreed(false, false, 9);
+    struct compression visitor, front, back, node;
+    start(&visitor, true, true, 15);
+    start(&front, true, true, 15);
+    start(&back, false, false, 9);
+    start(&node, false, false, 9);
     struct heap *message = calloc(4, sizeof *message), *sent = message + 1, *passed = message + 2, *heard = message + 3;
     for (size_t i = 0; i < LONG; i++)
         message->at[message->length++] = (uint8_t)(i % 251 + i / 5003);
@@ -182,7 +196,7 @@ static void many_at_once_and_some_too_many_to_keep(void **state)
     struct compression sessions[SESSIONS];
     for (size_t again = 0; again < 2; again++) {
         for (size_t i = 0; i < SESSIONS; i++) {
-            sessions[i] = agreed(true, true, (uint8_t)(9 + i % 7));
+            start(&sessions[i], true, true, (uint8_t)(9 + i % 7));
             struct span bytes = deflate_one(pool, &sessions[i], SPAN("Hello"));
             assert_true(span_equal(inflate_one(pool, &sessions[i], bytes), SPAN("Hello")));
         }
@@ -194,11 +208,77 @@ static void many_at_once_and_some_too_many_to_keep(void **state)
     compression_pool_free(pool);
 }
 
+/* The peer of the session that loses its deflater has the whole history, and needs none of it. */
+static void the_longest_silent_loses_its_history_when_there_are_too_many(void **state)
+{
+    (void)state;
+    enum { SESSIONS = 300 };
+    struct compression_pool *pool = compression_pool_new();
+    struct compression *sessions = calloc(SESSIONS, sizeof *sessions), peer;
+    size_t size = deflater_size(15, 8), most = COMPRESSION_IDLE_BYTES / size, held = 0;
+    assert_true(most > 200 && most < SESSIONS);
+    start(&peer, true, true, 15);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        start(&sessions[i], true, true, 15);
+        struct span packed = deflate_one(pool, &sessions[i], SPAN("Hello"));
+        if (i == 0)
+            inflate_one(pool, &peer, packed);
+        else if (i == most / 2)
+            deflate_one(pool, &sessions[1], SPAN("Hello"));
+    }
+    for (size_t i = 0; i < SESSIONS; i++)
+        held += sessions[i].deflater != NULL;
+    assert_int_equal(held, most);
+    assert_int_equal(compression_idle_bytes(pool), most * size);
+    assert_null(sessions[0].deflater);
+    assert_non_null(sessions[1].deflater);
+    assert_null(sessions[SESSIONS - most].deflater);
+    assert_non_null(sessions[SESSIONS - most + 1].deflater);
+    struct span packed = deflate_one(pool, &sessions[0], SPAN("Hello"));
+    assert_int_equal(packed.len, 7);
+    assert_true(span_equal(inflate_one(pool, &peer, packed), SPAN("Hello")));
+    packed = deflate_one(pool, &sessions[0], SPAN("Hello"));
+    assert_true(packed.len < 7);
+    assert_true(span_equal(inflate_one(pool, &peer, packed), SPAN("Hello")));
+    for (size_t i = 0; i < SESSIONS; i++)
+        compression_end(pool, &sessions[i]);
+    compression_end(pool, &peer);
+    free(sessions);
+    compression_pool_free(pool);
+}
+
+/* Who is in the middle of a message is not silent. */
+static void nobody_loses_a_deflater_within_a_message(void **state)
+{
+    (void)state;
+    enum { SESSIONS = 300 };
+    struct compression_pool *pool = compression_pool_new();
+    struct compression *sessions = calloc(SESSIONS, sizeof *sessions), busy;
+    start(&busy, true, true, 15);
+    deflate_one(pool, &busy, SPAN("Hello"));
+    struct deflate_io io = {.in = SPAN("Hel")};
+    assert_int_equal(compression_deflate(pool, &busy, &io), DEFLATE_MORE);
+    struct deflater *deflater = busy.deflater;
+    for (size_t i = 0; i < SESSIONS; i++) {
+        start(&sessions[i], true, true, 15);
+        deflate_one(pool, &sessions[i], SPAN("Hello"));
+    }
+    assert_ptr_equal(busy.deflater, deflater);
+    assert_true(deflate_one(pool, &busy, SPAN("lo")).len < 7);
+    for (size_t i = 0; i < SESSIONS; i++)
+        compression_end(pool, &sessions[i]);
+    compression_end(pool, &busy);
+    assert_int_equal(compression_idle_bytes(pool), 0);
+    free(sessions);
+    compression_pool_free(pool);
+}
+
 static void after_a_fault_or_in_the_middle_of_a_message_nothing_is_kept(void **state)
 {
     (void)state;
     struct compression_pool *pool = compression_pool_new();
-    struct compression one = agreed(true, true, 15);
+    struct compression one;
+    start(&one, true, true, 15);
     struct deflate_io io = {.in = SPAN("\xFF\xFF")};
     assert_int_equal(compression_inflate(pool, &one, &io, 0), DEFLATE_FAULT);
     assert_int_equal(io.why, ENDING_WS_BAD_DEFLATE);
@@ -228,6 +308,8 @@ int main(void)
         cmocka_unit_test(what_has_been_inflated_is_deflated_for_another_session),
         cmocka_unit_test(nobody_can_refer_to_what_others_were_sent),
         cmocka_unit_test(many_at_once_and_some_too_many_to_keep),
+        cmocka_unit_test(the_longest_silent_loses_its_history_when_there_are_too_many),
+        cmocka_unit_test(nobody_loses_a_deflater_within_a_message),
         cmocka_unit_test(after_a_fault_or_in_the_middle_of_a_message_nothing_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
