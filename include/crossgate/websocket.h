@@ -79,8 +79,8 @@ enum websocket_extensions websocket_deflate_check(const struct http_headers *res
                                                   struct websocket_deflate *agreed);
 
 /* May messages that came compressed under `from` be sent as they are under `to`? Yes if each stands alone on both sides and the
- * receiver's window is large enough. With takeover at the receiver, what we compress ourselves would refer to a history that the
- * receiver no longer has. */
+ * receiver's window is large enough. With takeover at the receiver, what we compress ourselves would refer to a history that it
+ * no longer has. */
 bool websocket_deflate_fits(const struct websocket_deflate *from, const struct websocket_deflate *to);
 
 enum websocket_role { WEBSOCKET_SERVER, WEBSOCKET_CLIENT };

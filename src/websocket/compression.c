@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Of each kind so many are kept, about 2 MiB with the largest window: a message mostly comes and goes within one event, so that few contexts
- * are in use at a time. */
+/* Of each kind so many are kept, about 2 MiB with the largest window: a message mostly comes and goes within one event, so that
+ * few contexts are in use at a time. */
 enum { SPARE_MAX = 8 };
 
 /* Of output per call: what is inflated fills as much as a piece that came as it is; what is deflated is small. */
