@@ -2,6 +2,7 @@
 #ifndef CROSSGATE_WEBSOCKET_H
 #define CROSSGATE_WEBSOCKET_H
 
+#include "crossgate/base/arena.h"
 #include "crossgate/base/loop.h"
 #include "crossgate/endpoint.h"
 #include "crossgate/http.h"
@@ -82,6 +83,63 @@ enum websocket_extensions websocket_deflate_check(const struct http_headers *res
  * receiver's window is large enough. With takeover at the receiver, what we compress ourselves would refer to a history that it
  * no longer has. */
 bool websocket_deflate_fits(const struct websocket_deflate *from, const struct websocket_deflate *to);
+
+/* Which pages may connect (Crossbar: allowed_origins, allow_null_origin). See origin.c for what a pattern means. */
+
+/* Prepared from a text: what stands between its stars. */
+struct origin_pattern {
+    const struct span *parts; /* the first begins the origin, the last ends it; a single one is all of it */
+    size_t count;             /* at least 1 */
+};
+
+struct origin_policy {
+    const struct origin_pattern *patterns; /* NULL: every origin may connect */
+    size_t count;
+    bool refuse_null; /* pages that have no origin to tell */
+};
+
+/* An origin in the form that patterns are compared with, zero-terminated; longer ones are not valid. */
+enum { ORIGIN_TEXT = 320 };
+
+/* Borrows the text. False when memory is out. */
+bool origin_pattern_init(struct origin_pattern *pattern, struct arena *arena, struct span text)
+    __attribute__((warn_unused_result));
+
+/* Takes time in proportion to the origin's length, whatever the pattern. */
+bool origin_pattern_matches(const struct origin_pattern *pattern, struct span origin);
+
+/* "HTTPS://Shop.Example/x" becomes "https://shop.example:443". False if it is no origin. */
+bool origin_normalise(struct span text, char out[ORIGIN_TEXT]);
+
+/* Whether a byte may be in the host's name of an origin (RFC 3986 section 3.2.2). */
+bool origin_host_byte(uint8_t c);
+
+/* ENDING_DONE: may connect, also without Origin, since then no page asks. ENDING_ORIGIN_DENIED: may not (RFC 6455 section
+ * 4.2.2). ENDING_WS_BAD_HANDSHAKE: the field is no origin, or occurs twice. `text` becomes the origin as it was compared, for
+ * the log; "" if there is none or it was not understood. */
+enum ending origin_check(const struct origin_policy *policy, const struct http_headers *headers,
+                         char text[ORIGIN_TEXT]);
+
+/* Why a pattern is not what its author meant: up to NO_PORT it matches no page, from OPEN_END on it matches pages of others. */
+enum origin_doubt {
+    ORIGIN_SOUND,
+    ORIGIN_IS_NULL,
+    ORIGIN_BAD_CHARACTER,
+    ORIGIN_UPPER_CASE,
+    ORIGIN_OF_WEBSOCKET,
+    ORIGIN_NO_SCHEME,
+    ORIGIN_HAS_PATH,
+    ORIGIN_NO_PORT,
+    ORIGIN_OPEN_END,
+    ORIGIN_OPEN_START,
+};
+enum origin_doubt origin_pattern_doubt(struct span pattern);
+
+/* In words that go on behind the pattern. */
+const char *origin_doubt_text(enum origin_doubt doubt);
+
+/* A sound pattern in place of a doubtful one. False: nobody can tell which. */
+bool origin_pattern_better(struct span pattern, char text[ORIGIN_TEXT]);
 
 enum websocket_role { WEBSOCKET_SERVER, WEBSOCKET_CLIENT };
 

@@ -1,3 +1,3 @@
-foreach(name handshake extension deflate compression frame receiver sequences session)
+foreach(name handshake origin extension deflate compression frame receiver sequences session)
   unit_test(websocket ${name})
 endforeach()
