@@ -81,7 +81,8 @@ struct config_row {
     const char *key;
     enum config_kind kind;
     enum config_status status;
-    size_t at; /* offset of the member; use CONFIG_AT */
+    size_t at;    /* offset of the member; use CONFIG_AT */
+    size_t given; /* offset of a bool that becomes true if the key is there; 0: nobody asks */
     bool required;
     bool nullable; /* integers: also null, which stands for `null` */
     int64_t null;

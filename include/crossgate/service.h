@@ -56,6 +56,9 @@ struct span exchange_tail(const struct exchange *exchange);
 /* Moves the tail forward by n bytes; for services that pass on by path. */
 void exchange_descend(struct exchange *exchange, size_t n);
 
+/* The field Server of the answer is to name our version, too (Crossbar: show_server_version). Before the answer. */
+void exchange_show_version(struct exchange *exchange);
+
 /* Who is told about room and the end. Must be called before serve returns if no answer is complete by then. */
 void exchange_watch(struct exchange *exchange, const struct exchange_user *on, void *user);
 

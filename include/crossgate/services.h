@@ -51,11 +51,22 @@ const struct service *json_service_new(struct arena *arena, const struct json_se
 /* Crossbar's service type "nodeinfo": a page on this node. */
 const struct service *nodeinfo_service_new(struct arena *arena);
 
+/* Who gets in at a WebSocket service. All zero: who comes with an opening handshake. */
+struct websocket_gate {
+    struct origin_policy origins;
+    uint16_t external_port; /* what a port in the field Host must be (Crossbar: external_port); 0: any */
+    bool webstatus;         /* GET without a handshake gets a page (Crossbar: enable_webstatus), else 426 */
+};
+
 /* Crossbar's service types "websocket", "websocket-reverseproxy" (backend) and "websocket-testee", and the bare transports
  * "websocket" and "websocket.testee" (echo). */
 struct websocket_service_settings {
     const struct backend *backend; /* NULL: echo */
     struct websocket_settings front;
+    struct websocket_gate gate;
+    uint32_t
+        open_timeout;  /* ms that a visitor waits for the backend's yes; 0: as long as the backend's own limits are */
+    bool show_version; /* in the field Server of all answers (Crossbar: show_server_version) */
 };
 const struct service *websocket_service_new(struct arena *arena, const struct websocket_service_settings *settings);
 

@@ -18,6 +18,9 @@
  *   peer still sends, for a bounded time, so that the peer can read our last words, and ends with ENDING_DONE.
  *   No on_bytes, on_room or on_eof after it.
  * - abort: ends at once with that ending; what is queued is dropped. No callback but on_end after it.
+ * - gather: from now on small writes may wait until the peer has acknowledged what was sent before, so that they leave in
+ *   fewer packets (Nagle's algorithm; Crossbar: tcp_nodelay false). Of open streams only; without effect on Unix sockets.
+ *   Otherwise all is sent at once.
  * - If the system runs out of memory inside a call, the stream aborts itself with ENDING_MEMORY. */
 #ifndef CROSSGATE_STREAM_H
 #define CROSSGATE_STREAM_H
@@ -34,6 +37,7 @@ struct stream_ops {
     void (*abort)(struct stream *stream, enum ending why);
     size_t (*queued)(const struct stream *stream);
     bool (*describe)(const struct stream *stream, struct connection_facts *facts); /* NULL: there is nothing to tell */
+    void (*gather)(struct stream *stream);
 };
 
 struct stream_user {
@@ -94,6 +98,11 @@ static inline size_t stream_queued(const struct stream *stream)
 static inline bool stream_describe(const struct stream *stream, struct connection_facts *facts)
 {
     return !stream->ops->describe || stream->ops->describe(stream, facts);
+}
+
+static inline void stream_gather(struct stream *stream)
+{
+    stream->ops->gather(stream);
 }
 
 #endif

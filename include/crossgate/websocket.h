@@ -147,6 +147,7 @@ struct websocket_settings {
     uint64_t max_message;   /* bytes; 0: no limit. Over it: 1009 */
     uint32_t close_timeout; /* ms until the peer must have answered our Close; then the connection is dropped */
     uint32_t send_timeout;  /* ms without progress while bytes are queued; then WRITE_STALLED */
+    bool gather;            /* small messages may wait to share packets: stream_gather (Crossbar: tcp_nodelay false) */
 };
 
 /* wslay over a stream, as an endpoint. Takes the open stream over, attaches itself and unpauses it from PHASE_SETTLE, so that

@@ -471,8 +471,11 @@ static void read_row(struct config_reader *reader, const struct config_row *row,
         return;
     }
     const struct config_place *place = config_place_key(reader, up, row->key);
-    if (accept_key(reader, row, place, value))
-        read_value(reader, row, place, value, row->at == CONFIG_UNSTORED ? (void *)&unstored : settings + row->at);
+    if (!accept_key(reader, row, place, value))
+        return;
+    read_value(reader, row, place, value, row->at == CONFIG_UNSTORED ? (void *)&unstored : settings + row->at);
+    if (row->given)
+        *(bool *)(settings + row->given) = true;
 }
 
 static void refuse_key(struct config_reader *reader, const struct config_object *object, bool typed,

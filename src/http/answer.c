@@ -40,11 +40,17 @@ static void put_status_line(struct text *text, unsigned status)
     put(text, SPAN("\r\n"));
 }
 
+static void put_server(struct text *text, const struct exchange *exchange)
+{
+    put(text,
+        exchange->shows_version ? SPAN("Server: Crossgate/" CROSSGATE_VERSION "\r\n") : SPAN("Server: Crossgate\r\n"));
+}
+
 static void put_date(struct text *text)
 {
     char date[HTTP_DATE];
     http_date_print(time(NULL), date);
-    put(text, SPAN("Server: crossgate\r\nDate: "));
+    put(text, SPAN("Date: "));
     put(text, span_of(date, HTTP_DATE - 1));
     put(text, SPAN("\r\n"));
 }
@@ -106,6 +112,7 @@ struct span answer_compose(struct exchange *exchange, const struct http_answer *
     if (!text.at)
         return (struct span){0};
     put_status_line(&text, answer->status);
+    put_server(&text, exchange);
     put_date(&text);
     for (size_t i = 0; i < answer->header_count; i++)
         put_field(&text, &answer->headers[i]);

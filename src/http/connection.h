@@ -64,6 +64,7 @@ struct exchange {
     enum exchange_framing framing;
     bool serving; /* serve is on the stack */
     bool waiting; /* the service was told to wait for room */
+    bool shows_version;
     unsigned status;
     uint64_t length; /* of the body, or HTTP_LENGTH_UNKNOWN */
     uint64_t sent;   /* bytes of the body so far */

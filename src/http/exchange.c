@@ -144,6 +144,11 @@ void exchange_descend(struct exchange *x, size_t n)
     x->tail += n;
 }
 
+void exchange_show_version(struct exchange *x)
+{
+    x->shows_version = true;
+}
+
 void exchange_watch(struct exchange *x, const struct exchange_user *on, void *user)
 {
     x->on = on;

@@ -7,6 +7,8 @@
  * land in the loop's buffer, and all that was written during an event leaves with one sendmsg at its end. */
 #include "plain.h"
 
+#include "tune.h"
+
 #include "crossgate/base/buffer.h"
 #include "crossgate/limits.h"
 
@@ -393,6 +395,13 @@ static bool plain_describe(const struct stream *stream, struct connection_facts 
     return true;
 }
 
+static void plain_gather(struct stream *stream)
+{
+    struct plain *plain = plain_of(stream);
+    if (plain->descriptor >= 0)
+        net_gather(plain->descriptor);
+}
+
 static const struct stream_ops operations = {
     .write = plain_write,
     .pause = plain_pause,
@@ -400,6 +409,7 @@ static const struct stream_ops operations = {
     .abort = plain_abort,
     .queued = plain_queued,
     .describe = plain_describe,
+    .gather = plain_gather,
 };
 
 static const struct plain_state state_dialing = {.takes_writes = true};

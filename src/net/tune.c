@@ -20,3 +20,9 @@ void net_tune(int descriptor)
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
+
+void net_gather(int descriptor)
+{
+    int off = 0;
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &off, sizeof off);
+}

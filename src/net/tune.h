@@ -6,4 +6,7 @@
  * accepted costs a system call for it. Does nothing to sockets that are not TCP. */
 void net_tune(int descriptor);
 
+/* Nagle's algorithm for one connection: see stream.h. Likewise. */
+void net_gather(int descriptor);
+
 #endif

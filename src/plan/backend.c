@@ -80,6 +80,7 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
     backend->path = path_of_url(read->url);
     backend->name = read->url;
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
+    gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
     read->backend = backend;
 }
 

@@ -29,13 +29,20 @@ static const struct config_row testee_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
-const struct service *websocket_build(struct builder *builder, const struct backend *backend,
-                                      const struct websocket_options *options)
+static const struct service *build(struct builder *builder, const struct backend *backend,
+                                   const struct websocket_options *options, bool shows_version)
 {
     struct websocket_service_settings made = {.backend = backend};
 
     websocket_options_apply(builder, options, &made.front);
+    gate_apply(options, shows_version, &made);
     return builder_keep_service(builder, websocket_service_new(builder->plan->arena, &made));
+}
+
+const struct service *websocket_build(struct builder *builder, const struct backend *backend,
+                                      const struct websocket_options *options)
+{
+    return build(builder, backend, options, false);
 }
 
 const struct backend *websocket_find_backend(struct config_reader *reader, const struct config_place *place)
@@ -67,7 +74,7 @@ static void finish_reverseproxy(struct config_reader *reader, const struct confi
 
     (void)place;
     if (read->backend->backend)
-        read->made.service = websocket_build(builder_of(reader), read->backend->backend, read->options);
+        read->made.service = build(builder_of(reader), read->backend->backend, read->options, true);
 }
 
 static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)

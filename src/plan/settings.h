@@ -93,12 +93,36 @@ extern const struct config_variants connecting_variants;
 struct websocket_options {
     int64_t max_message_size;
     int64_t close_handshake_timeout;
+    bool tcp_nodelay;
+    /* of the opening handshake (gate.c) */
+    struct config_items allowed_origins;
+    struct origin_policy origins; /* made by finish */
+    bool allow_null_origin;
+    bool enable_webstatus;
+    bool show_server_version;
+    bool show_server_version_given;
+    int64_t external_port;
+    int64_t open_handshake_timeout;
 };
 extern const struct config_object websocket_options_object;
 
 /* `options` may be NULL. */
 void websocket_options_apply(const struct builder *builder, const struct websocket_options *options,
                              struct websocket_settings *settings);
+
+/* The part of the options that is about the opening handshake (gate.c). `options` may be NULL everywhere. */
+void websocket_options_finish(struct config_reader *reader, const struct config_place *place, void *settings);
+
+/* `shows_version`: what holds where show_server_version is not given. */
+void gate_apply(const struct websocket_options *options, bool shows_version,
+                struct websocket_service_settings *service);
+
+/* For transports that serve WebSocket only: what comes before the service is asked belongs to the opening handshake. */
+void gate_apply_transport(const struct websocket_options *options, struct plan_transport *transport);
+
+/* `place`: that of the options. */
+void gate_apply_backend(struct config_reader *reader, const struct config_place *place,
+                        const struct websocket_options *options, struct backend *backend);
 
 /* Options of web transports (web.c). */
 struct web_options {

@@ -97,6 +97,7 @@ static void finish_websocket(struct config_reader *reader, const struct config_p
 
     fill(reader, place, &websocket->made, NULL,
          backend ? websocket_build(builder_of(reader), backend, websocket->options) : NULL);
+    gate_apply_transport(websocket->options, &websocket->made.transport);
 }
 
 static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)
@@ -104,6 +105,7 @@ static void finish_testee(struct config_reader *reader, const struct config_plac
     struct websocket_transport *testee = settings;
 
     fill(reader, place, &testee->made, NULL, websocket_build(builder_of(reader), NULL, testee->options));
+    gate_apply_transport(testee->options, &testee->made.transport);
 }
 
 static const struct config_object web_object = {

@@ -13,8 +13,10 @@
 #define ROW_FLASH(name, its_kind)                                                                                      \
     {                                                                                                                  \
         .key = (name), .kind = (its_kind), .status = CONFIG_IDLE, .why = "no browser has Flash any more",              \
-        .doc = "Policy for Flash players."                                                                             \
+        .doc = "Obsolete: policy for Flash players."                                                                   \
     }
+
+static const struct config_row origin_row = {.kind = CONFIG_STRING};
 
 static const struct config_row rows[] = {
     {.key = "max_message_size",
@@ -37,15 +39,60 @@ static const struct config_row rows[] = {
      .kind = CONFIG_BOOL,
      .status = CONFIG_IDLE,
      .why = "version 13 (RFC 6455) is the only one that clients speak",
-     .doc = "Protocol version 8."},
-    ROW_FIXED("enable_rfc6455", CONFIG_BOOL, "[true]", "Protocol version 13."),
-    ROW_FIXED("allowed_origins", CONFIG_LIST, "[[\"*\"]]", "Origins of pages that may connect, as patterns."),
-    ROW_FIXED("allow_null_origin", CONFIG_BOOL, "[true]", "Whether `Origin: null` may connect."),
-    ROW_FIXED("external_port", CONFIG_INTEGER, NULL, "Port that the Host field must name."),
-    ROW_FIXED("open_handshake_timeout", CONFIG_INTEGER, "[0]",
-              "Time for the opening handshake; `head_timeout` of the limits always holds."),
-    ROW_FIXED("enable_webstatus", CONFIG_BOOL, "[false]",
-              "A page for requests that are no handshake; they are answered 426."),
+     .doc = "Protocol version 8, a draft of 2010."},
+    {.key = "enable_rfc6455",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_REFUSED,
+     .accepted = "[true]",
+     .why = "it is the only version that is spoken here and that clients speak, so nobody could connect",
+     .doc = "Protocol version 13."},
+    {.key = "allowed_origins",
+     .kind = CONFIG_LIST,
+     .at = CONFIG_AT(struct websocket_options, allowed_origins, struct config_items),
+     .item = &origin_row,
+     .doc =
+         "Patterns for the origins of pages that may connect; all if absent. A `*` stands for anything, also for dots "
+         "and "
+         "slashes. Compared is the whole origin as `scheme://host:port`, in lower case and always with its port: "
+         "`https://shop.example:443`. Others get 403 (RFC 6455 section 4.2.2; Crossbar: 400). Requests without Origin "
+         "come from no page and are not asked. `crossgate check` warns of patterns that match nothing or too much."},
+    {.key = "allow_null_origin",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct websocket_options, allow_null_origin, bool),
+     .standard = true,
+     .doc = "Whether pages may connect whose origin is `null` or begins with `file:`; `allowed_origins` is not asked "
+            "about "
+            "them."},
+    {.key = "external_port",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct websocket_options, external_port, int64_t),
+     .zero_too = true,
+     .min = 1,
+     .max = 65535,
+     .doc = "Port that clients use. Requests whose field Host names another one get 400; a Host without a port passes. "
+            "Not "
+            "checked if 0 or absent."},
+    {.key = "open_handshake_timeout",
+     .kind = CONFIG_INTEGER,
+     .at = CONFIG_AT(struct websocket_options, open_handshake_timeout, int64_t),
+     .zero_too = true,
+     .min = 1000,
+     .max = 3600000,
+     .unit = "ms",
+     .doc =
+         "Time for each step of the opening handshake: the answer of the backend (then 504); of transports that serve "
+         "WebSocket only also the TLS handshake, and the request head (then 408). In the options of a backend: time "
+         "for "
+         "connecting and its answer. If 0 or absent, the limits and the `timeout` of the backend hold; longer than "
+         "these "
+         "it has no effect. Crossbar counts all steps together."},
+    {.key = "enable_webstatus",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct websocket_options, enable_webstatus, bool),
+     .standard = true,
+     .doc =
+         "A small page (200) for GET and HEAD that are no opening handshake; false: 426. The query is not looked at: "
+         "`redirect` and `after`, by which Crossbar sends visitors to any address, have no effect."},
     ROW_FIXED("validate_utf8", CONFIG_BOOL, "[true]", "Text that is not UTF-8 ends the session with 1007."),
     ROW_FIXED("mask_server_frames", CONFIG_BOOL, "[false]", "Mask frames to clients."),
     ROW_FIXED("require_masked_client_frames", CONFIG_BOOL, "[true]", "Refuse unmasked frames of clients."),
@@ -54,7 +101,12 @@ static const struct config_row rows[] = {
     ROW_FIXED("auto_fragment_size", CONFIG_INTEGER, "[0]", "Cut messages into frames of this size; 0: no."),
     ROW_FIXED("fail_by_drop", CONFIG_BOOL, "[false]", "Drop the connection on violations instead of closing it."),
     ROW_FIXED("echo_close_codereason", CONFIG_BOOL, "[false]", "Answer a Close with its own code and reason."),
-    ROW_FIXED("tcp_nodelay", CONFIG_BOOL, "[true]", "Send at once (TCP_NODELAY)."),
+    {.key = "tcp_nodelay",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct websocket_options, tcp_nodelay, bool),
+     .standard = true,
+     .doc = "Send each message at once; false: from the 101 on small ones may wait to share a packet (Nagle's "
+            "algorithm)."},
     ROW_FIXED("auto_ping_interval", CONFIG_INTEGER, "[0]", "Time between pings; 0: none are sent."),
     ROW_PING("auto_ping_timeout", CONFIG_INTEGER, "Time for the pong."),
     ROW_PING("auto_ping_size", CONFIG_INTEGER, "Payload of a ping."),
@@ -63,9 +115,16 @@ static const struct config_row rows[] = {
     {.key = "require_websocket_subprotocol",
      .kind = CONFIG_BOOL,
      .status = CONFIG_NODE,
-     .why = "the node behind chooses among the subprotocols that the visitor offers",
+     .why = "the node behind chooses among the subprotocols that the visitor offers; an echo takes the first of them, "
+            "or none",
      .doc = "Refuse who offers no WAMP subprotocol."},
-    ROW_FIXED("show_server_version", CONFIG_BOOL, "[false]", "Name the version in the field Server."),
+    {.key = "show_server_version",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct websocket_options, show_server_version, bool),
+     .given = CONFIG_AT(struct websocket_options, show_server_version_given, bool),
+     .doc = "Whether the field Server of answers names the version behind `Crossgate/`. As in "
+            "Crossbar it is "
+            "true if absent in a `websocket-reverseproxy`."},
     ROW_FLASH("enable_flash_policy", CONFIG_BOOL),
     ROW_FLASH("flash_policy", CONFIG_STRING),
     {.key = "hixie76_aware", .status = CONFIG_WRONG, .why = "Hixie-76 is gone since 2012", .remedy = "remove it"},
@@ -79,12 +138,14 @@ void websocket_options_apply(const struct builder *builder, const struct websock
     settings->max_message = options ? (uint64_t)options->max_message_size : 0;
     settings->close_timeout = (uint32_t)(close > 0 ? close : builder->limits.close_timeout);
     settings->send_timeout = (uint32_t)builder->limits.send_timeout;
+    settings->gather = options && !options->tcp_nodelay;
 }
 
 const struct config_object websocket_options_object = {
     .name = "options of WebSocket",
     CONFIG_ROWS(rows),
     .size = sizeof(struct websocket_options),
+    .finish = websocket_options_finish,
     .doc =
         "Of transports `websocket` and `websocket.testee`, of the services `websocket`, `websocket-reverseproxy` and "
         "`websocket-testee`, and of a backend.",

@@ -2,7 +2,7 @@
  *
  * The visitor gets its 101 when the backend has said yes: what the backend refuses, the visitor hears as an HTTP status,
  * and the subprotocol is the backend's choice. */
-#include "crossgate/services.h"
+#include "gate.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@ struct dial {
     const struct websocket_service *service;
     struct exchange *exchange;
     struct backend_call *call; /* NULL: it was answered */
+    struct deadline deadline;
 };
 
 enum { FIELDS_MAX = HTTP_FIELDS_MAX + 4 };
@@ -94,13 +95,19 @@ static void serve_echo(const struct websocket_service *service, struct exchange 
 
 /* ---- the backend's answer */
 
+static void stop_waiting(struct dial *dial)
+{
+    dial->call = NULL;
+    deadline_disarm(&dial->deadline);
+}
+
 static void on_open(void *user, struct endpoint *back, const struct http_response *answer)
 {
     struct dial *dial = user;
     struct span protocol = {0};
     if (!http_header_find(&answer->headers, SPAN("Sec-WebSocket-Protocol"), &protocol))
         protocol = span_of(NULL, 0);
-    dial->call = NULL;
+    stop_waiting(dial);
     const struct websocket_service *service = dial->service;
     struct exchange *exchange = dial->exchange;
     exchange_watch(exchange, NULL, NULL);
@@ -128,11 +135,19 @@ static void pass_refusal(struct exchange *exchange, const struct http_response *
 static void on_fail(void *user, enum ending why, const struct http_response *answer, const char *detail)
 {
     struct dial *dial = user;
-    dial->call = NULL;
+    stop_waiting(dial);
     if (answer)
         pass_refusal(dial->exchange, answer, detail);
     else
         exchange_fail(dial->exchange, why, detail);
+}
+
+static void on_late(struct deadline *deadline)
+{
+    struct dial *dial = CONTAINER_OF(deadline, struct dial, deadline);
+    backend_call_cancel(dial->call);
+    stop_waiting(dial);
+    exchange_fail(dial->exchange, ENDING_BACKEND_LATE, "open_handshake_timeout");
 }
 
 static const struct backend_call_user call_user = {.on_open = on_open, .on_fail = on_fail};
@@ -149,6 +164,7 @@ static void on_end(void *user)
     struct dial *dial = user;
     if (dial->call)
         backend_call_cancel(dial->call);
+    stop_waiting(dial);
     free(dial);
 }
 
@@ -157,6 +173,7 @@ static const struct exchange_user exchange_user = {.on_room = on_room, .on_end =
 static void serve_backend(const struct websocket_service *service, struct exchange *exchange)
 {
     const struct http_site *site = exchange_site(exchange);
+    struct loop *loop = exchange_loop(exchange);
     struct connection_facts facts;
     if (!exchange_describe(exchange, &facts)) {
         exchange_fail(exchange, ENDING_MEMORY, NULL);
@@ -177,13 +194,14 @@ static void serve_backend(const struct websocket_service *service, struct exchan
     }
     dial->service = service;
     dial->exchange = exchange;
-    dial->call =
-        backend_call_new(exchange_loop(exchange), service->settings.backend, site->owner, &visitor, &call_user, dial);
+    deadline_init(&dial->deadline, on_late);
+    dial->call = backend_call_new(loop, service->settings.backend, site->owner, &visitor, &call_user, dial);
     if (!dial->call) {
         free(dial);
         exchange_fail(exchange, ENDING_MEMORY, NULL);
         return;
     }
+    deadline_arm(&loop->deadlines, &dial->deadline, service->settings.open_timeout, loop->now);
     exchange_watch(exchange, &exchange_user, dial);
 }
 
@@ -192,13 +210,11 @@ static void serve_backend(const struct websocket_service *service, struct exchan
 static void serve(const struct service *self, struct exchange *exchange)
 {
     const struct websocket_service *service = CONTAINER_OF(self, const struct websocket_service, service);
-    struct span key;
-    enum ending why = websocket_request_check(exchange_request(exchange), &key);
-    if (why == ENDING_METHOD)
-        exchange_fail_method(exchange, "GET");
-    else if (why != ENDING_DONE)
-        exchange_fail(exchange, why, NULL);
-    else if (exchange_loop(exchange)->leaving)
+    if (service->settings.show_version)
+        exchange_show_version(exchange);
+    if (!gate_admits(&service->settings.gate, exchange))
+        return;
+    if (exchange_loop(exchange)->leaving)
         exchange_fail(exchange, ENDING_GOING_AWAY, NULL);
     else if (service->settings.backend)
         serve_backend(service, exchange);

@@ -621,6 +621,11 @@ static bool tls_describe(const struct stream *stream, struct connection_facts *f
            facts_tell(self->ssl, self->context->gives_exporter, facts->arena, &facts->tls);
 }
 
+static void tls_gather(struct stream *stream)
+{
+    stream_gather(tls_of(stream)->pipe.below);
+}
+
 static const struct stream_ops tls_ops = {
     .write = tls_write,
     .pause = tls_pause,
@@ -628,6 +633,7 @@ static const struct stream_ops tls_ops = {
     .abort = tls_abort,
     .queued = tls_queued,
     .describe = tls_describe,
+    .gather = tls_gather,
 };
 
 /* -- what the stream below tells -- */

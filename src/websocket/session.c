@@ -418,6 +418,8 @@ struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream,
         counter_add(&loop->counters->websockets_open, 1);
     }
     stream_attach(stream, &stream_user, session);
+    if (settings->gather)
+        stream_gather(stream);
     settle_reading(session);
     return &session->endpoint;
 }

@@ -67,11 +67,17 @@ static size_t stream_op_queued(const struct stream *stream)
     return 0;
 }
 
+static void stream_op_gather(struct stream *stream)
+{
+    assert(!play_of(stream)->over);
+}
+
 static const struct stream_ops stream_ops = {.write = stream_op_write,
                                              .pause = stream_op_pause,
                                              .finish = stream_op_finish,
                                              .abort = stream_op_abort,
-                                             .queued = stream_op_queued};
+                                             .queued = stream_op_queued,
+                                             .gather = stream_op_gather};
 
 static void bury(struct task *task)
 {

@@ -45,6 +45,10 @@ class Backend:
                 session.transport.abort()
         self._loop.call_soon_threadsafe(kill)
 
+    def peers(self):
+        """Ports that the open sessions come from."""
+        return [session.remote_address[1] for session in list(self._sessions)]
+
     @property
     def endpoint(self):
         """As Crossbar's connecting endpoint."""

@@ -135,7 +135,7 @@ static void an_answer_has_date_server_and_length_and_leaves_in_one_write(void **
     struct fixture *f = begin();
     world_say(&f->world, GET("/x"));
     assert_true(world_said(&f->world, "HTTP/1.1 200 OK\r\n"));
-    assert_true(world_said(&f->world, "Server: crossgate\r\n"));
+    assert_true(world_said(&f->world, "Server: Crossgate\r\n"));
     assert_true(world_said(&f->world, " GMT\r\n"));
     assert_true(world_said(&f->world, "Content-Length: 2\r\n"));
     assert_true(world_said(&f->world, "\r\n\r\n/x"));

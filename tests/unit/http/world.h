@@ -115,6 +115,13 @@ static inline size_t fake_queued(const struct stream *stream)
     return ((const struct fake *)(const void *)stream)->queued;
 }
 
+/* HTTP sends at once. */
+static inline void fake_gather(struct stream *stream)
+{
+    (void)stream;
+    abort();
+}
+
 static inline void fake_bury(struct task *task)
 {
     struct fake *fake = CONTAINER_OF(task, struct fake, burial);
@@ -125,8 +132,12 @@ static inline void fake_bury(struct task *task)
 
 static inline struct fake *fake_new(struct loop *loop)
 {
-    static const struct stream_ops ops = {
-        .write = fake_write, .pause = fake_pause, .finish = fake_finish, .abort = fake_abort, .queued = fake_queued};
+    static const struct stream_ops ops = {.write = fake_write,
+                                          .pause = fake_pause,
+                                          .finish = fake_finish,
+                                          .abort = fake_abort,
+                                          .queued = fake_queued,
+                                          .gather = fake_gather};
     struct fake *fake = calloc(1, sizeof *fake);
     assert(fake);
     fake->stream.ops = &ops;

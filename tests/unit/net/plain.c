@@ -1,10 +1,14 @@
 /* The plain stream over real sockets and a real loop. */
 #include "test.h"
 
+#include "tune.h"
+
 #include "crossgate/net.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -314,6 +318,61 @@ static void what_a_peer_sent_before_it_stopped_reading_is_still_read(void **stat
     assert_int_equal(f->why, ENDING_PEER_RESET);
 }
 
+/* A connection on the loopback, accepted from a listener that was tuned as ours are. */
+static int accept_tcp(int *far)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof here;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    net_tune(listener);
+    assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof here), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &size), 0);
+    assert_int_equal(connect(*far, (struct sockaddr *)&here, sizeof here), 0);
+    int near = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert_true(near >= 0);
+    close(listener);
+    return near;
+}
+
+static bool sends_at_once(int descriptor)
+{
+    int on = -1;
+    socklen_t size = sizeof on;
+    assert_int_equal(getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+    return on != 0;
+}
+
+static void small_writes_leave_at_once_until_they_are_to_gather(void **state)
+{
+    struct fixture *f = *state, tcp = {.stream = NULL};
+    int far, near = accept_tcp(&far);
+    tcp.stream = plain_new(&f->loop, near, false);
+    assert_non_null(tcp.stream);
+    stream_attach(tcp.stream, &user, &tcp);
+    turns(f, 2);
+    assert_true(sends_at_once(near));
+    stream_gather(tcp.stream);
+    assert_false(sends_at_once(near));
+    stream_abort(tcp.stream, ENDING_DONE);
+    stream_gather(tcp.stream);
+    turns(f, 3);
+    assert_int_equal(tcp.ended, 1);
+    close(far);
+}
+
+static void a_unix_socket_has_nothing_to_gather(void **state)
+{
+    struct fixture *f = *state;
+    turns(f, 2);
+    stream_gather(f->stream);
+    far_sends(f, "x");
+    turns(f, 2);
+    assert_string_equal(f->got, "x");
+    assert_int_equal(f->ended, 0);
+}
+
 int main(void)
 {
 #define EACH(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -328,6 +387,8 @@ int main(void)
         EACH(flushing_to_a_peer_that_does_not_read_has_a_deadline),
         EACH(the_answer_to_an_eof_still_goes_out),
         EACH(abort_ends_once_and_asynchronously),
+        EACH(small_writes_leave_at_once_until_they_are_to_gather),
+        EACH(a_unix_socket_has_nothing_to_gather),
         EACH(what_a_peer_sent_before_it_stopped_reading_is_still_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,10 @@ static void what_crossbar_accepts_is_accepted(void **state)
             "'x', 'port': 443, 'tls': {'hostname': 'x', 'ca_certificates': ['server.pem']}}}}"),
         TESTEE("'max_message_size': 67108864, 'close_handshake_timeout': 0"),
         TESTEE("'allowed_origins': ['*'], 'allow_null_origin': true, 'enable_rfc6455': true, 'validate_utf8': true"),
+        TESTEE(
+            "'allowed_origins': ['https://shop.example:443', 'https://*.shop.example:*'], 'allow_null_origin': false"),
+        TESTEE("'external_port': 0, 'open_handshake_timeout': 1000, 'show_server_version': true, 'tcp_nodelay': false"),
+        TESTEE("'external_port': 65535, 'enable_webstatus': true, 'open_handshake_timeout': 3600000"),
         TESTEE("'enable_webstatus': false, 'mask_server_frames': false, 'require_masked_client_frames': true"),
         TESTEE("'apply_mask': true, 'max_frame_size': 0, 'auto_fragment_size': 0, 'fail_by_drop': false"),
         TESTEE("'echo_close_codereason': false, 'tcp_nodelay': true, 'auto_ping_interval': 0, 'compression': {}"),
@@ -132,6 +136,88 @@ static void what_is_doubtful_is_warned_of(void **state)
     }
     load(&loaded, WEB(""), "ws://localhost");
     assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "--backend is not used"));
+    node_unload(&loaded);
+}
+
+/* Each at its element, with the pattern to write instead. */
+static void doubtful_origins_are_warned_of(void **state)
+{
+    static const struct {
+        const char *origins, *path, *text, *remedy;
+    } rows[] = {
+        {"'https://a:443', 'https://shop.example'", "[1]", "can never match: an origin is compared with its port",
+         "write \"https://shop.example:443\""},
+        {"'https://Shop.Example:443'", "[0]", "can never match: origins are compared in lower case",
+         "write \"https://shop.example:443\""},
+        {"'https://shop.example/app'", "[0]", "can never match: an origin has no path",
+         "write \"https://shop.example:443\""},
+        {"'shop.example'", "[0]", "can never match: an origin begins with its scheme",
+         "write \"https://shop.example:443\""},
+        {"'wss://shop.example'", "[0]", "can never match: an origin is the address of a page",
+         "write \"https://shop.example:443\""},
+        {"'https://m\xc3\xbcller.example:443'", "[0]", "can never match: it has a character", "xn--"},
+        {"'null'", "[0]", "can never match", "allow_null_origin"},
+        {"'https://shop.example*'", "[0]", "admits foreign hosts", "write \"https://shop.example:443\""},
+        {"'https://*shop.example:443'", "[0]", "admits foreign hosts", "write \"https://*.shop.example:443\""},
+        {"'https://shop.*:443'", "[0]", "admits foreign hosts", "https://shop.example:443"},
+        {"", "", "no page may connect", "[\"*\"]"},
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512], path[128];
+        snprintf(
+            text, sizeof text,
+            "{'version': 2, 'workers': [{'type': 'router', 'transports': [{'type': 'websocket.testee', 'endpoint': "
+            "{'type': 'tcp', 'port': 80}, 'options': {'allowed_origins': [%s]}}]}]}",
+            rows[i].origins);
+        snprintf(path, sizeof path, "$.workers[0].transports[0].options.allowed_origins%s", rows[i].path);
+        load(&loaded, text, NULL);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+        const struct diagnostic *warning = diagnostics_at(loaded.diagnostics, 0);
+        assert_string_equal(warning->path, path);
+        assert_non_null(strstr(warning->text, rows[i].text));
+        assert_non_null(strstr(warning->remedy, rows[i].remedy));
+        node_unload(&loaded);
+    }
+}
+
+static void what_is_about_visitors_is_noted_in_a_backend(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://x', 'endpoint': {'type': 'tcp', 'host': "
+            "'x', 'port': 1}, 'options': {'allowed_origins': ['*'], 'allow_null_origin': false, 'external_port': 1, "
+            "'enable_webstatus': false, 'show_server_version': false, 'tcp_nodelay': false, "
+            "'open_handshake_timeout': 1000}}}"),
+        NULL);
+    assert_int_equal(count(&loaded, PROBLEM_NOTE), 5);
+    assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "a backend has none"));
+    node_unload(&loaded);
+}
+
+/* A transport that serves WebSocket only has no other use for the time before the request. */
+static void the_opening_handshake_bounds_its_steps(void **state)
+{
+    struct loaded loaded;
+    const struct plan_transport *transport = load_one(&loaded, TESTEE("'open_handshake_timeout': 2500"));
+
+    (void)state;
+    assert_int_equal(transport->handshake_timeout, 2500);
+    assert_int_equal(transport->site.head_timeout, 2500);
+    node_unload(&loaded);
+    transport = load_one(&loaded, TESTEE("'open_handshake_timeout': 3600000"));
+    assert_int_equal(transport->handshake_timeout, LIMIT_HANDSHAKE);
+    assert_int_equal(transport->site.head_timeout, LIMIT_HEAD);
+    node_unload(&loaded);
+    transport =
+        load_one(&loaded, WEB("'ws': {'type': 'websocket-testee', 'options': {'open_handshake_timeout': 2500}}"));
+    assert_int_equal(transport->handshake_timeout, LIMIT_HANDSHAKE);
+    assert_int_equal(transport->site.head_timeout, LIMIT_HEAD);
     node_unload(&loaded);
 }
 
@@ -312,6 +398,9 @@ int main(void)
         cmocka_unit_test(what_crossbar_accepts_is_accepted),
         cmocka_unit_test(what_is_not_used_is_noted),
         cmocka_unit_test(what_is_doubtful_is_warned_of),
+        cmocka_unit_test(doubtful_origins_are_warned_of),
+        cmocka_unit_test(what_is_about_visitors_is_noted_in_a_backend),
+        cmocka_unit_test(the_opening_handshake_bounds_its_steps),
         cmocka_unit_test(endpoints_become_addresses),
         cmocka_unit_test(paths_of_sockets_are_expanded_and_begin_at_the_node),
         cmocka_unit_test(tls_makes_a_context_on_both_versions),

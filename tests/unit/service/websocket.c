@@ -44,7 +44,8 @@ static void owner_free(struct counted *counted)
     CONTAINER_OF(counted, struct owner, counted)->freed = true;
 }
 
-static void scene_start(struct scene *t, bool echo)
+/* `more`: settings besides those of the backend and of time. */
+static void scene_start_with(struct scene *t, bool echo, struct websocket_service_settings more)
 {
     static const struct peer peer = {.family = PEER_IPV4, .ip = {192, 0, 2, 1}};
     *t = (struct scene){
@@ -56,9 +57,9 @@ static void scene_start(struct scene *t, bool echo)
     counted_init(&t->owner.counted, owner_free);
     t->site.owner = &t->owner.counted;
     t->site.superseded = &t->superseded;
-    t->site.root = websocket_service_new(
-        t->arena, &(struct websocket_service_settings){.backend = echo ? NULL : &t->backend,
-                                                       .front = {.close_timeout = 1000, .send_timeout = 1000}});
+    more.backend = echo ? NULL : &t->backend;
+    more.front.close_timeout = more.front.send_timeout = 1000;
+    t->site.root = websocket_service_new(t->arena, &more);
     assert_non_null(t->site.root);
     current = t;
     fake_init(&t->visitor, &t->world.loop);
@@ -66,6 +67,11 @@ static void scene_start(struct scene *t, bool echo)
     t->visitor.stream.on->on_open(t->visitor.stream.user);
     t->visitor.paused = false;
     fake_run(&t->world.loop);
+}
+
+static void scene_start(struct scene *t, bool echo)
+{
+    scene_start_with(t, echo, (struct websocket_service_settings){.backend = NULL});
 }
 
 static void scene_stop(struct scene *t)
@@ -280,6 +286,142 @@ static void a_visitor_that_leaves_while_waiting_cancels_the_call(void **state)
     }
 }
 
+#define GET(more) "GET /?redirect=https://evil.example&after=1 HTTP/1.1\r\nHost: a\r\n" more "\r\n"
+
+static void who_asks_no_websocket_gets_the_status_page(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *request, *status, *part;
+    } rows[] = {
+        {GET(""), "HTTP/1.1 200 ", "</html>"},
+        {GET("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"), "HTTP/1.1 200 ", "</html>"},
+        {"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 ", "\r\n\r\n"},
+        {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 ", "\r\nAllow: GET, HEAD\r\n"},
+        /* Handshakes that a proxy has robbed of a field. */
+        {GET("Upgrade: websocket\r\n"), "HTTP/1.1 426 ", "\r\nUpgrade: websocket\r\n"},
+        {GET("Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"), "HTTP/1.1 426 ",
+         "\r\nUpgrade: websocket\r\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct scene t;
+        scene_start_with(&t, true, (struct websocket_service_settings){.gate.webstatus = true});
+        fake_feed(&t.visitor, span_string(rows[i].request));
+        assert_true(answered(&t, rows[i].status));
+        assert_true(answered(&t, rows[i].part));
+        assert_false(answered(&t, "evil"));
+        scene_stop(&t);
+    }
+}
+
+static void a_port_in_host_must_be_the_external_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool admitted;
+    } rows[] = {
+        {"a:443", true},   {"a", true},     {"a:", true},   {"[::1]", true},       {"[::1]:443", true},
+        {"a:8443", false}, {"a:80", false}, {"a:0", false}, {"[::1]:4430", false}, {"[::443]", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct scene t;
+        char request[512];
+        scene_start_with(&t, true, (struct websocket_service_settings){.gate.external_port = 443});
+        snprintf(request, sizeof request,
+                 "GET / HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n\r\n",
+                 rows[i].host);
+        fake_feed(&t.visitor, span_string(request));
+        assert_true(answered(&t, rows[i].admitted ? "HTTP/1.1 101 " : "HTTP/1.1 400 "));
+        assert_int_equal(t.world.counters->endings[ENDING_HOST_PORT], rows[i].admitted ? 0 : 1);
+        scene_stop(&t);
+    }
+}
+
+static void pages_of_other_origins_are_kept_from_the_backend(void **state)
+{
+    (void)state;
+    struct scene t;
+    struct arena *arena = arena_new();
+    struct origin_pattern pattern;
+    assert_true(origin_pattern_init(&pattern, arena, SPAN("https://shop.example:443")));
+    struct websocket_service_settings settings = {.gate.origins = {&pattern, 1, false}};
+
+    scene_start_with(&t, false, settings);
+    fake_feed(&t.visitor, SPAN(ASK("Origin: https://shop.example.evil.example\r\n")));
+    assert_true(answered(&t, "HTTP/1.1 403 "));
+    assert_int_equal(t.world.counters->endings[ENDING_ORIGIN_DENIED], 1);
+    assert_false(t.dialed);
+    scene_stop(&t);
+
+    scene_start_with(&t, false, settings);
+    fake_feed(&t.visitor, SPAN(ASK("Origin: https://Shop.example\r\n")));
+    node_opens(&t);
+    assert_non_null(strstr(sent(&t.node), "\r\nOrigin: https://Shop.example\r\n"));
+    node_accepts(&t, "");
+    assert_true(answered(&t, "HTTP/1.1 101 "));
+    scene_stop(&t);
+    arena_free(arena);
+}
+
+static void a_visitor_waits_no_longer_than_the_opening_handshake_may_take(void **state)
+{
+    (void)state;
+    for (int opened = 0; opened < 2; opened++) {
+        struct scene t;
+        scene_start_with(&t, false, (struct websocket_service_settings){.open_timeout = 2000});
+        fake_feed(&t.visitor, SPAN(ASK("")));
+        if (opened)
+            node_opens(&t);
+        fake_wait(&t.world.loop, 1999);
+        assert_int_equal(t.visitor.sent_length, 0);
+        fake_wait(&t.world.loop, 1);
+        assert_true(answered(&t, "HTTP/1.1 504 "));
+        assert_int_equal(t.world.counters->endings[ENDING_BACKEND_LATE], 1);
+        assert_true(t.node.aborted && t.node.ended);
+        scene_stop(&t);
+    }
+    struct scene t;
+    scene_start_with(&t, false, (struct websocket_service_settings){.open_timeout = 2000});
+    fake_feed(&t.visitor, SPAN(ASK("")));
+    node_opens(&t);
+    node_accepts(&t, "");
+    fake_wait(&t.world.loop, 3000);
+    assert_false(t.visitor.ended);
+    assert_int_equal(t.world.counters->endings[ENDING_BACKEND_LATE], 0);
+    scene_stop(&t);
+}
+
+static void the_version_is_shown_to_those_who_may_know_it(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {ASK(""), ASK("Origin: nonsense\r\n"), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        for (int shown = 0; shown < 2; shown++) {
+            struct scene t;
+            scene_start_with(&t, true, (struct websocket_service_settings){.show_version = shown == 1});
+            fake_feed(&t.visitor, span_string(requests[i]));
+            assert_true(answered(&t, shown ? "\r\nServer: Crossgate/" : "\r\nServer: Crossgate\r\n"));
+            scene_stop(&t);
+        }
+    }
+}
+
+static void a_session_gathers_from_the_101_on_if_it_is_told(void **state)
+{
+    (void)state;
+    for (int gathers = 0; gathers < 2; gathers++) {
+        struct scene t;
+        scene_start_with(&t, true, (struct websocket_service_settings){.front.gather = gathers == 1});
+        assert_false(t.visitor.gathers);
+        fake_feed(&t.visitor, SPAN(ASK("")));
+        assert_true(answered(&t, "HTTP/1.1 101 "));
+        assert_int_equal(t.visitor.gathers, gathers == 1);
+        scene_stop(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +432,12 @@ int main(void)
         cmocka_unit_test(a_backends_refusal_reaches_the_visitor),
         cmocka_unit_test(a_backend_that_fails_is_a_gateway_error),
         cmocka_unit_test(a_visitor_that_leaves_while_waiting_cancels_the_call),
+        cmocka_unit_test(who_asks_no_websocket_gets_the_status_page),
+        cmocka_unit_test(a_port_in_host_must_be_the_external_one),
+        cmocka_unit_test(pages_of_other_origins_are_kept_from_the_backend),
+        cmocka_unit_test(a_visitor_waits_no_longer_than_the_opening_handshake_may_take),
+        cmocka_unit_test(the_version_is_shown_to_those_who_may_know_it),
+        cmocka_unit_test(a_session_gathers_from_the_101_on_if_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -626,6 +626,16 @@ static void sent_chain_is_leaf_then_issuers_without_the_root(void **state)
     world.problems = 0;
 }
 
+static void gathering_is_passed_down(void **state)
+{
+    (void)state;
+    open_default();
+    assert_false(world.below[0].gathers);
+    stream_gather(world.server.stream);
+    assert_true(world.below[0].gathers);
+    assert_false(world.below[1].gathers);
+}
+
 /* -- ends -- */
 
 static void finish_says_close_notify_and_the_peer_may_still_write(void **state)
@@ -1129,6 +1139,7 @@ int main(void)
         TEST(client_certificate_is_demanded_and_verified),
         TEST(sent_chain_is_leaf_then_issuers_without_the_root),
         TEST(abort_after_a_failure_ends_at_once_with_the_first_ending),
+        TEST(gathering_is_passed_down),
         TEST(finish_says_close_notify_and_the_peer_may_still_write),
         TEST(end_without_close_notify_is_truncation),
         TEST(truncation_waits_for_what_is_held_back),

@@ -34,6 +34,7 @@ struct wire_end {
     bool finished;
     bool ended;
     bool aborted;
+    bool gathers;
     enum ending why;
 };
 
@@ -101,6 +102,11 @@ static inline size_t wire_queued(const struct stream *stream)
     return CONTAINER_OF((void *)(uintptr_t)stream, struct wire_end, stream)->out_length;
 }
 
+static inline void wire_gather(struct stream *stream)
+{
+    CONTAINER_OF(stream, struct wire_end, stream)->gathers = true;
+}
+
 /* One piece. False: nothing happened. */
 static inline bool wire_deliver(struct wire_end *end)
 {
@@ -159,8 +165,12 @@ static inline void wire_run_bury(struct task *task)
 
 static inline void wire_init_end(struct wire_end *end, struct wire_end *other, struct loop *loop)
 {
-    static const struct stream_ops ops = {
-        .write = wire_write, .pause = wire_pause, .finish = wire_finish, .abort = wire_abort, .queued = wire_queued};
+    static const struct stream_ops ops = {.write = wire_write,
+                                          .pause = wire_pause,
+                                          .finish = wire_finish,
+                                          .abort = wire_abort,
+                                          .queued = wire_queued,
+                                          .gather = wire_gather};
     *end = (struct wire_end){.stream.ops = &ops, .loop = loop, .other = other, .high = STREAM_HIGH};
     task_init(&end->flush, wire_run_flush);
     task_init(&end->bury, wire_run_bury);

@@ -39,6 +39,7 @@ struct fake {
     bool room_owed;
     enum ending why;
     size_t most_queued;
+    bool gathers;
 };
 
 static inline struct fake *fake_of(const struct stream *stream)
@@ -98,8 +99,17 @@ static inline size_t fake_queued(const struct stream *stream)
     return fake_of(stream)->out.length;
 }
 
-static const struct stream_ops fake_ops = {
-    .write = fake_write, .pause = fake_pause, .finish = fake_finish, .abort = fake_abort, .queued = fake_queued};
+static inline void fake_gather(struct stream *stream)
+{
+    fake_of(stream)->gathers = true;
+}
+
+static const struct stream_ops fake_ops = {.write = fake_write,
+                                           .pause = fake_pause,
+                                           .finish = fake_finish,
+                                           .abort = fake_abort,
+                                           .queued = fake_queued,
+                                           .gather = fake_gather};
 
 static inline void fake_deliver(struct fake *fake)
 {
