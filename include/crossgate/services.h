@@ -64,9 +64,8 @@ struct websocket_service_settings {
     const struct backend *backend; /* NULL: echo */
     struct websocket_settings front;
     struct websocket_gate gate;
-    uint32_t
-        open_timeout;  /* ms that a visitor waits for the backend's yes; 0: as long as the backend's own limits are */
-    bool show_version; /* in the field Server of all answers (Crossbar: show_server_version) */
+    uint32_t open_timeout; /* ms that a visitor waits for the backend's yes; 0: as long as the backend may take */
+    bool show_version;     /* in the field Server of all answers (Crossbar: show_server_version) */
 };
 const struct service *websocket_service_new(struct arena *arena, const struct websocket_service_settings *settings);
 

@@ -50,28 +50,25 @@ static const struct config_row rows[] = {
      .kind = CONFIG_LIST,
      .at = CONFIG_AT(struct websocket_options, allowed_origins, struct config_items),
      .item = &origin_row,
-     .doc =
-         "Patterns for the origins of pages that may connect; all if absent. A `*` stands for anything, also for dots "
-         "and "
-         "slashes. Compared is the whole origin as `scheme://host:port`, in lower case and always with its port: "
-         "`https://shop.example:443`. Others get 403 (RFC 6455 section 4.2.2; Crossbar: 400). Requests without Origin "
-         "come from no page and are not asked. `crossgate check` warns of patterns that match nothing or too much."},
+     .doc = "Patterns for the origins of pages that may connect; all if absent. A `*` stands for any text. The "
+            "whole origin is compared, as `scheme://host:port`, in lower case and always with its port: "
+            "`https://shop.example:443`. Pages of other origins get 403 (RFC 6455 section 4.2.2; Crossbar: 400). "
+            "Requests without Origin come from no page and pass. `crossgate check` warns of patterns that match "
+            "nothing or too much."},
     {.key = "allow_null_origin",
      .kind = CONFIG_BOOL,
      .at = CONFIG_AT(struct websocket_options, allow_null_origin, bool),
      .standard = true,
-     .doc = "Whether pages may connect whose origin is `null` or begins with `file:`; `allowed_origins` is not asked "
-            "about "
-            "them."},
+     .doc = "Whether pages may connect whose origin is `null` or begins with `file:`; `allowed_origins` does not "
+            "matter to them."},
     {.key = "external_port",
      .kind = CONFIG_INTEGER,
      .at = CONFIG_AT(struct websocket_options, external_port, int64_t),
      .zero_too = true,
      .min = 1,
      .max = 65535,
-     .doc = "Port that clients use. Requests whose field Host names another one get 400; a Host without a port passes. "
-            "Not "
-            "checked if 0 or absent."},
+     .doc = "The port that clients use. Requests whose field Host names another one get 400; a Host without a "
+            "port passes. If 0 or absent, Host is not looked at."},
     {.key = "open_handshake_timeout",
      .kind = CONFIG_INTEGER,
      .at = CONFIG_AT(struct websocket_options, open_handshake_timeout, int64_t),
@@ -79,20 +76,17 @@ static const struct config_row rows[] = {
      .min = 1000,
      .max = 3600000,
      .unit = "ms",
-     .doc =
-         "Time for each step of the opening handshake: the answer of the backend (then 504); of transports that serve "
-         "WebSocket only also the TLS handshake, and the request head (then 408). In the options of a backend: time "
-         "for "
-         "connecting and its answer. If 0 or absent, the limits and the `timeout` of the backend hold; longer than "
-         "these "
-         "it has no effect. Crossbar counts all steps together."},
+     .doc = "Time for each step of the opening handshake: the answer of the backend (else 504), and, of "
+            "transports that serve nothing but WebSocket, the TLS handshake and the request head (else 408). In "
+            "the options of a backend: connecting and its answer. It only shortens what the limits and the "
+            "`timeout` of a backend allow; 0: it does not. Crossbar counts all steps together."},
     {.key = "enable_webstatus",
      .kind = CONFIG_BOOL,
      .at = CONFIG_AT(struct websocket_options, enable_webstatus, bool),
      .standard = true,
-     .doc =
-         "A small page (200) for GET and HEAD that are no opening handshake; false: 426. The query is not looked at: "
-         "`redirect` and `after`, by which Crossbar sends visitors to any address, have no effect."},
+     .doc = "Answer GET and HEAD that are no opening handshake with a small page (200); false: 426. The query "
+            "has no effect: `redirect` and `after`, by which Crossbar sends visitors to any address, are "
+            "ignored."},
     ROW_FIXED("validate_utf8", CONFIG_BOOL, "[true]", "Text that is not UTF-8 ends the session with 1007."),
     ROW_FIXED("mask_server_frames", CONFIG_BOOL, "[false]", "Mask frames to clients."),
     ROW_FIXED("require_masked_client_frames", CONFIG_BOOL, "[true]", "Refuse unmasked frames of clients."),
@@ -122,9 +116,8 @@ static const struct config_row rows[] = {
      .kind = CONFIG_BOOL,
      .at = CONFIG_AT(struct websocket_options, show_server_version, bool),
      .given = CONFIG_AT(struct websocket_options, show_server_version_given, bool),
-     .doc = "Whether the field Server of answers names the version behind `Crossgate/`. As in "
-            "Crossbar it is "
-            "true if absent in a `websocket-reverseproxy`."},
+     .doc = "Whether the field Server of answers names the version behind `Crossgate/`. If absent it is true in "
+            "a `websocket-reverseproxy`, as in Crossbar."},
     ROW_FLASH("enable_flash_policy", CONFIG_BOOL),
     ROW_FLASH("flash_policy", CONFIG_STRING),
     {.key = "hixie76_aware", .status = CONFIG_WRONG, .why = "Hixie-76 is gone since 2012", .remedy = "remove it"},

@@ -12,6 +12,7 @@ struct engine {
 
 struct car {
     bool open;
+    bool open_given;
     int64_t doors;
     int64_t seats;
     int64_t mileage;
@@ -68,7 +69,12 @@ static const struct config_row wheel_row = {.kind = CONFIG_INTEGER, .min = 1, .m
 static const struct config_row driver_row = {.kind = CONFIG_BOOL};
 
 static const struct config_row car_rows[] = {
-    {.key = "open", .kind = CONFIG_BOOL, .at = CONFIG_AT(struct car, open, bool), .standard = true, .doc = "Roof."},
+    {.key = "open",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct car, open, bool),
+     .given = CONFIG_AT(struct car, open_given, bool),
+     .standard = true,
+     .doc = "Roof."},
     {.key = "doors",
      .kind = CONFIG_INTEGER,
      .at = CONFIG_AT(struct car, doors, int64_t),
@@ -181,6 +187,7 @@ static void absent_keys_have_their_standard(void **state)
     start(&reading, "{}", false, NULL);
     assert_true(reading.worked);
     assert_true(reading.car.open);
+    assert_false(reading.car.open_given);
     assert_int_equal(reading.car.doors, 4);
     assert_int_equal(reading.car.seats, 5);
     assert_null(reading.car.name);
@@ -206,6 +213,7 @@ static void each_kind_is_stored(void **state)
     assert_true(reading.worked);
     assert_int_equal(diagnostics_kept(reading.diagnostics), 0);
     assert_false(car->open);
+    assert_true(car->open_given);
     assert_int_equal(car->doors, 0);
     assert_int_equal(car->seats, 9);
     assert_true(car->mileage == INT64_MAX);
