@@ -1,5 +1,5 @@
-/* Configuration files: JSON with positions, diagnostics, declarative tables. Knows no Crossbar: plan/ writes the tables
- * and composes them. The only room that includes jansson.h.
+/* Configuration files: JSON and YAML with positions, diagnostics, declarative tables. Knows no Crossbar: plan/ writes the tables
+ * and composes them. The only room that includes jansson.h and yaml.h.
  *
  * A table describes one object of the file: a row per key. From the rows come the reading, the defaults, the checks, the
  * messages and the reference documentation; nothing about a key is said twice. */
@@ -186,8 +186,8 @@ struct config_place {
 
 struct config_text;
 
-/* Parses; reports syntax errors and keys that occur twice. NULL then. Borrows the bytes and the name until
- * config_text_free. */
+/* Parses; reports syntax errors and keys that occur twice. NULL then. A name that ends in .yaml or .yml says YAML 1.1 as
+ * the safe loader of PyYAML takes it, any other JSON. Borrows the bytes and the name until config_text_free. */
 struct config_text *config_text_new(const char *file, struct span bytes, struct diagnostics *diagnostics);
 void config_text_free(struct config_text *text);
 

@@ -112,7 +112,7 @@ static void print_words(const struct plan_request *request, const struct plan *p
 }
 
 /* The exit status. */
-static int check(const struct plan_request *request, bool json)
+static int check(const struct node_dir *place, const struct plan_request *request, bool json)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct sources *sources = sources_new_disk(request);
@@ -123,6 +123,7 @@ static int check(const struct plan_request *request, bool json)
         fputs("crossgate check: out of memory\n", stderr);
         goto out;
     }
+    node_dir_report(place, diagnostics);
     plan = plan_load(sources, diagnostics);
     if (json)
         print_json(request, plan, diagnostics);
@@ -170,7 +171,7 @@ static int run(const struct check_words *words)
     }
     if (!node_dir_resolve(words->cbdir, words->config, &place, &request, &error))
         return refuse(&error, words->json);
-    return check(&request, words->json);
+    return check(&place, &request, words->json);
 }
 
 int command_check(int argc, char **argv)
@@ -179,8 +180,8 @@ int command_check(int argc, char **argv)
     const struct option options[] = {
         {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &words.cbdir, NULL},
         {"--config", "FILE",
-         "configuration (default: config.json of the node directory);\nwith --cbdir a path within DIR", &words.config,
-         NULL},
+         "configuration (default: config.yaml or config.json of the\nnode directory); with --cbdir a path within DIR",
+         &words.config, NULL},
         {"--backend", "URL", "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH",
          &words.backend, NULL},
         {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},

@@ -76,30 +76,28 @@ static bool join(struct node_dir *place, const char *name, struct error *error)
     return true;
 }
 
-/* Crossbar prefers config.yaml where there are both, so what is in the other file may be out of date. */
-static bool refuse_yaml(const struct node_dir *place, bool named, struct error *error)
+/* Crossbar prefers config.yaml where there are both. */
+static bool find_default(struct node_dir *place, struct error *error)
 {
-    const char *dot = strrchr(place->config, '.');
-    char beside[PATH_MAX + sizeof "/config.yaml"];
+    bool json;
 
-    snprintf(beside, sizeof beside, "%s/config.yaml", place->directory);
-    if (named ? dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0) : access(beside, F_OK) == 0) {
-        error_set(error, ERROR_INPUT,
-                  "%s: YAML is not served yet by this version; convert it with `crossbar convert`, then name the JSON "
-                  "file with --config",
-                  named ? place->config : beside);
+    if (!join(place, "config.json", error))
         return false;
-    }
-    return true;
+    json = access(place->config, F_OK) == 0;
+    if (!join(place, "config.yaml", error))
+        return false;
+    place->both = json && access(place->config, F_OK) == 0;
+    return access(place->config, F_OK) == 0 || join(place, "config.json", error);
 }
 
 static bool find_both(const char *cbdir, const char *config, struct node_dir *place, struct error *error)
 {
     char parent[PATH_MAX];
 
+    place->both = false;
     if (cbdir || !config)
         return find_directory(cbdir ? cbdir : default_directory(), place, error) &&
-               join(place, config ? config : "config.json", error);
+               (config ? join(place, config, error) : find_default(place, error));
     if (!copy(place->config, config, error) || !copy(parent, config, error))
         return false;
     cut_to_parent(parent);
@@ -109,9 +107,21 @@ static bool find_both(const char *cbdir, const char *config, struct node_dir *pl
 bool node_dir_resolve(const char *cbdir, const char *config, struct node_dir *place, struct plan_request *request,
                       struct error *error)
 {
-    if (!find_both(cbdir, config, place, error) || !refuse_yaml(place, config != NULL, error))
+    if (!find_both(cbdir, config, place, error))
         return false;
     request->config = place->config;
     request->node_dir = place->directory;
     return true;
+}
+
+void node_dir_report(const struct node_dir *place, struct diagnostics *diagnostics)
+{
+    if (place->both)
+        diagnostics_add(diagnostics, &(struct diagnostic){
+                                         .severity = PROBLEM_NOTE,
+                                         .file = place->config,
+                                         .path = "$",
+                                         .text = "config.json beside it is not read: as with Crossbar, YAML wins",
+                                         .remedy = "remove or rename one of them",
+                                     });
 }

@@ -15,6 +15,17 @@ struct run_words {
     const char *level;
 };
 
+static void print_notes(const struct node_dir *place)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    if (!diagnostics)
+        return;
+    node_dir_report(place, diagnostics);
+    diagnostics_print(diagnostics, PROBLEM_NOTE, stderr, false);
+    diagnostics_free(diagnostics);
+}
+
 static int run(const struct usage *usage, const struct run_words *words)
 {
     struct run_options options = {
@@ -36,6 +47,7 @@ static int run(const struct usage *usage, const struct run_words *words)
         fprintf(stderr, "crossgate run: %s\n", error.text);
         return 1;
     }
+    print_notes(&place);
     return master_run(&options);
 }
 
@@ -45,8 +57,8 @@ int command_run(int argc, char **argv)
     const struct option options[] = {
         {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &words.cbdir, NULL},
         {"--config", "FILE",
-         "configuration (default: config.json of the node directory);\nwith --cbdir a path within DIR", &words.config,
-         NULL},
+         "configuration (default: config.yaml or config.json of the\nnode directory); with --cbdir a path within DIR",
+         &words.config, NULL},
         {"--backend", "URL",
          "the node behind the door, for `websocket` services, which\nname no backend of their own: "
          "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH",

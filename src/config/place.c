@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-/* Finding. */
+/* Finding in JSON: the text is walked through. */
 
 struct spot {
     size_t key;   /* offset of the key, or of the element */
@@ -57,8 +57,41 @@ static struct spot find(struct span text, const struct config_place *place)
     return up;
 }
 
+/* Finding in YAML: all places have been marked while it was parsed. */
+
+static const struct mark *find_below(const struct mark *up, const struct config_place *place)
+{
+    const struct mark *mark = up->first;
+
+    for (size_t i = 0; mark && (place->key ? !mark->key || strcmp(mark->key, place->key) != 0 : i < place->index); i++)
+        mark = mark->next;
+    return mark && !mark->key == !place->key ? mark : NULL;
+}
+
+static const struct mark *find_mark(const struct mark *root, const struct config_place *place, bool *found)
+{
+    if (!place || !place->up) {
+        *found = true;
+        return root;
+    }
+    const struct mark *up = find_mark(root, place->up, found);
+    const struct mark *mark = *found ? find_below(up, place) : NULL;
+    *found = mark != NULL;
+    return mark ? mark : up;
+}
+
+static struct position locate_mark(const struct mark *root, const struct config_place *place, bool name)
+{
+    bool found;
+    const struct mark *mark = find_mark(root, place, &found);
+
+    return name && found ? mark->name : mark->value;
+}
+
 struct position place_locate(const struct config_text *text, const struct config_place *place, bool name)
 {
+    if (text->marks)
+        return locate_mark(text->marks, place, name);
     struct spot spot = find(text->bytes, place);
 
     return text_position(text->bytes, name && spot.found ? spot.key : spot.value);

@@ -205,6 +205,8 @@ static const char *syntax_remedy(const struct json_error_t *error, struct span b
         return "remove the comma before the bracket";
     if (is_one_of("/#", bytes.at[at]))
         return "JSON has no comments: remove it";
+    if (at == text_skip_space(bytes, 0) && !is_one_of("{[", bytes.at[at]))
+        return "JSON begins with a brace; if this is YAML, name the file config.yaml";
     if (bytes.at[at] == '\'')
         return "JSON strings stand in double quotes";
     if (json_error_code(error) == json_error_invalid_utf8)
@@ -257,7 +259,7 @@ static void report_syntax(const struct config_text *text, const struct json_erro
                                  });
 }
 
-static bool parse(struct config_text *text, struct diagnostics *diagnostics)
+static bool parse_json(struct config_text *text, struct diagnostics *diagnostics)
 {
     json_error_t error;
 
@@ -274,6 +276,18 @@ static bool parse(struct config_text *text, struct diagnostics *diagnostics)
     else
         report_syntax(text, &error, diagnostics);
     return false;
+}
+
+static bool is_yaml(const char *file)
+{
+    const char *dot = strrchr(file, '.');
+
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static bool parse(struct config_text *text, struct diagnostics *diagnostics)
+{
+    return is_yaml(text->file) ? text_parse_yaml(text, diagnostics) : parse_json(text, diagnostics);
 }
 
 struct config_text *config_text_new(const char *file, struct span bytes, struct diagnostics *diagnostics)
@@ -305,5 +319,6 @@ void config_text_free(struct config_text *text)
     if (!text)
         return;
     json_decref(text->root);
+    arena_free(text->arena);
     free(text);
 }

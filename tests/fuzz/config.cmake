@@ -1,1 +1,2 @@
 fuzz_target(config room_config PkgConfig::jansson)
+fuzz_target(yaml room_config PkgConfig::jansson)

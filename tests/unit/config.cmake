@@ -1,6 +1,6 @@
-foreach(name text reader nearest diagnostic)
+foreach(name text yaml scalar reader nearest diagnostic)
   unit_test(config ${name})
 endforeach()
-foreach(name text diagnostic)
+foreach(name text yaml diagnostic)
   target_link_libraries(unit_config_${name} PRIVATE PkgConfig::jansson)
 endforeach()

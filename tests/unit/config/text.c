@@ -152,6 +152,16 @@ static void what_is_not_json_is_one_error_at_its_place(void **state)
     }
 }
 
+static void yaml_in_a_file_of_json_is_recognized(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+
+    (void)state;
+    assert_null(parse("\nversion: 2\nworkers: []\n", diagnostics));
+    assert_non_null(strstr(diagnostics_at(diagnostics, 0)->remedy, "name the file config.yaml"));
+    diagnostics_free(diagnostics);
+}
+
 static void strange_bytes_are_refused(void **state)
 {
     static const struct span texts[] = {
@@ -208,6 +218,7 @@ int main(void)
         cmocka_unit_test(paths_are_printed_so_that_they_can_be_read_back),
         cmocka_unit_test(all_keys_that_occur_twice_are_named),
         cmocka_unit_test(what_is_not_json_is_one_error_at_its_place),
+        cmocka_unit_test(yaml_in_a_file_of_json_is_recognized),
         cmocka_unit_test(strange_bytes_are_refused),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(secrets_are_known_by_their_keys),

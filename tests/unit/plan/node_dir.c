@@ -76,15 +76,38 @@ static void a_file_in_the_root_has_the_root_as_node(void **state)
     assert_string_equal(place.config, "/x.json");
 }
 
-static void yaml_is_refused(void **state)
+static void yaml_goes_before_json(void **state)
 {
     struct node_dir place;
 
     (void)state;
-    assert_false(resolve("y", NULL, &place));
-    assert_false(resolve(NULL, "y/config.yaml", &place));
-    assert_false(resolve("a", "x.yml", &place));
-    assert_true(resolve("y", "config.json", &place));
+    expect("y", NULL, "/y", "+/y/config.yaml");
+    expect("both", NULL, "/both", "+/both/config.yaml");
+    expect("both", "config.json", "/both", "+/both/config.json");
+    expect("yml", NULL, "/yml", "+/yml/config.json"); /* as with Crossbar, config.yml is not looked for */
+    expect("yml", "config.yml", "/yml", "+/yml/config.yml");
+    expect(NULL, "y/config.yaml", "/y", "y/config.yaml");
+    assert_true(resolve("both", NULL, &place) && place.both);
+    assert_true(resolve("both", "config.yaml", &place) && !place.both);
+    assert_true(resolve("y", NULL, &place) && !place.both);
+    assert_true(resolve("a", NULL, &place) && !place.both);
+}
+
+static void the_file_that_is_not_read_is_named(void **state)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct node_dir place;
+
+    (void)state;
+    assert_true(resolve("y", NULL, &place));
+    node_dir_report(&place, diagnostics);
+    assert_int_equal(diagnostics_kept(diagnostics), 0);
+    assert_true(resolve("both", NULL, &place));
+    node_dir_report(&place, diagnostics);
+    assert_int_equal(diagnostics_count(diagnostics, PROBLEM_NOTE), 1);
+    assert_string_equal(diagnostics_at(diagnostics, 0)->file, place.config);
+    assert_non_null(strstr(diagnostics_at(diagnostics, 0)->text, "config.json beside it is not read"));
+    diagnostics_free(diagnostics);
 }
 
 static void what_is_not_there_is_an_error(void **state)
@@ -110,13 +133,14 @@ static int make(void **state)
     (void)state;
     unsetenv("CROSSBAR_DIR");
     return !mkdtemp(path) || chdir(path) || !realpath(path, base) ||
-           !shell_run(".", "mkdir a y .crossbar && touch a/config.json y/config.yaml y/config.json");
+           !shell_run(".", "mkdir a y yml both .crossbar && touch a/config.json y/config.yaml yml/config.yml "
+                           "both/config.yaml both/config.json");
 }
 
 static int clean(void **state)
 {
     (void)state;
-    return !shell_run(base, "rm -r a y .crossbar") || rmdir(base);
+    return !shell_run(base, "rm -r a y yml both .crossbar") || rmdir(base);
 }
 
 int main(void)
@@ -126,7 +150,8 @@ int main(void)
         cmocka_unit_test(without_any_it_is_the_current_directory),
         cmocka_unit_test(a_named_file_is_relative_to_what_was_named_with_it),
         cmocka_unit_test(a_file_in_the_root_has_the_root_as_node),
-        cmocka_unit_test(yaml_is_refused),
+        cmocka_unit_test(yaml_goes_before_json),
+        cmocka_unit_test(the_file_that_is_not_read_is_named),
         cmocka_unit_test(what_is_not_there_is_an_error),
     };
 
