@@ -7,6 +7,7 @@
 const struct command commands[] = {
     {"run", command_run, "serve a node's configuration"},
     {"check", command_check, "check a configuration and say all that is wrong with it"},
+    {"schema", command_schema, "print a JSON Schema of the configuration, for editors"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only */

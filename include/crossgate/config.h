@@ -84,6 +84,7 @@ struct config_row {
     size_t at;    /* offset of the member; use CONFIG_AT */
     size_t given; /* offset of a bool that becomes true if the key is there; 0: nobody asks */
     bool required;
+    bool implied;  /* OBJECT: absent is the same as without keys */
     bool nullable; /* integers: also null, which stands for `null` */
     int64_t null;
     bool zero_too;                          /* integers: 0 besides min..max */
@@ -235,7 +236,25 @@ struct config_problems {
 void config_problems_init(struct config_problems *problems, struct config_reader *reader,
                           const struct config_place *place);
 
-/* The reference documentation of an object and all below it, as Markdown. */
+/* The document as config_read has understood it, without an error, as JSON: keys in the order of the tables, defaults where
+ * keys are absent, variables resolved where the reader does it; what is not read is left out (if the reader is strict,
+ * absent extensions, too), and secrets are hidden. The result can be read again. False: memory is out, or `out` takes no more. */
+bool config_print_resolved(struct config_reader *reader, const struct config_object *root, FILE *out)
+    __attribute__((warn_unused_result));
+
+/* JSON Schema (draft 2020-12) of an object and all below it. It refuses nothing that config_read accepts. False: memory is
+ * out, or `out` takes no more. */
+struct config_schema {
+    bool strict; /* without extensions */
+    /* A regular expression, of what ECMA-262 and POSIX have in common, for all that a `fits` function accepts; NULL:
+     * there is none. */
+    const char *(*pattern)(bool (*fits)(const char *text));
+};
+bool config_schema_print(const struct config_object *root, const struct config_schema *settings, FILE *out)
+    __attribute__((warn_unused_result));
+
+/* The reference documentation of an object and all below it, as Markdown, with a table of what becomes of each key at its
+ * end. */
 void config_reference_print(const struct config_object *root, FILE *out);
 
 #endif

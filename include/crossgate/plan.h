@@ -41,6 +41,13 @@ struct plan {
  * reference (counted_unref(&plan->counted)). */
 struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics) __attribute__((warn_unused_result));
 
+/* The configuration of a plan that plan_load has made of the same sources, as JSON that can be read again: with defaults,
+ * without what is the node's own, secrets hidden. False: memory is out, or `out` takes no more. */
+bool plan_print(struct sources *sources, FILE *out) __attribute__((warn_unused_result));
+
+/* JSON Schema of a configuration (strict: without extensions). False: memory is out, or `out` takes no more. */
+bool plan_schema_print(bool strict, FILE *out) __attribute__((warn_unused_result));
+
 /* docs/configuration.md: all keys, from the tables that plan_load reads by. */
 void plan_reference_print(FILE *out);
 

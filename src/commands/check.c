@@ -14,6 +14,7 @@ struct check_words {
     const char *backend;
     bool strict;
     bool json;
+    bool print;
     bool reference;
 };
 
@@ -62,17 +63,34 @@ static void print_path(const char *path, FILE *out)
         fputs("null", out);
 }
 
-static void print_json(const struct plan_request *request, const struct plan *plan,
-                       const struct diagnostics *diagnostics)
+/* What came of it. Without sources and plan: nothing could be read. */
+struct result {
+    const struct plan_request *request;
+    struct sources *sources;
+    const struct plan *plan; /* NULL: something is wrong */
+    const struct diagnostics *diagnostics;
+};
+
+static bool print_resolved(const struct result *result)
 {
-    fprintf(stdout, "{\"ok\": %s,\n \"config\": ", plan ? "true" : "false");
-    print_path(request->config, stdout);
+    return result->plan && plan_print(result->sources, stdout);
+}
+
+static void print_json(const struct result *result, bool resolved)
+{
+    fprintf(stdout, "{\"ok\": %s,\n \"config\": ", result->plan ? "true" : "false");
+    print_path(result->request->config, stdout);
     fputs(",\n \"node_dir\": ", stdout);
-    print_path(request->node_dir, stdout);
+    print_path(result->request->node_dir, stdout);
     fputs(",\n \"transports\": ", stdout);
-    print_transports_json(plan, stdout);
+    print_transports_json(result->plan, stdout);
+    if (resolved) {
+        fputs(",\n \"resolved\": ", stdout);
+        if (!print_resolved(result))
+            fputs("null", stdout);
+    }
     fputs(",\n \"diagnostics\": ", stdout);
-    diagnostics_print_json(diagnostics, stdout);
+    diagnostics_print_json(result->diagnostics, stdout);
     fputs("}\n", stdout);
 }
 
@@ -84,20 +102,15 @@ static void print_counts(const struct diagnostics *diagnostics, FILE *out)
     fprintf(out, "%u error%s, %u warning%s\n", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
-static void print_words(const struct plan_request *request, const struct plan *plan,
-                        const struct diagnostics *diagnostics)
+static void print_transports(const struct result *result)
 {
+    const struct plan *plan = result->plan;
     char address[256];
     char certificate[512];
-
-    diagnostics_print(diagnostics, PROBLEM_NOTE, stderr, wants_colour(stderr));
-    if (!plan) {
-        print_counts(diagnostics, stderr);
-        return;
-    }
     bool colour = wants_colour(stdout);
-    unsigned warnings = diagnostics_count(diagnostics, PROBLEM_WARNING);
-    printf("%s%s is in order%s", colour ? "\033[32m" : "", request->config, colour ? "\033[0m" : "");
+    unsigned warnings = diagnostics_count(result->diagnostics, PROBLEM_WARNING);
+
+    printf("%s%s is in order%s", colour ? "\033[32m" : "", result->request->config, colour ? "\033[0m" : "");
     if (warnings > 0)
         printf(", with %u warning%s", warnings, warnings == 1 ? "" : "s");
     printf("; it would listen on\n");
@@ -111,8 +124,21 @@ static void print_words(const struct plan_request *request, const struct plan *p
     }
 }
 
+static void print_words(const struct result *result, bool resolved)
+{
+    diagnostics_print(result->diagnostics, PROBLEM_NOTE, stderr, wants_colour(stderr));
+    if (!result->plan)
+        print_counts(result->diagnostics, stderr);
+    else if (!resolved)
+        print_transports(result);
+    else if (print_resolved(result))
+        putchar('\n');
+    else
+        fputs("crossgate check: out of memory\n", stderr);
+}
+
 /* The exit status. */
-static int check(const struct node_dir *place, const struct plan_request *request, bool json)
+static int check(const struct node_dir *place, const struct plan_request *request, const struct check_words *words)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     struct sources *sources = sources_new_disk(request);
@@ -125,10 +151,11 @@ static int check(const struct node_dir *place, const struct plan_request *reques
     }
     node_dir_report(place, diagnostics);
     plan = plan_load(sources, diagnostics);
-    if (json)
-        print_json(request, plan, diagnostics);
+    const struct result result = {request, sources, plan, diagnostics};
+    if (words->json)
+        print_json(&result, words->print);
     else
-        print_words(request, plan, diagnostics);
+        print_words(&result, words->print);
     if (plan)
         status = EXIT_SUCCESS;
 out:
@@ -140,9 +167,10 @@ out:
 }
 
 /* The node directory itself is wrong: nothing could be read. Programs get the same members as ever. */
-static int refuse(const struct error *error, bool json)
+static int refuse(const struct error *error, const struct check_words *words)
 {
-    struct diagnostics *diagnostics = json ? diagnostics_new() : NULL;
+    const struct plan_request request = {.config = NULL};
+    struct diagnostics *diagnostics = words->json ? diagnostics_new() : NULL;
 
     if (!diagnostics) {
         fprintf(stderr, "crossgate check: %s\n", error->text);
@@ -154,7 +182,7 @@ static int refuse(const struct error *error, bool json)
                                      .path = "$",
                                      .text = error->text,
                                  });
-    print_json(&(struct plan_request){.config = NULL}, NULL, diagnostics);
+    print_json(&(struct result){.request = &request, .diagnostics = diagnostics}, words->print);
     diagnostics_free(diagnostics);
     return EXIT_FAILURE;
 }
@@ -170,8 +198,8 @@ static int run(const struct check_words *words)
         return EXIT_SUCCESS;
     }
     if (!node_dir_resolve(words->cbdir, words->config, &place, &request, &error))
-        return refuse(&error, words->json);
-    return check(&place, &request, words->json);
+        return refuse(&error, words);
+    return check(&place, &request, words);
 }
 
 int command_check(int argc, char **argv)
@@ -185,6 +213,9 @@ int command_check(int argc, char **argv)
         {"--backend", "URL", "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH",
          &words.backend, NULL},
         {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},
+        {"--print", NULL,
+         "print the configuration as it is understood, with defaults,\nas JSON; what is the node's own is left out",
+         NULL, &words.print},
         {"--json", NULL, "print one JSON document", NULL, &words.json},
         {"--reference", NULL, "print the documentation of all keys, as Markdown, and\nnothing else", NULL,
          &words.reference},

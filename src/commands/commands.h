@@ -20,6 +20,7 @@ enum { EXIT_USAGE = 2 };
 
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_schema(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 

@@ -52,8 +52,7 @@ static bool in_range(const struct config_row *row, int64_t value)
     return (value >= row->min && value <= row->max) || (row->zero_too && value == 0);
 }
 
-/* "$NAME" and nothing else: Crossbar knows no other form. */
-static const char *variable_name(json_t *value)
+const char *reader_variable_name(json_t *value)
 {
     const char *text = json_is_string(value) ? json_string_value(value) : "";
 
@@ -86,7 +85,7 @@ static void read_variable(struct config_reader *reader, const struct config_row 
 static void read_integer(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                          json_t *value, int64_t *member)
 {
-    const char *variable = row->environment ? variable_name(value) : NULL;
+    const char *variable = row->environment ? reader_variable_name(value) : NULL;
 
     if (variable)
         read_variable(reader, row, place, variable, member);
@@ -164,11 +163,11 @@ static const char *words_finish(struct config_reader *reader, struct words *word
 
 /* Choices. */
 
-static const struct config_variant *find_variant(const struct config_variants *variants, const char *type)
+const struct config_variant *row_find_variant(const struct config_row *row, const char *type)
 {
-    for (size_t i = 0; i < variants->count; i++) {
-        if (strcmp(variants->at[i].type, type) == 0)
-            return &variants->at[i];
+    for (size_t i = 0; i < row->variants->count; i++) {
+        if (strcmp(row->variants->at[i].type, type) == 0)
+            return &row->variants->at[i];
     }
     return NULL;
 }
@@ -242,7 +241,7 @@ static void read_choice(struct config_reader *reader, const struct config_row *r
         refuse_type(reader, row->variants, at_type, type);
         return;
     }
-    const struct config_variant *variant = find_variant(row->variants, json_string_value(type));
+    const struct config_variant *variant = row_find_variant(row, json_string_value(type));
     if (!variant) {
         refuse_type(reader, row->variants, at_type, type);
     } else if (!accept_type(reader, row->variants, variant, at_type)) {
@@ -373,7 +372,7 @@ static bool is_of_kind(const struct config_row *row, json_t *value)
     return true;
 }
 
-static bool is_accepted(const struct config_row *row, json_t *value)
+bool row_accepts(const struct config_row *row, json_t *value)
 {
     json_t *accepted = row->accepted ? json_loads(row->accepted, 0, NULL) : NULL;
     bool found = false;
@@ -431,16 +430,27 @@ static bool accept_key(struct config_reader *reader, const struct config_row *ro
         reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, excuse);
     else if (row->status != CONFIG_REFUSED)
         reader_report_key(reader, PROBLEM_NOTE, place, NULL, "%s is not used here: %s", row->key, row->why);
-    else if (!is_accepted(row, value))
+    else if (!row_accepts(row, value))
         refuse_known(reader, row, place, value);
     return false;
 }
 
+bool row_is_read(const struct config_row *row)
+{
+    return row->status == CONFIG_SERVED || row->status == CONFIG_EXTENSION;
+}
+
+bool row_has_standard(const struct config_row *row)
+{
+    if (!row_is_read(row) || row->required)
+        return false;
+    return row->kind == CONFIG_BOOL ||
+           (row->kind == CONFIG_INTEGER && row->standard >= row->min && row->standard <= row->max);
+}
+
 static void store_standard(const struct config_row *row, uint8_t *settings)
 {
-    if (row->status != CONFIG_SERVED && row->status != CONFIG_EXTENSION)
-        return;
-    if (row->at == CONFIG_UNSTORED)
+    if (!row_is_read(row) || row->at == CONFIG_UNSTORED)
         return;
     if (row->kind == CONFIG_INTEGER)
         *(int64_t *)(void *)(settings + row->at) = row->standard;

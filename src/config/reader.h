@@ -20,4 +20,19 @@ void row_print_allowed(const struct config_row *row, FILE *out);
 /* The values of row->accepted without the brackets of the list. */
 struct span row_accepted(const struct config_row *row);
 
+/* SERVED or EXTENSION. */
+bool row_is_read(const struct config_row *row);
+
+/* A value holds when the key is absent. */
+bool row_has_standard(const struct config_row *row);
+
+/* The value is among row->accepted. */
+bool row_accepts(const struct config_row *row, json_t *value);
+
+/* NULL: there is no such type. */
+const struct config_variant *row_find_variant(const struct config_row *row, const char *type);
+
+/* NAME of "$NAME" and nothing else: Crossbar knows no other form. NULL: it is something else. */
+const char *reader_variable_name(json_t *value);
+
 #endif

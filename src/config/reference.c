@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* What a row allows. */
@@ -79,23 +80,29 @@ struct span row_accepted(const struct config_row *row)
 
 /* The document: each object is a section, printed once. */
 
-enum { SECTIONS_MAX = 128 };
+enum { SECTIONS_MAX = 256 };
+
+/* One of the two. */
+struct section {
+    const struct config_object *object;
+    const struct config_variants *variants;
+};
 
 struct reference {
     FILE *out;
-    const void *seen[SECTIONS_MAX];
+    struct section sections[SECTIONS_MAX];
     size_t count;
 };
 
-static bool is_new(struct reference *reference, const void *section)
+/* Whether it has not been printed; it is taken down as printed then. */
+static bool is_new(struct reference *reference, struct section section)
 {
     for (size_t i = 0; i < reference->count; i++) {
-        if (reference->seen[i] == section)
+        if (reference->sections[i].object == section.object && reference->sections[i].variants == section.variants)
             return false;
     }
-    if (reference->count == SECTIONS_MAX)
-        return false;
-    reference->seen[reference->count++] = section;
+    assert(reference->count < SECTIONS_MAX);
+    reference->sections[reference->count++] = section;
     return true;
 }
 
@@ -120,13 +127,11 @@ static const char *status_name(enum config_status status)
 
 static void print_standard(const struct config_row *row, FILE *out)
 {
-    bool read = row->status == CONFIG_SERVED || row->status == CONFIG_EXTENSION;
-
     if (row->required)
         fputs("required", out);
-    else if (read && row->kind == CONFIG_BOOL)
+    else if (row_has_standard(row) && row->kind == CONFIG_BOOL)
         fputs(row->standard ? "true" : "false", out);
-    else if (read && row->kind == CONFIG_INTEGER && row->standard >= row->min && row->standard <= row->max)
+    else if (row_has_standard(row))
         fprintf(out, "%" PRId64, row->standard);
     else
         fputs("–", out);
@@ -174,7 +179,7 @@ static void print_variants(struct reference *reference, const struct config_vari
 
 static void print_below(struct reference *reference, const struct config_row *row)
 {
-    if (row->status != CONFIG_SERVED && row->status != CONFIG_EXTENSION)
+    if (!row_is_read(row))
         return;
     if (row->item)
         print_below(reference, row->item);
@@ -186,7 +191,7 @@ static void print_below(struct reference *reference, const struct config_row *ro
 
 static void print_object(struct reference *reference, const struct config_object *object, const char *type)
 {
-    if (!is_new(reference, object))
+    if (!is_new(reference, (struct section){.object = object}))
         return;
     fprintf(reference->out, "\n## %s\n\n", object->name);
     if (object->doc)
@@ -203,7 +208,7 @@ static void print_object(struct reference *reference, const struct config_object
 
 static void print_variants(struct reference *reference, const struct config_variants *variants)
 {
-    if (!is_new(reference, variants))
+    if (!is_new(reference, (struct section){.variants = variants}))
         return;
     fprintf(reference->out, "\n## %s\n\n", variants->name);
     if (variants->doc)
@@ -223,9 +228,59 @@ static void print_variants(struct reference *reference, const struct config_vari
     }
 }
 
+/* Coverage: each object and each choice in one line, its keys or types by what becomes of them. */
+
+static const char coverage_head[] =
+    "\n## Coverage\n\n"
+    "What becomes of each key and each type that Crossbar knows, and of the extensions. "
+    "Refused keys may have values that are\n"
+    "accepted: see above.\n\n"
+    "| Of | Served | Extension | The node's own | No effect | Refused |\n"
+    "|---|---|---|---|---|---|\n";
+
+static enum config_status column_of(enum config_status status)
+{
+    return status == CONFIG_WRONG ? CONFIG_REFUSED : status;
+}
+
+static void print_covered(const struct section *section, enum config_status column, FILE *out)
+{
+    size_t count = section->object ? section->object->count : section->variants->count;
+    const char *separator = "";
+
+    for (size_t i = 0; i < count; i++) {
+        enum config_status status = section->object ? section->object->rows[i].status : section->variants->at[i].status;
+        if (column_of(status) != column)
+            continue;
+        fprintf(out, "%s`%s`", separator,
+                section->object ? section->object->rows[i].key : section->variants->at[i].type);
+        separator = ", ";
+    }
+}
+
+static void print_coverage(const struct reference *reference)
+{
+    static const enum config_status columns[] = {CONFIG_SERVED, CONFIG_EXTENSION, CONFIG_NODE, CONFIG_IDLE,
+                                                 CONFIG_REFUSED};
+
+    fputs(coverage_head, reference->out);
+    for (size_t i = 0; i < reference->count; i++) {
+        const struct section *section = &reference->sections[i];
+        fprintf(reference->out, "| %s%s |", section->object ? "" : "types of ",
+                section->object ? section->object->name : section->variants->name);
+        for (size_t j = 0; j < sizeof columns / sizeof columns[0]; j++) {
+            putc(' ', reference->out);
+            print_covered(section, columns[j], reference->out);
+            fputs(" |", reference->out);
+        }
+        putc('\n', reference->out);
+    }
+}
+
 void config_reference_print(const struct config_object *root, FILE *out)
 {
     struct reference reference = {.out = out};
 
     print_object(&reference, root, NULL);
+    print_coverage(&reference);
 }

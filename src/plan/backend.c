@@ -42,6 +42,7 @@ static const struct config_row backend_rows[] = {
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct backend_settings, options, struct websocket_options *),
+     .implied = true,
      .object = &websocket_options_object,
      .doc = "Options of the session with the node."},
 };

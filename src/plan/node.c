@@ -116,6 +116,7 @@ static const struct config_row node_rows[] = {
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
      .at = CONFIG_UNSTORED,
+     .implied = true,
      .object = &process_object,
      .doc = "What Crossbar has no words for."},
     {.key = "workers",

@@ -222,3 +222,31 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
     counted_unref(&plan->counted);
     return NULL;
 }
+
+bool plan_print(struct sources *sources, FILE *out)
+{
+    const char *file = sources_request(sources)->config;
+    struct diagnostics *diagnostics = diagnostics_new();
+    struct arena *arena = arena_new();
+    struct builder builder = {.sources = sources};
+    struct config_text *text = NULL;
+    struct error error = {.class = ERROR_NONE};
+    struct source_file source;
+    bool printed = false;
+
+    if (diagnostics && arena && sources_file(sources, file, &source, &error))
+        text = config_text_new(file, source.bytes, diagnostics);
+    if (text) {
+        builder.reader = (struct config_reader){.arena = arena,
+                                                .text = text,
+                                                .diagnostics = diagnostics,
+                                                .strict = sources_request(sources)->strict,
+                                                .variable = find_variable,
+                                                .user = &builder};
+        printed = config_print_resolved(&builder.reader, &node_object, out);
+    }
+    config_text_free(text);
+    arena_free(arena);
+    diagnostics_free(diagnostics);
+    return printed;
+}

@@ -76,6 +76,7 @@ static const struct config_row process_rows[] = {
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
      .at = CONFIG_AT(struct process_settings, limits, struct limits *),
+     .implied = true,
      .object = &limits_object,
      .doc = "See below."},
 };

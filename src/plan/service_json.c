@@ -44,6 +44,7 @@ static const struct config_row json_rows[] = {
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct json_service, options, struct json_options *),
+     .implied = true,
      .object = &json_options_object,
      .doc = "See below."},
 };

@@ -75,6 +75,7 @@ static const struct config_row static_rows[] = {
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct static_service, options, struct static_options *),
+     .implied = true,
      .object = &static_options_object,
      .doc = "See below."},
     {.key = "package", .status = CONFIG_WRONG, .why = WHY_PYTHON, .remedy = "name the package's `directory`"},

@@ -16,6 +16,10 @@ bool fits_extension(const char *text); /* ".wasm" */
 bool fits_header_value(const char *text);
 bool fits_text(const char *text); /* not empty, no control characters */
 
+/* For the schema: a regular expression that says the same as one of these functions, of what ECMA-262 and POSIX have in
+ * common. NULL: there is none of fits_path and fits_text, nor of other functions. */
+const char *words_pattern(bool (*fits)(const char *text));
+
 #define ALLOWED_ID            "a lower-case letter and 2 to 63 more of a-z, 0-9 and _"
 #define ALLOWED_PATH          "a path"
 #define ALLOWED_WEBSOCKET_URL "a URL that begins with ws:// or wss://, without fragment"
@@ -47,7 +51,7 @@ bool fits_text(const char *text); /* not empty, no control characters */
 #define ROW_WEBSOCKET_OPTIONS(T)                                                                                       \
     {                                                                                                                  \
         .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(T, options, struct websocket_options *),              \
-        .object = &websocket_options_object, .doc = "Options of WebSocket."                                            \
+        .implied = true, .object = &websocket_options_object, .doc = "Options of WebSocket."                           \
     }
 
 #define ALLOWED_URL_PATH "`/` or one segment of letters, digits, _ and -"

@@ -37,6 +37,7 @@ static const struct config_row web_rows[] = {
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct web_transport, options, struct web_options *),
+     .implied = true,
      .object = &web_options_object,
      .doc = "See below."},
 };

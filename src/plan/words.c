@@ -88,3 +88,28 @@ bool fits_header_value(const char *text)
     }
     return *text != '\0' && *text != ' ';
 }
+
+#define PATTERN_URL "A-Za-z0-9._~:/?@!$&'()*+,;=%-"
+
+const char *words_pattern(bool (*fits)(const char *text))
+{
+    static const struct {
+        bool (*fits)(const char *text);
+        const char *pattern;
+    } patterns[] = {
+        {fits_id, "^[a-z][a-z0-9_]{2,63}$"},
+        {fits_url_path, "^(/|[A-Za-z0-9_-]+)$"},
+        {fits_websocket_url, "^wss?://(\\[|[A-Za-z0-9])(\\[|\\]|[" PATTERN_URL "])*$"},
+        {fits_location, "^(\\[|\\]|[#" PATTERN_URL "])+$"},
+        {fits_interface, "^[A-Za-z0-9.:_% -]*$"},
+        {fits_host, "^[A-Za-z0-9.:_%-]+$"},
+        {fits_extension, "^\\.[A-Za-z0-9_+.-]+$"},
+        {fits_header_value, "^[!-~][ -~]*$"},
+    };
+
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        if (patterns[i].fits == fits)
+            return patterns[i].pattern;
+    }
+    return NULL;
+}
