@@ -55,6 +55,7 @@ static const struct config_row server_rows[] = {
      .kind = CONFIG_STRING,
      .at = CONFIG_AT(struct server_tls, ciphers, const char *),
      .fits = fits_text,
+     .allowed = "an OpenSSL cipher list",
      .doc = "OpenSSL cipher list for TLS 1.2; TLS 1.3 has its own suites."},
     {.key = "channel_binding",
      .kind = CONFIG_STRING,

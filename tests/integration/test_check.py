@@ -230,3 +230,78 @@ def test_json_output_has_its_members_even_if_the_node_directory_is_missing(direc
     assert done.returncode == 1
     assert (said["ok"], said["config"], said["node_dir"], said["transports"]) == (False, None, None, [])
     assert "nowhere" in said["diagnostics"][0]["text"]
+
+
+def test_the_resolved_configuration_is_printed_without_secrets(directory):
+    (directory / "web").mkdir()
+    path = directory / "config.json"
+    config = document(web({"/": {"type": "static", "directory": "web"},
+                           "ws": {"type": "websocket", "auth": {"ticket": {"type": "static", "principals": {
+                               "joe": {"ticket": "geheim", "role": "user"}}}}, "cookie": {"store": {"type": "memory"}}}},
+                          endpoint={"type": "tcp", "port": "$CROSSGATE_PORT"}))
+    config["controller"] = {"keyring": "geheim"}
+    path.write_text(json.dumps(config))
+    words = ["check", "--config", path, "--backend", "ws://geheim:1"]
+    env = {**os.environ, "CROSSGATE_PORT": "8443"}
+    done = run(*words, "--print", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "geheim" not in done.stdout
+    printed = json.loads(done.stdout)
+    transport = printed["workers"][0]["transports"][0]
+    assert transport["endpoint"] == {"type": "tcp", "version": 4, "port": 8443, "backlog": 50, "shared": False, "user_timeout": 0}
+    assert transport["paths"]["/"]["options"]["cache_timeout"] == 43200
+    assert transport["options"]["hsts_max_age"] == 31536000
+    assert "crossgate" in printed and "controller" not in printed and "auth" not in transport["paths"]["ws"]
+    # A strict one is portable; and what is printed says the same when it is read.
+    assert "crossgate" not in json.loads(run(*words, "--print", "--strict", env=env).stdout)
+    assert json.loads(run(*words, "--print", "--json", env=env).stdout)["resolved"] == printed
+    path.write_text(done.stdout)
+    again = run(*words, "--print")
+    assert (again.returncode, again.stdout) == (0, done.stdout), again.stderr
+
+
+def test_nothing_is_printed_of_a_wrong_configuration(check):
+    status, text = check({"version": 2, "workers": [{"type": "ruoter"}]}, "--print")
+    assert status == 1 and "ruoter" in text and '"version": 2' not in text
+    status, text = check({"version": 2, "workers": [{"type": "ruoter"}]}, "--print", "--json")
+    assert status == 1 and json.loads(text)["resolved"] is None
+
+
+STRICT = [
+    ("top-level object", {**document(web({"/": HELLO}, port=80)), "crossgate": {}}, "$.crossgate"),
+    ("service", document(web({"ws": ECHO}, port=80)), "$.workers[0].transports[0].paths.ws.type"),
+]
+
+
+@pytest.mark.parametrize("name, config, path", STRICT, ids=[row[0] for row in STRICT])
+def test_strict_refuses_extensions_and_nothing_else(check, name, config, path):
+    status, text = check(config, "--json")
+    assert status == 0, text
+    status, text = check(config, "--strict", "--json")
+    problems = [problem for problem in json.loads(text)["diagnostics"] if problem["severity"] == "error"]
+    assert (status, [problem["path"] for problem in problems]) == (1, [path])
+    assert "--strict refuses extensions" in problems[0]["text"] and "portable" in problems[0]["remedy"]
+
+
+def test_strict_accepts_a_portable_configuration(check):
+    status, text = check(document(web({"/": HELLO}, port=80)), "--strict")
+    assert status == 0, text
+
+
+NEAREST = [
+    ("worker type", {"version": 2, "workers": [{"type": "routr"}]}, "router"),
+    ("transport type", document({"type": "webb"}), "web"),
+    ("service type", document(web({"/": {"type": "redirct"}}, port=80)), "redirect"),
+    ("endpoint type", document(web({}, endpoint={"type": "tpc"})), "tcp"),
+    ("key of the document", {"version": 2, "worker": []}, "workers"),
+    ("key of a worker", {"version": 2, "workers": [{"type": "router", "transport": []}]}, "transports"),
+    ("key of an endpoint", document(web({}, endpoint={"type": "tcp", "port": 80, "interfce": ""})), "interface"),
+    ("key of options", document(web({}, port=80, options={"hst": True})), "hsts"),
+    ("key of an extension", {**document(), "crossgate": {"max_conections": 1}}, "max_connections"),
+]
+
+
+@pytest.mark.parametrize("name, config, meant", NEAREST, ids=[row[0] for row in NEAREST])
+def test_the_nearest_word_is_suggested(check, name, config, meant):
+    _, text = check(config)
+    assert f'did you mean "{meant}"?' in text, text

@@ -5,7 +5,7 @@ import pytest
 
 from support.gate import run
 
-COMMANDS = ["run", "check", "version"]
+COMMANDS = ["run", "check", "schema", "version"]
 
 
 def test_help_names_all_commands():
@@ -45,7 +45,7 @@ def test_unknown_command_suggests_the_nearest(wrong, meant):
 
 @pytest.mark.parametrize("words", [["run", "--wrokers", "2"], ["run", "--workers"], ["run", "--workers", "x"],
                                    ["run", "--workers", "-1"], ["run", "--log-level", "loud"], ["check", "--jsn"],
-                                   ["run", "--backend"], ["check", "surplus"], ["version", "surplus"]])
+                                   ["run", "--backend"], ["check", "surplus"], ["version", "surplus"], ["schema", "--strickt"], ["check", "--pritn"]])
 def test_wrong_options_are_refused_by_name(words):
     done = run(*words)
     assert done.returncode == 2
