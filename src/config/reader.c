@@ -36,15 +36,46 @@ static const char *allowed(struct config_reader *reader, const struct config_row
     return copy;
 }
 
+static bool is_container(const struct config_row *row)
+{
+    return row->kind == CONFIG_OBJECT || row->kind == CONFIG_CHOICE || row->kind == CONFIG_LIST ||
+           row->kind == CONFIG_MAP;
+}
+
+/* What people mean by a value of another kind; NULL: nobody knows. */
+static const char *kind_remedy(struct config_reader *reader, const struct config_row *row, json_t *value)
+{
+    const char *text = json_string_value(value);
+    uint64_t number;
+
+    if (row->kind == CONFIG_INTEGER && text && span_to_uint(span_string(text), UINT64_MAX, &number))
+        return "write the number without quotes";
+    if (row->kind == CONFIG_CHOICE && text && row_find_variant(row, text))
+        return config_format(reader, "write {\"type\": \"%s\"}", text);
+    if (is_container(row) && json_is_null(value) && reader->text->marks)
+        return config_format(reader, "lines that belong to a key are indented deeper than it; for none write %s",
+                             row->kind == CONFIG_LIST ? "[]" : "{}");
+    return NULL;
+}
+
+static const char *value_remedy(struct config_reader *reader, const struct config_row *row, json_t *value)
+{
+    const char *remedy = kind_remedy(reader, row, value);
+
+    if (!remedy && row->kind != CONFIG_MAP) /* whose remedy is that of its keys */
+        remedy = row->remedy;
+    if (!remedy && row->kind == CONFIG_LIST && json_is_object(value))
+        remedy = reader->text->marks ? "begin each element with a dash" : "put it in brackets: [{…}]";
+    if (!remedy && row->kind == CONFIG_INTEGER && json_is_boolean(value))
+        remedy = "Crossbar takes true for 1 and false for 0; write the number";
+    return remedy;
+}
+
 static void refuse_value(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                          json_t *value)
 {
-    const char *remedy = row->remedy;
-
-    if (!remedy && row->kind == CONFIG_INTEGER && json_is_boolean(value))
-        remedy = "Crossbar takes true for 1 and false for 0; write the number";
-    config_report(reader, PROBLEM_ERROR, place, remedy, "%s must be %s, found %s", name_of(reader, place),
-                  allowed(reader, row), reader_show(reader, place, value));
+    config_report(reader, PROBLEM_ERROR, place, value_remedy(reader, row, value), "%s must be %s, found %s",
+                  name_of(reader, place), allowed(reader, row), reader_show(reader, place, value));
 }
 
 static bool in_range(const struct config_row *row, int64_t value)

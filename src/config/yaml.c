@@ -53,6 +53,11 @@ static void report_at(struct yaml *yaml, struct position position, const char *p
                                        });
 }
 
+static bool is_kept(const struct yaml *yaml)
+{
+    return diagnostics_count(yaml->diagnostics, PROBLEM_ERROR) < DIAGNOSTICS_KEPT;
+}
+
 /* What is YAML, but no configuration. The parsing goes on, so that all of it is named at once. */
 static void report(struct yaml *yaml, const struct config_place *place, struct position position, const char *remedy,
                    const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -66,7 +71,9 @@ static void report(struct yaml *yaml, const struct config_place *place, struct p
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    report_at(yaml, position, place_print(yaml->text->arena, place), remedy, text);
+    /* As in report.c: what is only counted needs no place. */
+    const char *path = is_kept(yaml) ? place_print(yaml->text->arena, place) : "$";
+    report_at(yaml, position, path, remedy, text);
 }
 
 /* Syntax. */
@@ -116,25 +123,38 @@ static const char *syntax_remedy(const char *problem, char found)
     return NULL;
 }
 
+enum { SENTENCE_MAX = 256 };
+
+/* `found`: the byte at which the parser gave up. */
+static void print_problem(const yaml_parser_t *parser, char found, char sentence[SENTENCE_MAX])
+{
+    bool elsewhere = parser->context && parser->context_mark.line != parser->problem_mark.line;
+
+    if (found == '\t')
+        snprintf(sentence, SENTENCE_MAX, "not YAML: there is a tab in the indentation");
+    else if (elsewhere)
+        snprintf(sentence, SENTENCE_MAX, "not YAML: %s, %s that begins in line %zu", parser->problem, parser->context,
+                 parser->context_mark.line + 1);
+    else
+        snprintf(sentence, SENTENCE_MAX, "not YAML: %s", parser->problem);
+}
+
 static void report_syntax(struct yaml *yaml)
 {
     const yaml_parser_t *parser = &yaml->parser;
-    const char *problem = parser->problem ? parser->problem : "it cannot be read";
     bool bytes = parser->error == YAML_READER_ERROR;
     struct position position =
         bytes ? text_position(yaml->text->bytes, parser->problem_offset) : position_of(parser->problem_mark);
-    char text[256];
+    char sentence[SENTENCE_MAX];
 
-    if (parser->error == YAML_MEMORY_ERROR) {
+    /* All errors but that of memory come with a sentence. */
+    if (parser->error == YAML_MEMORY_ERROR || !parser->problem) {
         report_memory(yaml);
         return;
     }
-    if (parser->context && !bytes)
-        snprintf(text, sizeof text, "not YAML: %s, %s that begins in line %zu", problem, parser->context,
-                 parser->context_mark.line + 1);
-    else
-        snprintf(text, sizeof text, "not YAML: %s", problem);
-    report_at(yaml, position, "$", syntax_remedy(problem, bytes ? '\0' : byte_at(yaml->text, position)), text);
+    char found = bytes ? '\0' : byte_at(yaml->text, position);
+    print_problem(parser, found, sentence);
+    report_at(yaml, position, "$", syntax_remedy(parser->problem, found), sentence);
 }
 
 /* False: the text ends here, with a report. The caller deletes the event. */
@@ -428,9 +448,9 @@ static void report_twin(struct members *members, const struct config_place *plac
 {
     struct position first = {0};
 
-    for (const struct mark *mark = members->mark->first; mark; mark = mark->next)
+    for (const struct mark *mark = members->mark->first; mark && is_kept(members->yaml); mark = mark->next)
         first = strcmp(mark->key, place->key) == 0 ? mark->name : first;
-    report(members->yaml, place, second, "keep one of them: readers of YAML disagree which of the two counts",
+    report(members->yaml, place, second, "keep one of them, or indent it deeper if it belongs to another object",
            "key occurs twice in its object; the first time in line %u, column %u", first.line, first.column);
 }
 

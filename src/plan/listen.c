@@ -61,7 +61,6 @@ static const struct config_row tcp_rows[] = {
      .environment = true,
      .min = 1,
      .max = 65535,
-     .remedy = "write the number without quotes, or \"$NAME\" as the whole string",
      .doc = "Port to listen on; required unless there is a `portrange`."},
     {.key = "portrange",
      .kind = CONFIG_LIST,

@@ -23,8 +23,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct plan *plan = plan_load(sources, diagnostics);
     assert((plan == NULL) == (diagnostics_count(diagnostics, PROBLEM_ERROR) > 0));
-    if (plan)
+    if (plan) {
+        FILE *out = fopen("/dev/null", "w");
+        if (!out)
+            abort();
+        assert(plan_print(sources, out));
+        fclose(out);
         counted_unref(&plan->counted);
+    }
     diagnostics_free(diagnostics);
     sources_free(sources);
     close(descriptor);

@@ -156,10 +156,10 @@ static const char *variable(void *user, const char *name)
     return strcmp(name, "DOORS") == 0 ? "3" : strcmp(name, "MANY") == 0 ? "6" : NULL;
 }
 
-static void start(struct reading *reading, const char *text, bool strict, void *user)
+static void start_file(struct reading *reading, const char *file, const char *text, bool strict, void *user)
 {
     *reading = (struct reading){.arena = arena_new(), .diagnostics = diagnostics_new()};
-    reading->text = config_text_new("car.json", span_string(text), reading->diagnostics);
+    reading->text = config_text_new(file, span_string(text), reading->diagnostics);
     assert_non_null(reading->text);
     struct config_reader reader = {
         .arena = reading->arena,
@@ -170,6 +170,11 @@ static void start(struct reading *reading, const char *text, bool strict, void *
         .user = user,
     };
     reading->worked = config_read(&reader, &car_object, &reading->car);
+}
+
+static void start(struct reading *reading, const char *text, bool strict, void *user)
+{
+    start_file(reading, "car.json", text, strict, user);
 }
 
 static void stop(struct reading *reading)
@@ -384,8 +389,151 @@ static void the_reference_names_every_key_but_mistakes(void **state)
                            "| `doors` | an integer from 2 to 5, or 0, or \"$NAME\" for the environment variable NAME "
                            "| 4 | served |"));
     assert_non_null(strstr(text, "## engine"));
+    /* Mistakes are counted in the coverage only. */
+    const char *coverage = strstr(text, "## Coverage");
+    assert_non_null(coverage);
+    assert_true(strstr(text, "coal") > coverage && strstr(text, "`wings`") > coverage);
+    assert_non_null(strstr(coverage, "| types of fuel | `petrol` | `battery` | `horses` |  | `steam`, `coal` |"));
+    free(text);
+}
+
+/* Without spaces and line ends, ' for ". The caller frees it. */
+static char *compact(char *text)
+{
+    size_t length = 0;
+
+    for (const char *at = text; *at; at++) {
+        if (*at != ' ' && *at != '\n')
+            text[length++] = *at == '"' ? '\'' : *at;
+    }
+    text[length] = '\0';
+    return text;
+}
+
+static char *print_resolved(const struct reading *reading, bool strict)
+{
+    struct config_reader reader = {.arena = reading->arena,
+                                   .text = reading->text,
+                                   .diagnostics = reading->diagnostics,
+                                   .strict = strict,
+                                   .variable = variable};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_true(config_print_resolved(&reader, &car_object, out));
+    fclose(out);
+    return compact(text);
+}
+
+static void what_was_read_is_printed_in_the_order_of_the_table(void **state)
+{
+    struct reading reading;
+    char *text;
+
+    (void)state;
+    start(&reading,
+          "{\"drivers\": {\"Zoe\": true, \"Ann\": false}, \"fuel\": {\"power\": 7, \"type\": \"petrol\"}, \"choke\": "
+          "true,"
+          " \"radio\": false, \"secret\": \"geheim\", \"wheels\": [15], \"doors\": \"$DOORS\", \"seats\": null,"
+          " \"notes\": {\"b\": 1}}",
+          false, NULL);
+    text = print_resolved(&reading, false);
+    assert_string_equal(text, "{'open':true,'doors':3,'seats':null,'mileage':0,'fuel':{'type':'petrol','power':7},"
+                              "'wheels':[15],'drivers':{'Zoe':true,'Ann':false},'notes':{'b':1},'radio':false}");
+    free(text);
+    text = print_resolved(&reading, true);
+    assert_null(strstr(text, "mileage"));
+    free(text);
+    stop(&reading);
+    start(&reading, "{\"fuel\": {\"type\": \"horses\", \"oats\": 1}}", false, NULL);
+    text = print_resolved(&reading, true);
+    assert_string_equal(text, "{'open':true,'doors':4,'seats':5,'fuel':{'type':'horses'}}");
+    free(text);
+    stop(&reading);
+}
+
+static const char *pattern(bool (*fits)(const char *text))
+{
+    return fits == fits_name ? "^[A-Z]" : NULL;
+}
+
+static char *print_schema(bool strict)
+{
+    const struct config_schema settings = {.strict = strict, .pattern = pattern};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_true(config_schema_print(&car_object, &settings, out));
+    fclose(out);
+    return compact(text);
+}
+
+/* tests/integration/test_schema.py has it read by a validator. */
+static void the_schema_says_what_each_row_allows(void **state)
+{
+    static const char *const parts[] = {
+        "'open':{'type':'boolean','description':'Roof.','default':true}",
+        "'doors':{'anyOf':[{'type':'integer','minimum':2,'maximum':5},{'const':0},{'type':'string','pattern':"
+        "'^[$][A-Za-z_][A-Za-z0-9_]*$'}],'description':'Doors.','default':4}",
+        "'seats':{'anyOf':[{'type':'integer','minimum':1,'maximum':9},{'type':'null'}],",
+        "'mileage':{'type':'integer','minimum':0,'description':'Extension.Mileage.','default':0}",
+        "'name':{'type':'string','pattern':'^[A-Z]',",
+        "'engine':{'$ref':'#/$defs/engine',",
+        "'wheels':{'type':'array','items':{'type':'integer','minimum':1,'maximum':30},'minItems':1,'maxItems':4,",
+        "'drivers':{'type':'object','additionalProperties':{'type':'boolean'},'propertyNames':{'pattern':'^[A-Z]'},",
+        "'notes':{'description':'Notes.'}",
+        "'radio':{'enum':[false],",
+        "'towbar':{'type':'object',",
+        "'secret':{'type':'string','description':'Notreadhere.Secret.'}",
+        "'type':{'description':'Sayswhichitis.','enum':['petrol','battery','horses']}",
+        "'fuel-petrol':{'title':'engine','type':'object','properties':{'type':{'const':'petrol'},",
+        "'required':['type','power'],'additionalProperties':false}",
+    };
+    char *text = print_schema(false);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!strstr(text, parts[i]))
+            print_error("%s\n%s\n", parts[i], text);
+        assert_non_null(strstr(text, parts[i]));
+    }
+    assert_null(strstr(text, "wings"));
     assert_null(strstr(text, "coal"));
     free(text);
+    text = print_schema(true);
+    assert_null(strstr(text, "mileage"));
+    assert_null(strstr(text, "battery"));
+    free(text);
+}
+
+static void what_people_mean_is_guessed(void **state)
+{
+    static const struct {
+        const char *file;
+        const char *text;
+        const char *remedy;
+    } cases[] = {
+        {"car.json", "{\"doors\": \"3\"}", "write the number without quotes"},
+        {"car.json", "{\"fuel\": \"petrol\"}", "write {\"type\": \"petrol\"}"},
+        {"car.json", "{\"wheels\": {}}", "put it in brackets: [{…}]"},
+        {"car.yaml", "wheels:\n  a: 1\n", "begin each element with a dash"},
+        {"car.yaml", "wheels:\n", "lines that belong to a key are indented deeper than it; for none write []"},
+        {"car.yaml", "engine:\npower: 1\n",
+         "lines that belong to a key are indented deeper than it; for none write {}"},
+        {"car.json", "{\"engine\": null}", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct reading reading;
+        start_file(&reading, cases[i].file, cases[i].text, false, NULL);
+        assert_false(reading.worked);
+        const struct diagnostic *first = diagnostics_at(reading.diagnostics, 0);
+        assert_true(cases[i].remedy ? first->remedy && strcmp(first->remedy, cases[i].remedy) == 0 : !first->remedy);
+        stop(&reading);
+    }
 }
 
 int main(void)
@@ -399,6 +547,9 @@ int main(void)
         cmocka_unit_test(values_are_shown_cut_and_secrets_not_at_all),
         cmocka_unit_test(problems_of_other_rooms_are_put_on_their_keys),
         cmocka_unit_test(the_reference_names_every_key_but_mistakes),
+        cmocka_unit_test(what_was_read_is_printed_in_the_order_of_the_table),
+        cmocka_unit_test(the_schema_says_what_each_row_allows),
+        cmocka_unit_test(what_people_mean_is_guessed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
