@@ -444,12 +444,19 @@ static bool read_key(struct members *members, yaml_event_t *event, const char **
     return value != NULL;
 }
 
+static struct position first_of(const struct mark *mark, const char *key)
+{
+    while (mark && strcmp(mark->key, key) != 0)
+        mark = mark->next;
+    return mark ? mark->name : (struct position){0};
+}
+
 static void report_twin(struct members *members, const struct config_place *place, struct position second)
 {
     struct position first = {0};
 
-    for (const struct mark *mark = members->mark->first; mark && is_kept(members->yaml); mark = mark->next)
-        first = strcmp(mark->key, place->key) == 0 ? mark->name : first;
+    if (is_kept(members->yaml))
+        first = first_of(members->mark->first, place->key);
     report(members->yaml, place, second, "keep one of them, or indent it deeper if it belongs to another object",
            "key occurs twice in its object; the first time in line %u, column %u", first.line, first.column);
 }
