@@ -18,7 +18,11 @@ int command_schema(int argc, char **argv)
                  "It accepts all that `check` accepts; `check` looks closer, and opens the files.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],
-        .examples = "  crossgate schema > crossgate.schema.json     # then \"$schema\": \"./crossgate.schema.json\"\n",
+        .examples = "  crossgate schema > crossgate.schema.json     # then in the configuration, for JSON:\n"
+                    "                                               #   \"$schema\": \"./crossgate.schema.json\"\n"
+                    "                                               # and for YAML, in its first line:\n"
+                    "                                               #   # yaml-language-server: "
+                    "$schema=./crossgate.schema.json\n",
     };
     enum options_result result = options_read(&usage, argc, argv);
 

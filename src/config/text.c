@@ -2,6 +2,7 @@
 
 #include "place.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 struct position text_position(struct span bytes, size_t offset)
@@ -191,6 +192,32 @@ static void report_twins(const struct config_text *text, struct diagnostics *dia
 
 /* Syntax. */
 
+/* By the token at which the parser gave up, and the byte before it, spaces apart. */
+static const char *token_remedy(struct span token, uint8_t before)
+{
+    static const struct {
+        const char *begin;
+        const char *remedy;
+    } known[] = {
+        {"'", "JSON strings stand in double quotes"},
+        {"\xe2\x80", "JSON strings stand in straight double quotes"},
+        {"False", "write false"},
+        {"True", "write true"},
+        {"None", "write null"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (span_starts(token, span_string(known[i].begin)))
+            return known[i].remedy;
+    }
+    if (is_one_of("]}", token.at[0]))
+        return before == ',' ? "remove the comma before the bracket"
+                             : "brackets do not match: one before it is not closed, or this one is not opened";
+    if (is_one_of("\"{[", token.at[0]) && (is_one_of("\"]}", before) || isalnum(before)))
+        return "a comma or a colon is missing before it";
+    return NULL;
+}
+
 static const char *syntax_remedy(const struct json_error_t *error, struct span bytes, size_t at)
 {
     size_t before = at;
@@ -201,19 +228,15 @@ static const char *syntax_remedy(const struct json_error_t *error, struct span b
         return "the file begins with a byte order mark: save it as UTF-8 without BOM";
     if (at >= bytes.len)
         return "the file ends in the middle: a bracket or a quotation mark is not closed";
-    if (is_one_of("]}", bytes.at[at]) && before > 0 && bytes.at[before - 1] == ',')
-        return "remove the comma before the bracket";
     if (is_one_of("/#", bytes.at[at]))
         return "JSON has no comments: remove it";
     if (at == text_skip_space(bytes, 0) && !is_one_of("{[", bytes.at[at]))
         return "JSON begins with a brace; if this is YAML, name the file config.yaml";
-    if (bytes.at[at] == '\'')
-        return "JSON strings stand in double quotes";
     if (json_error_code(error) == json_error_invalid_utf8)
         return "save the file as UTF-8";
     if (json_error_code(error) == json_error_null_character || json_error_code(error) == json_error_null_byte_in_key)
         return "remove \\u0000";
-    return NULL;
+    return token_remedy(span_tail(bytes, at), before > 0 ? bytes.at[before - 1] : 0);
 }
 
 /* jansson names the place behind the offending token; the token's beginning is what people look for. */

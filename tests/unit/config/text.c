@@ -152,14 +152,36 @@ static void what_is_not_json_is_one_error_at_its_place(void **state)
     }
 }
 
-static void yaml_in_a_file_of_json_is_recognized(void **state)
+static void the_remedy_fits_the_mistake(void **state)
 {
-    struct diagnostics *diagnostics = diagnostics_new();
+    static const struct {
+        const char *text;
+        const char *remedy;
+    } cases[] = {
+        {"{\"a\": 1\n\"b\": 2}", "a comma or a colon is missing"},
+        {"{\"a\" {}}", "a comma or a colon is missing"},
+        {"[1, 2,]", "remove the comma"},
+        {"{\"a\": [1}", "brackets do not match"},
+        {"{\"a\": [}", "brackets do not match"},
+        {"{'a': 1}", "double quotes"},
+        {"{\xe2\x80\x9c\x61\xe2\x80\x9d: 1}", "straight double quotes"},
+        {"{\"a\": False}", "write false"},
+        {"{\"a\": None}", "write null"},
+        {"{\"a\": 1", "is not closed"},
+        {"[1, // x\n2]", "no comments"},
+        {"\nversion: 2\nworkers: []\n", "name the file config.yaml"},
+    };
 
     (void)state;
-    assert_null(parse("\nversion: 2\nworkers: []\n", diagnostics));
-    assert_non_null(strstr(diagnostics_at(diagnostics, 0)->remedy, "name the file config.yaml"));
-    diagnostics_free(diagnostics);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct diagnostics *diagnostics = diagnostics_new();
+        assert_null(parse(cases[i].text, diagnostics));
+        const char *remedy = diagnostics_at(diagnostics, 0)->remedy;
+        if (!remedy || !strstr(remedy, cases[i].remedy))
+            print_error("%s: %s: %s\n", cases[i].text, diagnostics_at(diagnostics, 0)->text, remedy ? remedy : "");
+        assert_true(remedy && strstr(remedy, cases[i].remedy));
+        diagnostics_free(diagnostics);
+    }
 }
 
 static void strange_bytes_are_refused(void **state)
@@ -218,7 +240,7 @@ int main(void)
         cmocka_unit_test(paths_are_printed_so_that_they_can_be_read_back),
         cmocka_unit_test(all_keys_that_occur_twice_are_named),
         cmocka_unit_test(what_is_not_json_is_one_error_at_its_place),
-        cmocka_unit_test(yaml_in_a_file_of_json_is_recognized),
+        cmocka_unit_test(the_remedy_fits_the_mistake),
         cmocka_unit_test(strange_bytes_are_refused),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(secrets_are_known_by_their_keys),

@@ -148,6 +148,8 @@ static const struct refused cases[] = {
     {TLS("'key': ^'none.key', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "No such file", NULL},
     {TLS("'key': ^'~/none.key', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "cannot be read",
      "neither ~ nor variables"},
+    {TLS("'key': ^'$CROSSGATE_TEST_WORD.key', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key",
+     "$CROSSGATE_TEST_WORD.key cannot be read", "neither ~ nor variables"},
     {TLS("'key': ^'web', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "is a directory, not a file", NULL},
     {TLS("'key': ^'pipe', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key", "something special", NULL},
     {TLS("'key': 'server.key', 'certificate': ^'huge.pem'"), T0 ".endpoint.tls.certificate", "larger than 16 MiB",
