@@ -1,5 +1,5 @@
-/* Configuration files: JSON and YAML with positions, diagnostics, declarative tables. Knows no Crossbar: plan/ writes the tables
- * and composes them. The only room that includes jansson.h and yaml.h.
+/* Configuration files: JSON and YAML with positions, diagnostics, declarative tables. Knows no Crossbar: plan/ writes the
+ * tables and composes them. The only room that includes jansson.h and yaml.h.
  *
  * A table describes one object of the file: a row per key. From the rows come the reading, the defaults, the checks, the
  * messages and the reference documentation; nothing about a key is said twice. */
@@ -187,8 +187,8 @@ struct config_place {
 
 struct config_text;
 
-/* Parses; reports syntax errors and keys that occur twice. NULL then. A name that ends in .yaml or .yml says YAML 1.1 as
- * the safe loader of PyYAML takes it, any other JSON. Borrows the bytes and the name until config_text_free. */
+/* Parses; reports syntax errors and keys that occur twice. NULL then. A name that ends in .yaml or .yml says YAML 1.1
+ * as the safe loader of PyYAML takes it, any other JSON. Borrows the bytes and the name until config_text_free. */
 struct config_text *config_text_new(const char *file, struct span bytes, struct diagnostics *diagnostics);
 void config_text_free(struct config_text *text);
 
@@ -236,14 +236,15 @@ struct config_problems {
 void config_problems_init(struct config_problems *problems, struct config_reader *reader,
                           const struct config_place *place);
 
-/* The document as config_read has understood it, without an error, as JSON: keys in the order of the tables, defaults where
- * keys are absent, variables resolved where the reader does it; what is not read is left out (if the reader is strict,
- * absent extensions, too), and secrets are hidden. The result can be read again. False: memory is out, or `out` takes no more. */
+/* The document as config_read has understood it, without an error, as JSON: keys in the order of the tables, defaults
+ * where keys are absent, variables resolved where the reader does it; what is not read is left out (if the reader is
+ * strict, absent extensions, too), and secrets are hidden. The result can be read again. False: memory is out, or `out`
+ * takes no more. */
 bool config_print_resolved(struct config_reader *reader, const struct config_object *root, FILE *out)
     __attribute__((warn_unused_result));
 
-/* JSON Schema (draft 2020-12) of an object and all below it. It refuses nothing that config_read accepts. False: memory is
- * out, or `out` takes no more. */
+/* JSON Schema (draft 2020-12) of an object and all below it. It refuses nothing that config_read accepts. False: memory
+ * is out, or `out` takes no more. */
 struct config_schema {
     bool strict; /* without extensions */
     /* A regular expression, of what ECMA-262 and POSIX have in common, for all that a `fits` function accepts; NULL:
@@ -253,8 +254,8 @@ struct config_schema {
 bool config_schema_print(const struct config_object *root, const struct config_schema *settings, FILE *out)
     __attribute__((warn_unused_result));
 
-/* The reference documentation of an object and all below it, as Markdown, with a table of what becomes of each key at its
- * end. */
+/* The reference documentation of an object and all below it, as Markdown, with a table of what becomes of each key at
+ * its end. */
 void config_reference_print(const struct config_object *root, FILE *out);
 
 #endif

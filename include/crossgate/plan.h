@@ -41,8 +41,8 @@ struct plan {
  * reference (counted_unref(&plan->counted)). */
 struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics) __attribute__((warn_unused_result));
 
-/* The configuration of a plan that plan_load has made of the same sources, as JSON that can be read again: with defaults,
- * without what is the node's own, secrets hidden. False: memory is out, or `out` takes no more. */
+/* The configuration of a plan that plan_load has made of the same sources, as JSON that can be read again: with
+ * defaults, without what is the node's own, secrets hidden. False: memory is out, or `out` takes no more. */
 bool plan_print(struct sources *sources, FILE *out) __attribute__((warn_unused_result));
 
 /* JSON Schema of a configuration (strict: without extensions). False: memory is out, or `out` takes no more. */

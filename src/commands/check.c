@@ -76,8 +76,11 @@ static bool print_resolved(const struct result *result)
     return result->plan && plan_print(result->sources, stdout);
 }
 
-static void print_json(const struct result *result, bool resolved)
+/* False: the configuration could not be printed. */
+static bool print_json(const struct result *result, bool resolved)
 {
+    bool printed = true;
+
     fprintf(stdout, "{\"ok\": %s,\n \"config\": ", result->plan ? "true" : "false");
     print_path(result->request->config, stdout);
     fputs(",\n \"node_dir\": ", stdout);
@@ -86,12 +89,14 @@ static void print_json(const struct result *result, bool resolved)
     print_transports_json(result->plan, stdout);
     if (resolved) {
         fputs(",\n \"resolved\": ", stdout);
-        if (!print_resolved(result))
+        printed = print_resolved(result);
+        if (!printed)
             fputs("null", stdout);
     }
     fputs(",\n \"diagnostics\": ", stdout);
     diagnostics_print_json(result->diagnostics, stdout);
     fputs("}\n", stdout);
+    return printed;
 }
 
 static void print_counts(const struct diagnostics *diagnostics, FILE *out)
@@ -124,17 +129,21 @@ static void print_transports(const struct result *result)
     }
 }
 
-static void print_words(const struct result *result, bool resolved)
+/* As print_json. */
+static bool print_words(const struct result *result, bool resolved)
 {
+    bool printed = true;
+
     diagnostics_print(result->diagnostics, PROBLEM_NOTE, stderr, wants_colour(stderr));
-    if (!result->plan)
+    if (!result->plan) {
         print_counts(result->diagnostics, stderr);
-    else if (!resolved)
+    } else if (resolved) {
+        printed = print_resolved(result);
+        fputs(printed ? "\n" : "crossgate check: the configuration could not be printed\n", printed ? stdout : stderr);
+    } else {
         print_transports(result);
-    else if (print_resolved(result))
-        putchar('\n');
-    else
-        fputs("crossgate check: out of memory\n", stderr);
+    }
+    return printed;
 }
 
 /* The exit status. */
@@ -152,11 +161,8 @@ static int check(const struct node_dir *place, const struct plan_request *reques
     node_dir_report(place, diagnostics);
     plan = plan_load(sources, diagnostics);
     const struct result result = {request, sources, plan, diagnostics};
-    if (words->json)
-        print_json(&result, words->print);
-    else
-        print_words(&result, words->print);
-    if (plan)
+    bool printed = words->json ? print_json(&result, words->print) : print_words(&result, words->print);
+    if (plan && printed)
         status = EXIT_SUCCESS;
 out:
     if (plan)

@@ -1,4 +1,5 @@
-/* Plain scalars of YAML 1.1: which type a word without quotes has, as the safe loader of PyYAML, hence Crossbar, sees it. */
+/* Plain scalars of YAML 1.1: which type a word without quotes has, as the safe loader of PyYAML, hence Crossbar, sees
+ * it. */
 #ifndef CROSSGATE_CONFIG_SCALAR_H
 #define CROSSGATE_CONFIG_SCALAR_H
 

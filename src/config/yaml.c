@@ -335,7 +335,8 @@ static json_t *read_scalar(struct yaml *yaml, const yaml_event_t *event, const s
         break;
     }
     report(yaml, place, position, "if a string is meant, write it in quotes",
-           "%.60s is %s in YAML, which has no place here", text, scalar_kind_name(scalar.kind));
+           "%.60s is %s in YAML, which has no place here", place_is_secret(place) ? "the value" : text,
+           scalar_kind_name(scalar.kind));
     return json_null();
 }
 

@@ -1,4 +1,5 @@
-/* YAML becomes the values that JSON would have been, each with its place; what has no place in a configuration is named. */
+/* YAML becomes the values that JSON would have been, each with its place; what has no place in a configuration is
+ * named. */
 #include "text.h"
 
 #include "place.h"
@@ -126,6 +127,7 @@ static const struct wrong {
     {"? [a]\n: x\n", 1, 3, "$", "a key must be a string", NULL},
     {"2026-11-26: x\n", 1, 1, "$", "is a date", NULL},
     {"a: 2026-11-26\n", 1, 4, "$.a", "2026-11-26 is a date in YAML", "in quotes"},
+    {"auth: {ticket: 2026-11-26}\n", 1, 16, "$.auth.ticket", "the value is a date in YAML", NULL},
     {"a: .inf\n", 1, 4, "$.a", ".inf is a number that is too large", NULL},
     {"a: <<\n", 1, 4, "$.a", "<< is a sign of its own", NULL},
     {"a: =\n", 1, 4, "$.a", "= is a sign of its own", NULL},
