@@ -427,12 +427,13 @@ static const char *scalar_key(struct members *members, const yaml_event_t *event
 static bool read_key(struct members *members, yaml_event_t *event, const char **key, unsigned depth)
 {
     struct yaml *yaml = members->yaml;
+    bool scalar = event->type == YAML_SCALAR_EVENT && !event->data.scalar.anchor;
     struct mark *mark = mark_new(yaml, event->start_mark);
 
     *key = NULL;
-    if (mark && event->type == YAML_SCALAR_EVENT)
+    if (mark && scalar)
         *key = scalar_key(members, event);
-    if (!mark || event->type == YAML_SCALAR_EVENT) {
+    if (!mark || scalar) {
         yaml_event_delete(event);
         return mark != NULL;
     }
