@@ -38,7 +38,10 @@ def test_documented_example_is_good(check, pki):
     assert status == 0, text
 
 
-@pytest.mark.parametrize("path", sorted((CHECKOUT / "config").rglob("*.json")), ids=lambda path: path.name)
+SHIPPED = sorted(path for path in (CHECKOUT / "config").rglob("*") if path.suffix in (".json", ".yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_configuration_lacks_nothing_but_the_files_it_names(path):
     done = run("check", "--config", path, "--backend", "ws://127.0.0.1:8080", "--json")
     for problem in json.loads(done.stdout)["diagnostics"]:
