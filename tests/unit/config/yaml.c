@@ -236,7 +236,7 @@ static void few_lines_cannot_become_many_values(void **state)
         {"a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n", "a%1$u: &a%2$u [*a%3$u, *a%3$u, *a%3$u, *a%3$u, *a%3$u, *a%3$u]\n",
          4, true},
         {"a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n", "a%1$u: &a%2$u [*a%3$u, *a%3$u, *a%3$u, *a%3$u, *a%3$u, *a%3$u]\n",
-         30, false},
+         10, false},
         {"a0: &a0 {x: 1}\n", "a%1$u: &a%2$u {k: *a%3$u}\n", 98, true},
         {"a0: &a0 {x: 1}\n", "a%1$u: &a%2$u {k: *a%3$u}\n", 120, false},
         {"", "a%1$u: &a%2$u x # %3$u\n", 256, true},
