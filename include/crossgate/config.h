@@ -88,7 +88,7 @@ struct config_row {
     bool nullable; /* integers: also null, which stands for `null` */
     int64_t null;
     bool zero_too;                          /* integers: 0 besides min..max */
-    bool environment;                       /* integers: also "$NAME", the whole string */
+    bool environment;                       /* integers: also "$NAME", booleans: also "${NAME}", the whole string */
     int64_t min;                            /* integers: smallest; lists and maps: fewest elements */
     int64_t max;                            /* integers: largest; lists and maps: most elements, 0: no bound */
     int64_t standard;                       /* integers, booleans: the value when the key is absent */
@@ -98,6 +98,7 @@ struct config_row {
     const struct config_variants *variants; /* CHOICE */
     const struct config_row *item;          /* LIST, MAP: what the elements are; its key is not used */
     bool (*fits)(const char *text);         /* strings; of a map: its keys */
+    bool (*extends)(const char *text);      /* of a map: keys that are an extension; NULL: none */
     const char *allowed;                    /* in words, what `fits` or `finish` wants: "a path", "4 or 6" */
     /* REFUSED: why it is accepted here after all, said in a note; NULL if it is not. May be NULL. */
     const char *(*excuse)(const struct config_reader *reader);
@@ -122,13 +123,16 @@ struct config_object {
     /* Rules between keys, and building. Called when all keys of the object have been read without an error; reports by
      * config_report. May be NULL. */
     void (*finish)(struct config_reader *reader, const struct config_place *place, void *settings);
+    /* A key of the object and a boolean in its value, {"options", "disabled"}: if that is true, the rows behind the key's are
+     * not read. {NULL}: there is none. */
+    const char *off[2];
     const char *doc;
 };
 
 struct config_variant {
     const char *type;
     enum config_status status;
-    const struct config_object *object; /* SERVED, EXTENSION */
+    const struct config_object *object; /* required for SERVED, EXTENSION; of others its rows are documentation only */
     const char *why;                    /* as in rows */
     const char *remedy;                 /* REFUSED, WRONG: what to do instead; may be NULL */
 };

@@ -7,10 +7,11 @@
 #include "crossgate/relay.h"
 #include "crossgate/service.h"
 
-/* Crossbar's service type "path": passes on by the first segment of the tail; what no segment matches goes to "/" if
- * there is one, else 404. The root of each web transport is one, too. */
+/* Crossbar's service type "path": passes on by the longest path that the (decoded) tail begins with, whole segments only;
+ * what none matches goes to "/" if there is one, else 404. The root of each web transport is one, too. The entries are
+ * copied, their paths are not. */
 struct path_entry {
-    struct span segment; /* without slashes; empty: "/" */
+    struct span path; /* "a", "a/b"; without slashes around; empty: "/" */
     const struct service *service;
 };
 struct path_settings {
@@ -34,9 +35,12 @@ struct static_settings {
 };
 const struct service *static_service_new(struct arena *arena, const struct static_settings *settings);
 
-/* Crossbar's service type "redirect": 302 to a fixed URL. */
+/* Crossbar's service type "redirect": 302 to a fixed URL for GET and HEAD. 303, 307 and 308 are meant for other methods,
+ * too, so with these all are redirected. */
 struct redirect_settings {
     const char *url;
+    unsigned status; /* 301, 302, 303, 307 or 308 */
+    bool keep_path;  /* extension: what follows the service's own path, and the query, is put behind the URL */
 };
 const struct service *redirect_service_new(struct arena *arena, const struct redirect_settings *settings);
 

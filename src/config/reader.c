@@ -83,17 +83,20 @@ static bool in_range(const struct config_row *row, int64_t value)
     return (value >= row->min && value <= row->max) || (row->zero_too && value == 0);
 }
 
+static bool is_variable_name(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!isalpha(name.at[i]) && name.at[i] != '_' && (i == 0 || !isdigit(name.at[i])))
+            return false;
+    }
+    return name.len > 0;
+}
+
 const char *reader_variable_name(json_t *value)
 {
     const char *text = json_is_string(value) ? json_string_value(value) : "";
 
-    if (text[0] != '$' || (!isalpha((unsigned char)text[1]) && text[1] != '_'))
-        return NULL;
-    for (const char *c = text + 1; *c; c++) {
-        if (!isalnum((unsigned char)*c) && *c != '_')
-            return NULL;
-    }
-    return text + 1;
+    return text[0] == '$' && is_variable_name(span_string(text + 1)) ? text + 1 : NULL;
 }
 
 static void read_variable(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
@@ -124,6 +127,53 @@ static void read_integer(struct config_reader *reader, const struct config_row *
         *member = json_integer_value(value);
     else
         refuse_value(reader, row, place, value);
+}
+
+/* NAME of "${NAME}" and nothing else: the form for booleans. NULL: it is something else. */
+static const char *braced_name(struct config_reader *reader, const char *text)
+{
+    struct span name = span_tail(span_string(text), 2);
+
+    if (strncmp(text, "${", 2) != 0 || name.len == 0 || name.at[name.len - 1] != '}')
+        return NULL;
+    name.len--;
+    return is_variable_name(name) ? config_format(reader, "%.*s", SPAN_ARGS(name)) : NULL;
+}
+
+bool reader_text_is_true(struct config_reader *reader, const char *text)
+{
+    const char *name = braced_name(reader, text);
+    const char *value = name ? reader->variable(reader->user, name) : text;
+
+    return value && *value;
+}
+
+static void warn_of_text(struct config_reader *reader, const struct config_place *place, const char *text)
+{
+    const char *name = braced_name(reader, text);
+
+    if (name && !reader->variable(reader->user, name))
+        config_report(reader, PROBLEM_WARNING, place, config_format(reader, "set it: export %s=…", name),
+                      "%s is taken from the environment variable %s, which is not set: that counts as false",
+                      name_of(reader, place), name);
+    else if (!name && *text)
+        config_report(reader, PROBLEM_WARNING, place, "write true or false, without quotes, or \"${NAME}\"",
+                      "%s is %s: every text that is not empty counts as true", name_of(reader, place),
+                      reader_show_text(reader, text));
+}
+
+static void read_boolean(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                         json_t *value, bool *member)
+{
+    const char *text = row->environment ? json_string_value(value) : NULL;
+
+    if (!text && !json_is_boolean(value)) {
+        refuse_value(reader, row, place, value);
+        return;
+    }
+    *member = text ? reader_text_is_true(reader, text) : json_is_true(value);
+    if (text)
+        warn_of_text(reader, place, text);
 }
 
 static void read_string(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
@@ -320,6 +370,20 @@ static void read_list(struct config_reader *reader, const struct config_row *row
     }
 }
 
+static void check_key(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
+                      const struct config_place *at_key, const char *key)
+{
+    if (!row->fits || row->fits(key))
+        return;
+    if (!row->extends || !row->extends(key))
+        reader_report_key(reader, PROBLEM_ERROR, at_key, row->remedy, "a key of %s must be %s, found %s",
+                          name_of(reader, place), row->allowed, reader_show_text(reader, key));
+    else if (reader->strict)
+        reader_report_key(reader, PROBLEM_ERROR, at_key, "Crossbar does not know it: leave it out of a portable file",
+                          "the key %s of %s is an extension, and --strict refuses extensions",
+                          reader_show_text(reader, key), name_of(reader, place));
+}
+
 static void read_map(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                      json_t *value, struct config_items *items)
 {
@@ -338,9 +402,7 @@ static void read_map(struct config_reader *reader, const struct config_row *row,
     {
         item->key = config_format(reader, "%s", key);
         item->place = config_place_key(reader, place, item->key);
-        if (row->fits && !row->fits(key))
-            reader_report_key(reader, PROBLEM_ERROR, item->place, row->remedy, "a key of %s must be %s, found %s",
-                              name_of(reader, place), row->allowed, reader_show_text(reader, key));
+        check_key(reader, row, place, item->place, key);
         read_value(reader, row->item, item->place, element, &item->string);
         item++;
     }
@@ -353,10 +415,7 @@ static void read_value(struct config_reader *reader, const struct config_row *ro
 {
     switch (row->kind) {
     case CONFIG_BOOL:
-        if (json_is_boolean(value))
-            *(bool *)member = json_is_true(value);
-        else
-            refuse_value(reader, row, place, value);
+        read_boolean(reader, row, place, value, member);
         break;
     case CONFIG_INTEGER:
         read_integer(reader, row, place, value, member);
@@ -548,6 +607,20 @@ static bool has_row(const struct config_object *object, bool typed, const char *
     return false;
 }
 
+size_t reader_count_rows(struct config_reader *reader, const struct config_object *object, const json_t *value)
+{
+    const char *holder = object->off[0];
+    const json_t *off = holder ? json_object_get(json_object_get(value, holder), object->off[1]) : NULL;
+    const char *text = json_string_value(off);
+    size_t count = 0;
+
+    if (!json_is_true(off) && !(text && reader_text_is_true(reader, text)))
+        return object->count;
+    while (strcmp(object->rows[count++].key, holder) != 0) {
+    }
+    return count;
+}
+
 /* `typed`: the object's type has been looked at already. */
 static void read_object(struct config_reader *reader, const struct config_object *object, bool typed,
                         const struct config_place *place, json_t *value, void *settings)
@@ -561,7 +634,8 @@ static void read_object(struct config_reader *reader, const struct config_object
         if (!has_row(object, typed, key))
             refuse_key(reader, object, typed, place, key);
     }
-    for (size_t i = 0; i < object->count; i++)
+    size_t count = reader_count_rows(reader, object, value);
+    for (size_t i = 0; i < count; i++)
         read_row(reader, &object->rows[i], place, value, settings);
     if (object->finish && error_count(reader) == errors)
         object->finish(reader, place, settings);

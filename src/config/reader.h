@@ -32,7 +32,14 @@ bool row_accepts(const struct config_row *row, json_t *value);
 /* NULL: there is no such type. */
 const struct config_variant *row_find_variant(const struct config_row *row, const char *type);
 
-/* NAME of "$NAME" and nothing else: Crossbar knows no other form. NULL: it is something else. */
+/* NAME of "$NAME" and nothing else: Crossbar knows no other form for integers. NULL: it is something else. */
 const char *reader_variable_name(json_t *value);
+
+/* A text in place of a boolean, as Crossbar takes it: what is not empty is true, be it "false" or "0"; "${NAME}" is the value
+ * of the variable, and false if that is not set. */
+bool reader_text_is_true(struct config_reader *reader, const char *text);
+
+/* How many of the rows are to be read: all, unless the object is switched off. */
+size_t reader_count_rows(struct config_reader *reader, const struct config_object *object, const json_t *value);
 
 #endif

@@ -36,6 +36,8 @@ void row_print_allowed(const struct config_row *row, FILE *out)
     switch (row->kind) {
     case CONFIG_BOOL:
         fputs("true or false", out);
+        if (row->environment)
+            fputs(", or \"${NAME}\" for the environment variable NAME", out);
         break;
     case CONFIG_INTEGER:
         print_range(row, out);
@@ -174,32 +176,34 @@ static void print_row(const struct config_row *row, FILE *out)
     fputs(" |\n", out);
 }
 
-static void print_object(struct reference *reference, const struct config_object *object, const char *type);
+static void print_object(struct reference *reference, const struct config_object *object,
+                         const struct config_variant *variant);
 static void print_variants(struct reference *reference, const struct config_variants *variants);
 
 static void print_below(struct reference *reference, const struct config_row *row)
 {
-    if (!row_is_read(row))
-        return;
     if (row->item)
         print_below(reference, row->item);
-    if (row->kind == CONFIG_OBJECT)
+    if (row->object)
         print_object(reference, row->object, NULL);
-    if (row->kind == CONFIG_CHOICE)
+    if (row->variants)
         print_variants(reference, row->variants);
 }
 
-static void print_object(struct reference *reference, const struct config_object *object, const char *type)
+/* `variant`: the choice whose object it is; NULL: none. */
+static void print_object(struct reference *reference, const struct config_object *object,
+                         const struct config_variant *variant)
 {
     if (!is_new(reference, (struct section){.object = object}))
         return;
     fprintf(reference->out, "\n## %s\n\n", object->name);
     if (object->doc)
         fprintf(reference->out, "%s\n\n", object->doc);
-    if (object->count > 0 || type)
+    if (object->count > 0 || variant)
         fputs("| Key | Allowed | Default | Status | Meaning |\n|---|---|---|---|---|\n", reference->out);
-    if (type)
-        fprintf(reference->out, "| `type` | `\"%s\"` | required | served | Says which it is. |\n", type);
+    if (variant)
+        fprintf(reference->out, "| `type` | `\"%s\"` | required | %s | Says which it is. |\n", variant->type,
+                status_name(variant->status));
     for (size_t i = 0; i < object->count; i++)
         print_row(&object->rows[i], reference->out);
     for (size_t i = 0; i < object->count; i++)
@@ -224,7 +228,7 @@ static void print_variants(struct reference *reference, const struct config_vari
     }
     for (size_t i = 0; i < variants->count; i++) {
         if (variants->at[i].object)
-            print_object(reference, variants->at[i].object, variants->at[i].type);
+            print_object(reference, variants->at[i].object, &variants->at[i]);
     }
 }
 

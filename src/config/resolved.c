@@ -26,6 +26,13 @@ static json_t *resolve_integer(struct config_reader *reader, const struct config
     return json_incref(value);
 }
 
+static json_t *resolve_boolean(struct config_reader *reader, json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    return text ? json_boolean(reader_text_is_true(reader, text)) : json_incref(value);
+}
+
 /* Takes the value over; NULL: memory was out. */
 static void put(struct config_reader *reader, json_t *object, const char *key, json_t *value)
 {
@@ -40,11 +47,12 @@ static void resolve_key(struct config_reader *reader, const struct config_row *r
 static json_t *resolve_object(struct config_reader *reader, const struct config_object *object, const char *type,
                               const struct config_place *place, json_t *value)
 {
+    size_t count = reader_count_rows(reader, object, value);
     json_t *resolved = json_object();
 
     if (type)
         put(reader, resolved, "type", json_string(type));
-    for (size_t i = 0; i < object->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct config_row *row = &object->rows[i];
         const struct config_place below = {.up = place, .key = row->key};
         resolve_key(reader, row, &below, json_object_get(value, row->key), resolved);
@@ -128,6 +136,7 @@ static json_t *resolve_value(struct config_reader *reader, const struct config_r
     case CONFIG_MAP:
         return resolve_map(reader, row, place, value);
     case CONFIG_BOOL:
+        return resolve_boolean(reader, value);
     case CONFIG_ANY:
         break;
     }

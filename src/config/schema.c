@@ -3,7 +3,8 @@
 #include <ctype.h>
 
 /* JSON Schema of draft 2020-12 without formats that a validator could not know. What `finish` functions check is not in
- * it: it refuses nothing that the reader accepts, but not all that the reader refuses. */
+ * it: it refuses nothing that the reader accepts, but not all that the reader refuses. Save that it looks into objects that are
+ * switched off, as Crossbar's own check does. */
 
 struct schema {
     const struct config_schema *settings;
@@ -133,12 +134,20 @@ static json_t *list_schema(struct schema *schema, const struct config_row *row)
     return list;
 }
 
-static json_t *map_schema(struct schema *schema, const struct config_row *row)
+static json_t *key_schema(struct schema *schema, const struct config_row *row)
 {
-    json_t *map = json_pack("{s:s, s:o}", "type", "object", "additionalProperties", value_schema(schema, row->item));
+    const char *more = row->extends && !schema->settings->strict ? schema->settings->pattern(row->extends) : NULL;
     json_t *names = json_object();
 
     add_pattern(schema, names, row);
+    return more ? json_pack("{s:[o, {s:s}]}", "anyOf", names, "pattern", more) : names;
+}
+
+static json_t *map_schema(struct schema *schema, const struct config_row *row)
+{
+    json_t *map = json_pack("{s:s, s:o}", "type", "object", "additionalProperties", value_schema(schema, row->item));
+    json_t *names = key_schema(schema, row);
+
     put(schema, map, "propertyNames", names);
     if (row->min > 0)
         put(schema, map, "minProperties", json_integer(row->min));
@@ -185,7 +194,9 @@ static json_t *value_schema(struct schema *schema, const struct config_row *row)
         append(schema, list, json_pack("{s:i}", "const", 0));
     if (row->nullable)
         append(schema, list, json_pack("{s:s}", "type", "null"));
-    if (row->environment)
+    if (row->environment && row->kind == CONFIG_BOOL)
+        append(schema, list, json_pack("{s:s}", "type", "string"));
+    if (row->environment && row->kind == CONFIG_INTEGER)
         append(schema, list, json_pack("{s:s, s:s}", "type", "string", "pattern", "^[$][A-Za-z_][A-Za-z0-9_]*$"));
     return json_pack("{s:o}", "anyOf", list);
 }

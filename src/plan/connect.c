@@ -157,11 +157,58 @@ static const struct config_object unix_object = {
     .doc = "A Unix domain socket of the node.",
 };
 
+/* Not served. */
+
+static const struct config_row twisted_rows[] = {
+    {.key = "client_string",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .doc = "Where to connect to, as a string for Twisted."},
+    {.key = "timeout", .kind = CONFIG_INTEGER, .status = CONFIG_REFUSED, .max = 600, .unit = "s", .doc = DOC_TIMEOUT},
+};
+
+static const struct config_object twisted_object = {.name = "connecting endpoint of type twisted",
+                                                    CONFIG_ROWS(twisted_rows)};
+
+static const struct config_row tor_rows[] = {
+    {.key = "host",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .doc = "Where to connect to; hidden services, too."},
+    {.key = "port",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .min = 1,
+     .max = 65535,
+     .doc = "Port to connect to."},
+    {.key = "tor_socks_port",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .min = 1,
+     .max = 65535,
+     .doc = "SOCKS port of Tor on this machine."},
+    {.key = "tls", .kind = CONFIG_OBJECT, .status = CONFIG_REFUSED, .doc = "TLS with the host."},
+};
+
+static const struct config_object tor_object = {.name = "connecting endpoint of type tor", CONFIG_ROWS(tor_rows)};
+
 static const struct config_variant variants[] = {
     {.type = "tcp", .object = &tcp_object},
     {.type = "unix", .object = &unix_object},
-    {.type = "twisted", .status = CONFIG_REFUSED},
-    {.type = "tor", .status = CONFIG_REFUSED},
+    {.type = "twisted",
+     .status = CONFIG_REFUSED,
+     .object = &twisted_object,
+     .why = "the string is a program for Twisted",
+     .remedy = "say the same with an endpoint of type tcp or unix"},
+    {.type = "tor",
+     .status = CONFIG_REFUSED,
+     .object = &tor_object,
+     .why = "backends are dialled without SOCKS",
+     .remedy = "forward a local port through Tor, for example with socat and SOCKS4A, and name it with type tcp"},
 };
 
 const struct config_variants connecting_variants = {.name = "connecting endpoint", CONFIG_VARIANTS(variants)};

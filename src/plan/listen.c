@@ -237,11 +237,61 @@ static const struct config_object unix_object = {
     .doc = "A Unix domain socket.",
 };
 
+/* Not served. */
+
+static const struct config_row twisted_rows[] = {
+    {.key = "server_string",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .doc = "Where to listen, as a string for Twisted."},
+};
+
+static const struct config_object twisted_object = {.name = "listening endpoint of type twisted",
+                                                    CONFIG_ROWS(twisted_rows)};
+
+static const struct config_row onion_rows[] = {
+    {.key = "port",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .min = 1,
+     .max = 65535,
+     .doc = "Port of the hidden service."},
+    {.key = "version",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_REFUSED,
+     .min = 2,
+     .max = 3,
+     .doc = "Version of the hidden service; 3 if absent."},
+    {.key = "private_key_file",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .doc = "Key of the hidden service."},
+    {.key = "tor_control_endpoint",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .doc = "A connecting endpoint, to the control port of Tor."},
+};
+
+static const struct config_object onion_object = {.name = "listening endpoint of type onion", CONFIG_ROWS(onion_rows)};
+
 static const struct config_variant variants[] = {
     {.type = "tcp", .object = &tcp_object},
     {.type = "unix", .object = &unix_object},
-    {.type = "twisted", .status = CONFIG_REFUSED},
-    {.type = "onion", .status = CONFIG_REFUSED},
+    {.type = "twisted",
+     .status = CONFIG_REFUSED,
+     .object = &twisted_object,
+     .why = "the string is a program for Twisted",
+     .remedy = "say the same with an endpoint of type tcp or unix"},
+    {.type = "onion",
+     .status = CONFIG_REFUSED,
+     .object = &onion_object,
+     .why = "hidden services are made by Tor",
+     .remedy =
+         "listen on an endpoint of type tcp or unix, and lead the hidden service there: HiddenServicePort in torrc"},
 };
 
 const struct config_variants listening_variants = {.name = "listening endpoint", CONFIG_VARIANTS(variants)};

@@ -2,13 +2,18 @@
 
 /* Workers. */
 
+struct worker_options {
+    bool disabled;
+};
+
 static const struct config_row option_rows[] = {
     {.key = "disabled",
-     .kind = CONFIG_ANY,
-     .status = CONFIG_REFUSED,
-     .accepted = "[false]",
-     .remedy = "remove the worker, or its transports, from the file",
-     .doc = "Leave the worker out."},
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct worker_options, disabled, bool),
+     .environment = true,
+     .doc =
+         "Leave the worker out: its transports are not read. As with Crossbar, any text but an empty one is true, and "
+         "a variable that is not set is false."},
     ROW_NODE("extra", CONFIG_ANY, "For the worker's code."),
     ROW_NODE("title", CONFIG_STRING, "Title of the process."),
     ROW_NODE("python", CONFIG_STRING, "Interpreter."),
@@ -22,23 +27,41 @@ static const struct config_row option_rows[] = {
 static const struct config_object options_object = {
     .name = "options of a worker",
     CONFIG_ROWS(option_rows),
+    .size = sizeof(struct worker_options),
     .doc = "The processes here are not the node's: see `crossgate.workers` instead.",
 };
 
+/* The options come before the transports, since they may leave them out. */
 #define ROWS_WORKER                                                                                                    \
     ROW_ID,                                                                                                            \
-        {.key = "options",                                                                                             \
-         .kind = CONFIG_OBJECT,                                                                                        \
-         .at = CONFIG_UNSTORED,                                                                                        \
-         .object = &options_object,                                                                                    \
-         .doc = "Options of the process."},                                                                            \
+    {                                                                                                                  \
+        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(struct worker, options, struct worker_options *),     \
+        .object = &options_object, .doc = "Options of the process."                                                    \
+    }
+#define ROW_TRANSPORTS                                                                                                 \
     {                                                                                                                  \
         .key = "transports", .kind = CONFIG_LIST, .at = CONFIG_AT(struct worker, transports, struct config_items),     \
         .item = &transport_row, .doc = "What listens."                                                                 \
     }
 
+static bool is_disabled(const void *settings)
+{
+    const struct worker *worker = settings;
+
+    return worker->options && worker->options->disabled;
+}
+
+static void finish_worker(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    if (is_disabled(settings))
+        config_report(reader, PROBLEM_NOTE,
+                      config_place_key(reader, config_place_key(reader, place, "options"), "disabled"), NULL,
+                      "the worker is disabled: nothing of it is served");
+}
+
 static const struct config_row router_rows[] = {
     ROWS_WORKER,
+    ROW_TRANSPORTS,
     ROW_NODE("manhole", CONFIG_OBJECT, "A shell into the worker."),
     ROW_NODE("realms", CONFIG_LIST, "WAMP realms and roles."),
     ROW_NODE("components", CONFIG_LIST, "Application components."),
@@ -49,6 +72,8 @@ static const struct config_object router_object = {
     .name = "worker of type router",
     CONFIG_ROWS(router_rows),
     .size = sizeof(struct worker),
+    .finish = finish_worker,
+    .off = {"options", "disabled"},
     .doc = "Its transports are served here; routing stays with the node.",
 };
 
@@ -59,6 +84,7 @@ static const char *backend_wins(const struct config_reader *reader)
 
 static const struct config_row proxy_rows[] = {
     ROWS_WORKER,
+    ROW_TRANSPORTS,
     {.key = "connections",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_REFUSED,
@@ -77,7 +103,46 @@ static const struct config_object proxy_object = {
     .name = "worker of type proxy",
     CONFIG_ROWS(proxy_rows),
     .size = sizeof(struct worker),
+    .finish = finish_worker,
+    .off = {"options", "disabled"},
     .doc = "Transports in front of routers.",
+};
+
+/* Its one transport becomes a list of one, so that all workers are composed alike. */
+struct testee_worker {
+    struct worker worker;
+    struct config_choice transport;
+};
+
+static const struct config_row testee_rows[] = {
+    ROWS_WORKER,
+    {.key = "transport",
+     .kind = CONFIG_CHOICE,
+     .at = CONFIG_AT(struct testee_worker, transport, struct config_choice),
+     .required = true,
+     .variants = &testee_transport_variants,
+     .doc = "What listens."},
+};
+
+static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct testee_worker *testee = settings;
+    struct config_item *item = config_alloc(reader, sizeof *item);
+
+    finish_worker(reader, place, settings);
+    if (!item || is_disabled(settings))
+        return;
+    *item = (struct config_item){.place = testee->transport.place, .choice = testee->transport};
+    testee->worker.transports = (struct config_items){.at = item, .count = 1, .given = true};
+}
+
+static const struct config_object testee_object = {
+    .name = "worker of type websocket-testee",
+    CONFIG_ROWS(testee_rows),
+    .size = sizeof(struct testee_worker),
+    .finish = finish_testee,
+    .off = {"options", "disabled"},
+    .doc = "One WebSocket transport that echoes: for tests and benchmarks.",
 };
 
 static const struct config_variant variants[] = {
@@ -87,9 +152,7 @@ static const struct config_variant variants[] = {
     {.type = "guest", .status = CONFIG_NODE, .why = WHY_NODE},
     {.type = "hostmonitor", .status = CONFIG_NODE, .why = WHY_NODE},
     {.type = "xbrmm", .status = CONFIG_NODE, .why = WHY_NODE},
-    {.type = "websocket-testee",
-     .status = CONFIG_REFUSED,
-     .remedy = "use a transport of type websocket.testee in a router worker"},
+    {.type = "websocket-testee", .object = &testee_object},
 };
 
 static const struct config_variants worker_variants = {

@@ -13,9 +13,10 @@ static const struct config_row path_rows[] = {
      .required = true,
      .item = &service_row,
      .fits = fits_url_path,
+     .extends = extends_url_path,
      .allowed = ALLOWED_URL_PATH,
      .remedy = REMEDY_URL_PATH,
-     .doc = "Services by the next segment of the path; `/` takes the rest."},
+     .doc = "Services by the next segments of the path, the longest match wins; `/` takes the rest."},
 };
 
 const struct service *paths_build(struct builder *builder, const struct config_items *paths)

@@ -5,9 +5,10 @@
 #include "builder.h"
 
 /* Strings (words.c). */
-bool fits_id(const char *text);       /* Crossbar's ids */
-bool fits_path(const char *text);     /* a path of a file; not the file's content */
-bool fits_url_path(const char *text); /* keys of `paths` */
+bool fits_id(const char *text);          /* Crossbar's ids */
+bool fits_path(const char *text);        /* a path of a file; not the file's content */
+bool fits_url_path(const char *text);    /* keys of `paths` */
+bool extends_url_path(const char *text); /* likewise, with dots or several segments: extension */
 bool fits_websocket_url(const char *text);
 bool fits_location(const char *text); /* target of a redirect */
 bool fits_interface(const char *text);
@@ -54,8 +55,10 @@ const char *words_pattern(bool (*fits)(const char *text));
         .implied = true, .object = &websocket_options_object, .doc = "Options of WebSocket."                           \
     }
 
-#define ALLOWED_URL_PATH "`/` or one segment of letters, digits, _ and -"
-#define REMEDY_URL_PATH  "write ws, not /ws; for a/b use a service of type path with the key a; dots are not possible"
+#define ALLOWED_URL_PATH                                                                                               \
+    "`/` or one segment of letters, digits, _ and -; as an extension also dots and several segments, such as "         \
+    "`.well-known/acme-challenge`"
+#define REMEDY_URL_PATH "write ws, not /ws or ws/; the key is compared with the decoded path"
 
 /* endpoint.tls (tls.c). */
 struct server_tls {
@@ -180,12 +183,15 @@ struct made_transport {
     struct config_choice endpoint;
 };
 extern const struct config_row transport_row; /* element of `transports` */
+extern const struct config_variants testee_transport_variants;
 
 /* The document (node.c, process.c). */
 struct node {
     struct config_items workers;
 };
+struct worker_options;
 struct worker {
+    struct worker_options *options;
     struct config_items transports;
 };
 extern const struct config_object node_object;

@@ -31,9 +31,10 @@ static const struct config_row web_rows[] = {
      .required = true,
      .item = &service_row,
      .fits = fits_url_path,
+     .extends = extends_url_path,
      .allowed = ALLOWED_URL_PATH,
      .remedy = REMEDY_URL_PATH,
-     .doc = "Services by the first segment of the path; `/` takes the rest."},
+     .doc = "Services by the first segments of the path, the longest match wins; `/` takes the rest."},
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct web_transport, options, struct web_options *),
@@ -133,15 +134,79 @@ static const struct config_object testee_object = {
     .doc = "WebSocket echo on every path: for tests and benchmarks.",
 };
 
+/* The transport of a websocket-testee worker has the keys of a websocket transport. */
+static const struct config_object testee_worker_object = {
+    .name = "transport of a worker of type websocket-testee",
+    CONFIG_ROWS(websocket_rows),
+    .size = sizeof(struct websocket_transport),
+    .finish = finish_testee,
+    .doc = "WebSocket echo on every path.",
+};
+
+static const struct config_variant testee_variants[] = {
+    {.type = "websocket", .object = &testee_worker_object},
+};
+
+const struct config_variants testee_transport_variants = {.name = "transport of a websocket-testee worker",
+                                                          CONFIG_VARIANTS(testee_variants)};
+
+/* Not served. */
+
+static const struct config_row mqtt_option_rows[] = {
+    {.key = "realm", .kind = CONFIG_STRING, .status = CONFIG_REFUSED, .required = true, .doc = "Realm of the clients."},
+    {.key = "role", .kind = CONFIG_STRING, .status = CONFIG_REFUSED, .doc = "Role of the clients."},
+    {.key = "payload_mapping", .kind = CONFIG_OBJECT, .status = CONFIG_REFUSED, .doc = "How payloads become WAMP's."},
+    {.key = "auth", .kind = CONFIG_OBJECT, .status = CONFIG_REFUSED, .doc = "Authentication."},
+};
+
+static const struct config_object mqtt_options_object = {.name = "options of a transport of type mqtt",
+                                                         CONFIG_ROWS(mqtt_option_rows)};
+
+#define ROWS_REFUSED_TRANSPORT                                                                                         \
+    {.key = "id", .kind = CONFIG_STRING, .status = CONFIG_REFUSED, .doc = "Name of the transport."},                   \
+    {                                                                                                                  \
+        .key = "endpoint", .kind = CONFIG_OBJECT, .status = CONFIG_REFUSED, .required = true,                          \
+        .doc = "A listening endpoint."                                                                                 \
+    }
+
+static const struct config_row mqtt_rows[] = {
+    ROWS_REFUSED_TRANSPORT,
+    {.key = "options",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_REFUSED,
+     .object = &mqtt_options_object,
+     .doc = "See below."},
+};
+
+static const struct config_object mqtt_object = {.name = "transport of type mqtt", CONFIG_ROWS(mqtt_rows)};
+
+static const struct config_row flashpolicy_rows[] = {
+    ROWS_REFUSED_TRANSPORT,
+    {.key = "allowed_domain", .kind = CONFIG_STRING, .status = CONFIG_REFUSED, .doc = "Domain of the players."},
+    {.key = "allowed_ports", .kind = CONFIG_LIST, .status = CONFIG_REFUSED, .doc = "Ports they may connect to."},
+    {.key = "debug", .kind = CONFIG_BOOL, .status = CONFIG_REFUSED, .doc = "More log lines."},
+};
+
+static const struct config_object flashpolicy_object = {.name = "transport of type flashpolicy",
+                                                        CONFIG_ROWS(flashpolicy_rows)};
+
 static const struct config_variant variants[] = {
     {.type = "web", .object = &web_object},
     {.type = "websocket", .object = &websocket_object},
     {.type = "websocket.testee", .object = &testee_object},
     {.type = "universal", .status = CONFIG_REFUSED},
     {.type = "rawsocket", .status = CONFIG_REFUSED},
-    {.type = "mqtt", .status = CONFIG_REFUSED},
+    {.type = "mqtt",
+     .status = CONFIG_REFUSED,
+     .object = &mqtt_object,
+     .why = "MQTT is spoken by the router itself",
+     .remedy = "leave the transport to the node's own configuration: it can listen on that port beside Crossgate"},
     {.type = "stream.testee", .status = CONFIG_REFUSED},
-    {.type = "flashpolicy", .status = CONFIG_REFUSED},
+    {.type = "flashpolicy",
+     .status = CONFIG_REFUSED,
+     .object = &flashpolicy_object,
+     .why = "no browser has Flash any more",
+     .remedy = "remove the transport"},
 };
 
 static const struct config_variants transport_variants = {

@@ -46,6 +46,23 @@ bool fits_url_path(const char *text)
     return strcmp(text, "/") == 0 || (*text && consists_of(text, "_-"));
 }
 
+/* Neither empty, since no request has such a segment, nor "." or "..", which requests are refused for. */
+static bool is_segment(struct span segment)
+{
+    return segment.len > 0 && !span_equal(segment, SPAN(".")) && !span_equal(segment, SPAN(".."));
+}
+
+bool extends_url_path(const char *text)
+{
+    if (!consists_of(text, "_-.~/"))
+        return false;
+    for (const char *slash; (slash = strchr(text, '/')); text = slash + 1) {
+        if (!is_segment(span_of(text, (size_t)(slash - text))))
+            return false;
+    }
+    return is_segment(span_string(text));
+}
+
 /* The same as RFC 3986 allows in a URL, so that nothing can end a header field. */
 static bool is_url_text(const char *text)
 {
@@ -89,7 +106,9 @@ bool fits_header_value(const char *text)
     return *text != '\0' && *text != ' ';
 }
 
-#define PATTERN_URL "A-Za-z0-9._~:/?@!$&'()*+,;=%-"
+/* Neither "." nor "..": up to two dots and something else, or three. */
+#define PATTERN_SEGMENT "(\\.?\\.?[A-Za-z0-9_~-][A-Za-z0-9_.~-]*|\\.\\.\\.[A-Za-z0-9_.~-]*)"
+#define PATTERN_URL     "A-Za-z0-9._~:/?@!$&'()*+,;=%-"
 
 const char *words_pattern(bool (*fits)(const char *text))
 {
@@ -99,6 +118,7 @@ const char *words_pattern(bool (*fits)(const char *text))
     } patterns[] = {
         {fits_id, "^[a-z][a-z0-9_]{2,63}$"},
         {fits_url_path, "^(/|[A-Za-z0-9_-]+)$"},
+        {extends_url_path, "^" PATTERN_SEGMENT "(/" PATTERN_SEGMENT ")*$"},
         {fits_websocket_url, "^wss?://(\\[|[A-Za-z0-9])(\\[|\\]|[" PATTERN_URL "])*$"},
         {fits_location, "^(\\[|\\]|[#" PATTERN_URL "])+$"},
         {fits_interface, "^[A-Za-z0-9.:_% -]*$"},

@@ -77,7 +77,7 @@ BAD = [
     ("tls on a unix socket", document({"type": "web", "endpoint": {"type": "unix", "path": "x", "tls": {}}, "paths": {}}),
      '"tls"', "tls"),
     ("tls without a key", document(web({"/": HELLO}, tls={"certificate": "x"})), None, "key"),
-    ("path with a dot", document(web({"/": HELLO, ".well-known": HELLO})), '".well-known"', "well-known"),
+    ("path with a slash before it", document(web({"/": HELLO, "/.well-known": HELLO})), '"/.well-known"', "not /ws"),
     ("websocket without a backend", document(web({"/": HELLO, "ws": {"type": "websocket"}})), None, "--backend"),
     ("static directory missing", document(web({"/": {"type": "static", "directory": "nowhere"}})), '"nowhere"', "nowhere"),
 ]

@@ -48,7 +48,8 @@ def test_examples_are_valid(validator, path):
 def test_the_strict_schema_lacks_extensions(validator):
     strict = Draft202012Validator(load("--strict"))
     portable = document(web({"/": HELLO}, port=80))
-    for config in (document(web({"/": HELLO}, port=80), workers=2), document(web({"ws": ECHO}, port=80))):
+    for config in (document(web({"/": HELLO}, port=80), workers=2), document(web({"ws": ECHO}, port=80)),
+                   document(web({"a/b.c": HELLO}, port=80))):
         assert validator.is_valid(config) and not strict.is_valid(config)
     assert strict.is_valid(portable)
 
@@ -61,7 +62,7 @@ REFUSED = [
     ("a type that is not served", document({"type": "mqtt"}), "'mqtt' is not one of"),
     ("port out of range", document(web({}, endpoint={"type": "tcp", "port": 65536})), "65536 is not valid"),
     ("wrong kind", document(web({}, endpoint={"type": "tcp", "port": 80, "shared": 1})), "1 is not of type 'boolean'"),
-    ("path with a slash", document(web({"/ws": HELLO}, endpoint={"type": "tcp", "port": 80})), "'/ws' does not match"),
+    ("path with a slash", document(web({"/ws": HELLO}, endpoint={"type": "tcp", "port": 80})), "'/ws' is not valid"),
     ("no key", document(web({}, tls={"certificate": "x"}, endpoint={"type": "tcp", "port": 80})), "'key' is a required"),
     ("id", {"version": 2, "workers": [{"type": "router", "id": "A"}]}, "'A' does not match"),
 ]

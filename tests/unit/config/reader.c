@@ -10,7 +10,12 @@ struct engine {
     int64_t power;
 };
 
+struct papers {
+    bool scrapped;
+};
+
 struct car {
+    struct papers *papers;
     bool open;
     bool open_given;
     int64_t doors;
@@ -28,6 +33,11 @@ struct car {
 static bool fits_name(const char *text)
 {
     return text[0] >= 'A' && text[0] <= 'Z';
+}
+
+static bool extends_name(const char *text)
+{
+    return text[0] == '_';
 }
 
 static void finish_car(struct config_reader *reader, const struct config_place *place, void *settings)
@@ -56,19 +66,44 @@ static const struct config_row engine_rows[] = {
 static const struct config_object engine_object = {
     .name = "engine", CONFIG_ROWS(engine_rows), .size = sizeof(struct engine)};
 
+static const struct config_row boiler_rows[] = {
+    {.key = "pressure",
+     .kind = CONFIG_INTEGER,
+     .status = CONFIG_REFUSED,
+     .required = true,
+     .max = 9,
+     .doc = "Pressure."},
+};
+static const struct config_object boiler_object = {.name = "boiler", CONFIG_ROWS(boiler_rows)};
+
 static const struct config_variant fuels[] = {
     {.type = "petrol", .object = &engine_object},
     {.type = "battery", .status = CONFIG_EXTENSION, .object = &engine_object},
-    {.type = "steam", .status = CONFIG_REFUSED},
+    {.type = "steam", .status = CONFIG_REFUSED, .object = &boiler_object, .why = "boilers burst"},
     {.type = "horses", .status = CONFIG_NODE, .why = "they feed themselves"},
     {.type = "coal", .status = CONFIG_WRONG, .why = "it is dirty"},
 };
 static const struct config_variants fuel_variants = {.name = "fuel", CONFIG_VARIANTS(fuels)};
 
+static const struct config_row paper_rows[] = {
+    {.key = "scrapped",
+     .kind = CONFIG_BOOL,
+     .at = CONFIG_AT(struct papers, scrapped, bool),
+     .environment = true,
+     .doc = "Scrapped."},
+};
+static const struct config_object papers_object = {
+    .name = "papers", CONFIG_ROWS(paper_rows), .size = sizeof(struct papers)};
+
 static const struct config_row wheel_row = {.kind = CONFIG_INTEGER, .min = 1, .max = 30};
 static const struct config_row driver_row = {.kind = CONFIG_BOOL};
 
 static const struct config_row car_rows[] = {
+    {.key = "papers",
+     .kind = CONFIG_OBJECT,
+     .at = CONFIG_AT(struct car, papers, struct papers *),
+     .object = &papers_object,
+     .doc = "Papers."},
     {.key = "open",
      .kind = CONFIG_BOOL,
      .at = CONFIG_AT(struct car, open, bool),
@@ -127,6 +162,7 @@ static const struct config_row car_rows[] = {
      .at = CONFIG_AT(struct car, drivers, struct config_items),
      .item = &driver_row,
      .fits = fits_name,
+     .extends = extends_name,
      .allowed = "names",
      .doc = "Drivers."},
     {.key = "notes",
@@ -140,7 +176,12 @@ static const struct config_row car_rows[] = {
     {.key = "wings", .status = CONFIG_WRONG, .why = "this is no plane", .remedy = "walk"},
 };
 static const struct config_object car_object = {
-    .name = "car", CONFIG_ROWS(car_rows), .size = sizeof(struct car), .finish = finish_car};
+    .name = "car",
+    CONFIG_ROWS(car_rows),
+    .size = sizeof(struct car),
+    .finish = finish_car,
+    .off = {"papers", "scrapped"},
+};
 
 struct reading {
     struct arena *arena;
@@ -153,7 +194,7 @@ struct reading {
 static const char *variable(void *user, const char *name)
 {
     (void)user;
-    return strcmp(name, "DOORS") == 0 ? "3" : strcmp(name, "MANY") == 0 ? "6" : NULL;
+    return strcmp(name, "DOORS") == 0 ? "3" : strcmp(name, "MANY") == 0 ? "6" : strcmp(name, "EMPTY") == 0 ? "" : NULL;
 }
 
 static void start_file(struct reading *reading, const char *file, const char *text, bool strict, void *user)
@@ -212,7 +253,8 @@ static void each_kind_is_stored(void **state)
     start(&reading,
           "{\"open\": false, \"doors\": 0, \"seats\": null, \"mileage\": 9223372036854775807, \"name\": \"A\\u00e4\","
           " \"notes\": {\"b\": 1, \"a\": [2.5]}, \"engine\": {\"power\": 90}, \"wheels\": [15, 16],"
-          " \"drivers\": {\"Zoe\": true, \"Ann\": false}, \"fuel\": {\"type\": \"petrol\", \"power\": 7}, \"radio\": "
+          " \"drivers\": {\"Zoe\": true, \"Ann\": false, \"_x\": true}, \"fuel\": {\"type\": \"petrol\", \"power\": "
+          "7}, \"radio\": "
           "false}",
           false, NULL);
     assert_true(reading.worked);
@@ -227,7 +269,7 @@ static void each_kind_is_stored(void **state)
     assert_true(car->wheels.given);
     assert_int_equal(car->wheels.count, 2);
     assert_int_equal(car->wheels.at[1].integer, 16);
-    assert_int_equal(car->drivers.count, 2);
+    assert_int_equal(car->drivers.count, 3);
     assert_string_equal(car->drivers.at[0].key, "Zoe"); /* in the order of the file */
     assert_true(car->drivers.at[0].boolean);
     assert_false(car->drivers.at[1].boolean);
@@ -255,6 +297,61 @@ static void integers_may_come_from_the_environment(void **state)
         assert_false(reading.worked);
         stop(&reading);
     }
+}
+
+static void booleans_may_come_from_the_environment(void **state)
+{
+    static const struct {
+        const char *text;
+        bool value;
+        size_t warnings;
+    } rows[] = {
+        {"{\"papers\": {\"scrapped\": \"${DOORS}\"}}", true, 0},
+        {"{\"papers\": {\"scrapped\": \"${EMPTY}\"}}", false, 0},
+        {"{\"papers\": {\"scrapped\": \"${NONE}\"}}", false, 1},
+        {"{\"papers\": {\"scrapped\": \"\"}}", false, 0},
+        {"{\"papers\": {\"scrapped\": \"false\"}}", true, 1},
+        {"{\"papers\": {\"scrapped\": \"$NONE\"}}", true, 1},
+        {"{\"papers\": {\"scrapped\": \"${}\"}}", true, 1},
+        {"{\"papers\": {\"scrapped\": \"${A}b\"}}", true, 1},
+        {"{\"papers\": {\"scrapped\": \"${\"}}", true, 1},
+        {"{\"papers\": {\"scrapped\": \"${1A}\"}}", true, 1},
+    };
+    struct reading reading;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        start(&reading, rows[i].text, false, NULL);
+        if (reading.car.papers->scrapped != rows[i].value)
+            fail_msg("%s", rows[i].text);
+        assert_true(reading.worked);
+        assert_int_equal(diagnostics_count(reading.diagnostics, PROBLEM_WARNING), rows[i].warnings);
+        assert_int_equal(diagnostics_kept(reading.diagnostics), rows[i].warnings);
+        stop(&reading);
+    }
+}
+
+/* Unknown keys are named even then. */
+static void what_is_switched_off_is_not_read(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    start(&reading, "{\"papers\": {\"scrapped\": true}, \"open\": 1, \"wheels\": 7}", false, NULL);
+    assert_true(reading.worked);
+    assert_int_equal(reading.car.finished, 1);
+    assert_int_equal(reading.car.doors, 0);
+    stop(&reading);
+    start(&reading, "{\"papers\": {\"scrapped\": \"${DOORS}\"}, \"engine\": {}}", false, NULL);
+    assert_true(reading.worked);
+    assert_null(reading.car.engine);
+    stop(&reading);
+    start(&reading, "{\"papers\": {\"scrapped\": \"${EMPTY}\"}, \"engine\": {}}", false, NULL);
+    assert_false(reading.worked);
+    stop(&reading);
+    start(&reading, "{\"papers\": {\"scrapped\": true}, \"opne\": 1}", false, NULL);
+    assert_false(reading.worked);
+    stop(&reading);
 }
 
 /* What is said of one key, as "severity text -> remedy". */
@@ -294,7 +391,10 @@ static void each_status_says_what_it_is(void **state)
     expect("{\"wings\": 2}", false, NULL, PROBLEM_ERROR, "this is no plane", "walk");
     expect("{\"mileage\": 1}", true, NULL, PROBLEM_ERROR, "is an extension", "portable");
     expect("{\"fuel\": {\"type\": \"battery\", \"power\": 1}}", true, NULL, PROBLEM_ERROR, "is an extension", NULL);
-    expect("{\"fuel\": {\"type\": \"steam\"}}", false, NULL, PROBLEM_ERROR, "not served here", NULL);
+    expect("{\"fuel\": {\"type\": \"steam\"}}", false, NULL, PROBLEM_ERROR, "not served here: boilers burst", NULL);
+    expect("{\"fuel\": {\"type\": \"steam\", \"pressure\": -1}}", false, NULL, PROBLEM_ERROR, "boilers burst", NULL);
+    expect("{\"drivers\": {\"_zoe\": true}}", true, NULL, PROBLEM_ERROR, "the key \"_zoe\" of drivers is an extension",
+           "portable");
     expect("{\"fuel\": {\"type\": \"horses\"}}", false, NULL, PROBLEM_NOTE, "they feed themselves", NULL);
     expect("{\"fuel\": {\"type\": \"coal\"}}", false, NULL, PROBLEM_ERROR, "it is dirty", NULL);
     expect("{\"fuel\": {\"type\": \"diesel\"}}", false, NULL, PROBLEM_ERROR, "no fuel of type \"diesel\"",
@@ -308,6 +408,8 @@ static void each_kind_says_what_it_wants(void **state)
 {
     (void)state;
     expect("{\"open\": 1}", false, NULL, PROBLEM_ERROR, "open must be true or false, found 1", NULL);
+    expect("{\"papers\": {\"scrapped\": 1}}", false, NULL, PROBLEM_ERROR, "true or false, or \"${NAME}\"", NULL);
+    expect("{\"open\": \"${DOORS}\"}", false, NULL, PROBLEM_ERROR, "open must be true or false", NULL);
     expect("{\"doors\": 1}", false, NULL, PROBLEM_ERROR, "from 2 to 5, or 0, or \"$NAME\"", NULL);
     expect("{\"doors\": null}", false, NULL, PROBLEM_ERROR, "found null", NULL);
     expect("{\"seats\": 0}", false, NULL, PROBLEM_ERROR, "from 1 to 9, or null, found 0", NULL);
@@ -389,6 +491,9 @@ static void the_reference_names_every_key_but_mistakes(void **state)
                            "| `doors` | an integer from 2 to 5, or 0, or \"$NAME\" for the environment variable NAME "
                            "| 4 | served |"));
     assert_non_null(strstr(text, "## engine"));
+    assert_non_null(strstr(text, "## boiler"));
+    assert_non_null(strstr(text, "| `type` | `\"steam\"` | required | refused |"));
+    assert_non_null(strstr(text, "| `pressure` | an integer from 0 to 9 | required | refused |"));
     /* Mistakes are counted in the coverage only. */
     const char *coverage = strstr(text, "## Coverage");
     assert_non_null(coverage);
@@ -446,6 +551,11 @@ static void what_was_read_is_printed_in_the_order_of_the_table(void **state)
     assert_null(strstr(text, "mileage"));
     free(text);
     stop(&reading);
+    start(&reading, "{\"papers\": {\"scrapped\": \"${DOORS}\"}, \"name\": 5, \"wheels\": 7}", false, NULL);
+    text = print_resolved(&reading, false);
+    assert_string_equal(text, "{'papers':{'scrapped':true}}");
+    free(text);
+    stop(&reading);
     start(&reading, "{\"fuel\": {\"type\": \"horses\", \"oats\": 1}}", false, NULL);
     text = print_resolved(&reading, true);
     assert_string_equal(text, "{'open':true,'doors':4,'seats':5,'fuel':{'type':'horses'}}");
@@ -455,7 +565,7 @@ static void what_was_read_is_printed_in_the_order_of_the_table(void **state)
 
 static const char *pattern(bool (*fits)(const char *text))
 {
-    return fits == fits_name ? "^[A-Z]" : NULL;
+    return fits == fits_name ? "^[A-Z]" : fits == extends_name ? "^_" : NULL;
 }
 
 static char *print_schema(bool strict)
@@ -482,7 +592,9 @@ static void the_schema_says_what_each_row_allows(void **state)
         "'name':{'type':'string','pattern':'^[A-Z]',",
         "'engine':{'$ref':'#/$defs/engine',",
         "'wheels':{'type':'array','items':{'type':'integer','minimum':1,'maximum':30},'minItems':1,'maxItems':4,",
-        "'drivers':{'type':'object','additionalProperties':{'type':'boolean'},'propertyNames':{'pattern':'^[A-Z]'},",
+        "'drivers':{'type':'object','additionalProperties':{'type':'boolean'},'propertyNames':{'anyOf':[{'pattern':"
+        "'^[A-Z]'},{'pattern':'^_'}]},",
+        "'scrapped':{'anyOf':[{'type':'boolean'},{'type':'string'}],",
         "'notes':{'description':'Notes.'}",
         "'radio':{'enum':[false],",
         "'towbar':{'type':'object',",
@@ -503,6 +615,7 @@ static void the_schema_says_what_each_row_allows(void **state)
     assert_null(strstr(text, "coal"));
     free(text);
     text = print_schema(true);
+    assert_non_null(strstr(text, "'propertyNames':{'pattern':'^[A-Z]'}"));
     assert_null(strstr(text, "mileage"));
     assert_null(strstr(text, "battery"));
     free(text);
@@ -542,6 +655,8 @@ int main(void)
         cmocka_unit_test(absent_keys_have_their_standard),
         cmocka_unit_test(each_kind_is_stored),
         cmocka_unit_test(integers_may_come_from_the_environment),
+        cmocka_unit_test(booleans_may_come_from_the_environment),
+        cmocka_unit_test(what_is_switched_off_is_not_read),
         cmocka_unit_test(each_status_says_what_it_is),
         cmocka_unit_test(each_kind_says_what_it_wants),
         cmocka_unit_test(values_are_shown_cut_and_secrets_not_at_all),

@@ -55,6 +55,9 @@ static void what_crossbar_accepts_is_accepted(void **state)
         WEB("'a-B_9': {'type': 'path', 'paths': {'/': {'type': 'nodeinfo'}}}"),
         WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'enable_directory_listing': false}}"),
         WEB("'/': {'type': 'redirect', 'url': 'https://localhost:8443/%20?a=b#c'}"),
+        WEB("'/': {'type': 'redirect', 'url': 'https://localhost', 'status': 308, 'keep_path': true}"),
+        WEB("'.well-known/acme-challenge': {'type': 'nodeinfo'}, 'app.js': {'type': 'nodeinfo'}, 'a/b/~c': {'type': "
+            "'nodeinfo'}"),
         WEB("'/': {'type': 'json', 'value': null}"),
         WEB("'/': {'type': 'json', 'value': [1, {'a': 'b'}], 'options': {'prettify': true}}"),
         WEB("'ws': {'type': 'websocket-reverseproxy', 'url': 'wss://x', 'backend': {'type': 'websocket', 'url': "
@@ -218,6 +221,49 @@ static void the_opening_handshake_bounds_its_steps(void **state)
         load_one(&loaded, WEB("'ws': {'type': 'websocket-testee', 'options': {'open_handshake_timeout': 2500}}"));
     assert_int_equal(transport->handshake_timeout, LIMIT_HANDSHAKE);
     assert_int_equal(transport->site.head_timeout, LIMIT_HEAD);
+    node_unload(&loaded);
+}
+
+/* Whatever is in it, and however it is said. */
+static void a_disabled_worker_is_left_out(void **state)
+{
+    static const char *const values[] = {"true", "'${CROSSGATE_TEST_WORD}'"};
+    struct loaded loaded;
+    char text[1024];
+
+    (void)state;
+    setenv("CROSSGATE_TEST_WORD", "no", 1);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        snprintf(
+            text, sizeof text,
+            "{'version': 2, 'workers': [{'type': 'proxy', 'connections': {}, 'transports': [{'type': 'websocket'}], "
+            "'options': {'disabled': %s}}, {'type': 'websocket-testee', 'options': {'disabled': %s}}, "
+            "{'type': 'router', 'options': {'disabled': '${CROSSGATE_TEST_UNSET}'}, 'transports': [{'type': 'web', "
+            "'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80}}]}]}",
+            values[i], values[i]);
+        unsetenv("CROSSGATE_TEST_UNSET");
+        load_one(&loaded, text);
+        assert_int_equal(count(&loaded, PROBLEM_NOTE), 2);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+        assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "$.workers[0].options.disabled");
+        assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "nothing of it is served"));
+        assert_string_equal(diagnostics_at(loaded.diagnostics, 2)->path, "$.workers[2].options.disabled");
+        node_unload(&loaded);
+    }
+}
+
+static void the_transport_of_a_testee_worker_echoes(void **state)
+{
+    struct loaded loaded;
+    const struct plan_transport *transport = load_one(
+        &loaded, "{'version': 2, 'workers': [{'type': 'websocket-testee', 'id': 'testee', 'options': {'title': "
+                 "'x'}, 'transport': {'type': 'websocket', 'url': 'ws://x', 'serializers': [], 'auth': {}, "
+                 "'endpoint': {'type': 'tcp', 'port': 9000, 'shared': true}}}]}");
+
+    (void)state;
+    assert_int_equal(transport->where.port, 9000);
+    assert_string_equal(transport->id, "workers[0].transport");
+    assert_int_equal(count(&loaded, PROBLEM_NOTE), 4);
     node_unload(&loaded);
 }
 
@@ -401,6 +447,8 @@ int main(void)
         cmocka_unit_test(doubtful_origins_are_warned_of),
         cmocka_unit_test(what_is_about_visitors_is_noted_in_a_backend),
         cmocka_unit_test(the_opening_handshake_bounds_its_steps),
+        cmocka_unit_test(a_disabled_worker_is_left_out),
+        cmocka_unit_test(the_transport_of_a_testee_worker_echoes),
         cmocka_unit_test(endpoints_become_addresses),
         cmocka_unit_test(paths_of_sockets_are_expanded_and_begin_at_the_node),
         cmocka_unit_test(tls_makes_a_context_on_both_versions),

@@ -60,12 +60,20 @@ static const struct refused cases[] = {
     {"{'version': 2, 'workers': [{'type': ^5}]}", "$.workers[0].type", "type must be a string", NULL},
     {"{'version': 2, 'workers': [{'type': ^'ruoter'}]}", "$.workers[0].type", "no worker of type \"ruoter\"",
      "did you mean \"router\""},
-    {"{'version': 2, 'workers': [{'type': ^'websocket-testee'}]}", "$.workers[0].type", "not served here",
-     "websocket.testee"},
+    {"{'version': 2, 'workers': [^{'type': 'websocket-testee'}]}", "$.workers[0].transport", "transport is missing",
+     NULL},
+    {"{'version': 2, 'workers': [{'type': 'websocket-testee', 'transport': {'type': ^'web'}}]}",
+     "$.workers[0].transport.type", "no transport of a websocket-testee worker of type \"web\"", "websocket"},
+    {"{'version': 2, 'workers': [{'type': 'websocket-testee', ^'transports': [], 'transport': {'type': 'websocket', "
+     "'endpoint': {'type': 'tcp', 'port': 80}}}]}",
+     "$.workers[0].transports", "no key \"transports\"", "did you mean \"transport\""},
     {"{'version': 2, 'workers': [{'type': 'router', 'id': ^'A', 'transports': []}]}", "$.workers[0].id",
      "lower-case letter", "found \"A\""},
-    {"{'version': 2, 'workers': [{'type': 'router', 'options': {^'disabled': true}}]}", "$.workers[0].options.disabled",
-     "not served here", "remove the worker"},
+    {"{'version': 2, 'workers': [{'type': 'router', 'options': {'disabled': ^1}}]}", "$.workers[0].options.disabled",
+     "must be true or false, or \"${NAME}\"", "found 1"},
+    {"{'version': 2, 'workers': ^[{'type': 'router', 'options': {'disabled': true}, 'transports': [{'type': 'web', "
+     "'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80}}]}]}",
+     "$.workers", "nothing would listen", NULL},
     {"{'version': 2, 'workers': [{'type': 'router', 'options': {^'titel': 'x'}}]}", "$.workers[0].options.titel",
      "no key \"titel\"", "did you mean \"title\""},
     {"{'version': 2, 'workers': [{'type': 'proxy', ^'connections': {}, 'transports': []}]}", "$.workers[0].connections",
@@ -75,7 +83,10 @@ static const struct refused cases[] = {
     /* Transports. */
     {NODE("{'type': ^'rawsocket'}"), T0 ".type", "\"rawsocket\" is known to Crossbar, but not served here", NULL},
     {NODE("{'type': ^'universal'}"), T0 ".type", "not served here", NULL},
-    {NODE("{'type': ^'mqtt'}"), T0 ".type", "not served here", NULL},
+    {NODE("{'type': ^'mqtt', 'options': {'realm': 'r'}}"), T0 ".type", "MQTT is spoken by the router itself",
+     "beside Crossgate"},
+    {NODE("{'type': ^'flashpolicy', 'allowed_ports': [80]}"), T0 ".type", "no browser has Flash",
+     "remove the transport"},
     {NODE("{'type': ^'websocket-testee'}"), T0 ".type", "no transport of type", "did you mean \"websocket.testee\""},
     {NODE("{'type': ^'http'}"), T0 ".type", "no transport of type \"http\"",
      "the types are: web, websocket, websocket.testee"},
@@ -95,8 +106,10 @@ static const struct refused cases[] = {
      "must be a network", NULL},
     {ENDPOINT("{'type': 'tcp', 'port': 1, 'proxy_protocol': ^true}"), T0 ".endpoint.proxy_protocol", "must be a list",
      NULL},
-    {ENDPOINT("{'type': ^'onion'}"), T0 ".endpoint.type", "not served here", NULL},
-    {ENDPOINT("{'type': ^'twisted'}"), T0 ".endpoint.type", "not served here", NULL},
+    {ENDPOINT("{'type': ^'onion', 'port': 80}"), T0 ".endpoint.type", "hidden services are made by Tor",
+     "HiddenServicePort"},
+    {ENDPOINT("{'type': ^'twisted', 'server_string': 'tcp:80'}"), T0 ".endpoint.type", "a program for Twisted",
+     "type tcp or unix"},
     {ENDPOINT("^{'type': 'tcp'}"), T0 ".endpoint.port", "port is missing", "portrange"},
     {TCP("'port': ^0"), T0 ".endpoint.port", "from 1 to 65535", "found 0"},
     {TCP("'port': ^65536"), T0 ".endpoint.port", "from 1 to 65535", "found 65536"},
@@ -165,10 +178,16 @@ static const struct refused cases[] = {
      NULL},
     {TLS(PAIR ", 'dhparam': ^'server.pem'"), T0 ".endpoint.tls.dhparam", "DH parameters", NULL},
     /* Paths and services. */
-    {WEB("^'.well-known': {'type': 'nodeinfo'}"), T0 ".paths[\".well-known\"]", "a key of paths must be", "dots"},
-    {WEB("^'a/b': {'type': 'nodeinfo'}"), T0 ".paths[\"a/b\"]", "a key of paths must be", "type path"},
     {WEB("^'/a': {'type': 'nodeinfo'}"), T0 ".paths[\"/a\"]", "found \"/a\"", "write ws, not /ws"},
+    {WEB("^'a/': {'type': 'nodeinfo'}"), T0 ".paths[\"a/\"]", "found \"a/\"", "or ws/"},
+    {WEB("^'a//b': {'type': 'nodeinfo'}"), T0 ".paths[\"a//b\"]", "a key of paths must be", "dots"},
+    {WEB("^'a/../b': {'type': 'nodeinfo'}"), T0 ".paths[\"a/../b\"]", "a key of paths must be", NULL},
+    {WEB("^'.': {'type': 'nodeinfo'}"), T0 ".paths[\".\"]", "a key of paths must be", NULL},
+    {WEB("^'a%2fb': {'type': 'nodeinfo'}"), T0 ".paths[\"a%2fb\"]", "a key of paths must be", "decoded"},
+    {WEB("^'a b': {'type': 'nodeinfo'}"), T0 ".paths[\"a b\"]", "a key of paths must be", NULL},
     {WEB("^'': {'type': 'nodeinfo'}"), T0 ".paths[\"\"]", "found \"\"", NULL},
+    {WEB("'a': {'type': 'path', 'paths': {^'b/': {'type': 'nodeinfo'}}}"), T0 ".paths.a.paths[\"b/\"]",
+     "a key of paths must be", NULL},
     {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'reverseproxy', 'host': 'x'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'websocket-proxy'}"), T0 ".paths.a.type", "not served here", NULL},
@@ -197,6 +216,14 @@ static const struct refused cases[] = {
     {WEB("'/': ^{'type': 'redirect'}"), T0 ".paths[\"/\"].url", "url is missing", NULL},
     {WEB("'/': {'type': 'redirect', 'url': ^'https://a\\r\\nSet-Cookie: b'}"), T0 ".paths[\"/\"].url",
      "percent-encoded", NULL},
+    {WEB("'/': {'type': 'redirect', 'url': 'https://a', 'status': ^306}"), T0 ".paths[\"/\"].status",
+     "must be 301, 302, 303, 307 or 308, found 306", NULL},
+    {WEB("'/': {'type': 'redirect', 'url': 'https://a', 'status': ^200}"), T0 ".paths[\"/\"].status",
+     "must be 301, 302, 303, 307 or 308, found 200", NULL},
+    {WEB("'/': {'type': 'redirect', 'url': ^'https://a/?b', 'keep_path': true}"), T0 ".paths[\"/\"].url", "has a query",
+     "leave the query"},
+    {WEB("'/': {'type': 'redirect', 'url': ^'https://a/#b', 'keep_path': true}"), T0 ".paths[\"/\"].url",
+     "has a fragment", NULL},
     {WEB("'/': ^{'type': 'json'}"), T0 ".paths[\"/\"].value", "value is missing", NULL},
     {WEB("'a': {'type': 'path', 'paths': {'b': {'type': 'nodeinfo', ^'x': 1}}}"), T0 ".paths.a.paths.b.x",
      "no key \"x\"", NULL},
@@ -233,6 +260,10 @@ static const struct refused cases[] = {
     {PROXY(LOCAL ", 'url': ^'ws://x/#y'"), B0 ".url", "without fragment", NULL},
     {PROXY(LOCAL ", 'url': ^'ws://x/y?z=1'"), B0 ".url", "query", NULL},
     {PROXY(LOCAL ", 'url': 'ws://x', 'type': ^'rawsocket'"), B0 ".type", "must be \"websocket\"", NULL},
+    {PROXY("'url': 'ws://n', 'endpoint': {'type': ^'twisted', 'client_string': 'tcp:h:80'}"), B0 ".endpoint.type",
+     "a program for Twisted", "type tcp or unix"},
+    {PROXY("'url': 'ws://n', 'endpoint': {'type': ^'tor', 'host': 'x.onion'}"), B0 ".endpoint.type", "without SOCKS",
+     "SOCKS4A"},
     {CONNECT("'host': 'x', 'port': ^'$CROSSGATE_TEST_PORT'"), B0 ".endpoint.port",
      "variables are expanded on listening", NULL},
     {PROXY("'url': 'ws://n', 'endpoint': ^{'type': 'tcp', 'port': 80}"), B0 ".endpoint.host", "host is missing", NULL},
@@ -368,11 +399,14 @@ static void strict_refuses_each_extension(void **state)
     node_load(
         &loaded,
         "{'version': 2, 'crossgate': {'workers': 2}, 'workers': [{'type': 'router', 'transports': [{'type': 'web', "
-        "'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'e': {'type': 'websocket-testee'}}}]}]}",
+        "'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'e': {'type': 'websocket-testee'}, "
+        "'a/b.c': {'type': 'redirect', 'url': 'x', 'keep_path': false}}}]}]}",
         NULL, true);
-    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 2);
+    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 4);
     assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "$.crossgate");
     assert_string_equal(diagnostics_at(loaded.diagnostics, 1)->path, T0 ".paths.e.type");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 2)->path, T0 ".paths[\"a/b.c\"]");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 3)->path, T0 ".paths[\"a/b.c\"].keep_path");
     node_unload(&loaded);
 }
 

@@ -11,23 +11,30 @@ static const struct json_settings open_json = {
 struct fixture {
     struct world world;
     struct arena *arena;
-    struct path_entry root[4], nested[2];
+    struct path_entry root[8], nested[2];
     struct path_settings root_settings, nested_settings;
 };
 
-/* "/": json, "/r": redirect, "/n": nodeinfo, "/d": path { "x": json }. Without `whole` there is no "/". */
+/* "/": json, "/r": redirect, "/n": nodeinfo, "/d": path { "x": json }, "/.w/a" and "/.w": redirects, "/p.q/r/s": json,
+ * "/k": a redirect that keeps the path. Without `whole` there is no "/". */
 static struct fixture *begin(bool whole)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->arena = arena_new();
-    const struct redirect_settings redirect = {.url = "https://b.example/\xc3\xa4 x?y\r\n"};
+    const struct redirect_settings redirect = {.url = "https://b.example/\xc3\xa4 x?y\r\n", .status = 302};
+    const struct redirect_settings outer = {.url = "outer", .status = 301}, inner = {.url = "inner", .status = 303};
+    const struct redirect_settings keeping = {.url = "https://c.example/", .status = 308, .keep_path = true};
     f->nested[0] = (struct path_entry){SPAN("x"), json_service_new(f->arena, &open_json)};
     f->nested_settings = (struct path_settings){f->nested, 1};
     f->root[0] = (struct path_entry){SPAN("r"), redirect_service_new(f->arena, &redirect)};
     f->root[1] = (struct path_entry){SPAN("n"), nodeinfo_service_new(f->arena)};
     f->root[2] = (struct path_entry){SPAN("d"), path_service_new(f->arena, &f->nested_settings)};
-    f->root[3] = (struct path_entry){SPAN(""), json_service_new(f->arena, &plain_json)};
-    f->root_settings = (struct path_settings){f->root, whole ? 4 : 3};
+    f->root[3] = (struct path_entry){SPAN(".w/a"), redirect_service_new(f->arena, &inner)};
+    f->root[4] = (struct path_entry){SPAN(".w"), redirect_service_new(f->arena, &outer)};
+    f->root[5] = (struct path_entry){SPAN("p.q/r/s"), json_service_new(f->arena, &open_json)};
+    f->root[6] = (struct path_entry){SPAN("k"), redirect_service_new(f->arena, &keeping)};
+    f->root[7] = (struct path_entry){SPAN(""), json_service_new(f->arena, &plain_json)};
+    f->root_settings = (struct path_settings){f->root, whole ? 8 : 7};
     world_init(&f->world, path_service_new(f->arena, &f->root_settings));
     world_open(&f->world);
     return f;
@@ -73,6 +80,72 @@ static void the_first_segment_selects_and_the_root_takes_the_rest(void **state)
     assert_int_equal(ask(f, "GET", "/"), 404);
     assert_int_equal(ask(f, "GET", "/unknown"), 404);
     assert_int_equal(ask(f, "GET", "/r"), 302);
+    end(f);
+}
+
+static void the_longest_path_of_whole_segments_wins(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(true);
+    static const struct {
+        const char *target;
+        const char *said;
+    } rows[] = {
+        {"/.w", "Location: outer\r\n"},
+        {"/.w/", "Location: outer\r\n"},
+        {"/.w/ab", "Location: outer\r\n"},
+        {"/.w/b/a", "Location: outer\r\n"},
+        {"/.w/a", "Location: inner\r\n"},
+        {"/.w/a/b", "Location: inner\r\n"},
+        {"/%2ew/%61", "Location: inner\r\n"},
+        {"/p.q/r/s", "\r\n\r\n[]"},
+        {"/p.q/r/s/t", "\r\n\r\n[]"},
+        {"/p.q/r", "{\"a\":1}"},
+        {"/p.q/r/", "{\"a\":1}"},
+        {"/p.q/r/st", "{\"a\":1}"},
+        {"/p", "{\"a\":1}"},
+        {"/w", "{\"a\":1}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ask(f, "GET", rows[i].target);
+        if (!world_said(&f->world, rows[i].said))
+            fail_msg("%s", rows[i].target);
+    }
+    end(f);
+    f = begin(false);
+    assert_int_equal(ask(f, "GET", "/p.q/r"), 404);
+    end(f);
+}
+
+static void a_redirect_keeps_path_and_query_as_they_were_sent(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(true);
+    static const char *const rows[][2] = {
+        {"/k", "Location: https://c.example/\r\n"},
+        {"/k/", "Location: https://c.example/\r\n"},
+        {"/k?", "Location: https://c.example/\r\n"},
+        {"/k?a=/b?c", "Location: https://c.example/?a=/b?c\r\n"},
+        {"/k/a%20b/%c3%A4?x=%0d%0a", "Location: https://c.example/a%20b/%c3%A4?x=%0d%0a\r\n"},
+        {"/%6b/a", "Location: https://c.example/a\r\n"},
+        {"http://a/k/l/", "Location: https://c.example/l/\r\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(ask(f, "GET", rows[i][0]), 308);
+        if (!world_said(&f->world, rows[i][1]))
+            fail_msg("%s", rows[i][0]);
+    }
+    end(f);
+}
+
+static void a_status_that_keeps_the_method_is_for_all_methods(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(true);
+    assert_int_equal(ask(f, "PUT", "/k/a"), 308);
+    assert_int_equal(ask(f, "DELETE", "/.w/a"), 303);
+    assert_int_equal(ask(f, "DELETE", "/.w"), 405);
+    assert_int_equal(ask(f, "HEAD", "/.w"), 301);
     end(f);
 }
 
@@ -123,7 +196,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_segment_selects_and_the_root_takes_the_rest),
+        cmocka_unit_test(the_longest_path_of_whole_segments_wins),
         cmocka_unit_test(a_redirect_names_its_url_as_a_uri),
+        cmocka_unit_test(a_redirect_keeps_path_and_query_as_they_were_sent),
+        cmocka_unit_test(a_status_that_keeps_the_method_is_for_all_methods),
         cmocka_unit_test(json_says_what_its_options_say),
         cmocka_unit_test(nodeinfo_is_a_page_or_json),
     };
