@@ -25,6 +25,23 @@ struct file_facts {
     uint64_t inode;
 };
 
+/* One name in a directory: a file or a directory, also by a link that stays beneath. What else there is, is left out. */
+struct file_entry {
+    const char *name;
+    bool is_directory;
+    uint64_t size;
+    int64_t modified_seconds; /* since 1970 */
+};
+
+/* Directories first, each kind in the order of its names' bytes. */
+struct file_listing {
+    const struct file_entry *at;
+    size_t count;
+    bool cut; /* there are more than FILE_LISTING_MAX */
+};
+
+enum { FILE_LISTING_MAX = 10000 };
+
 struct file;
 
 struct file_user {
@@ -32,6 +49,8 @@ struct file_user {
     void (*on_open)(void *user, enum file_result result, const struct file_facts *facts);
     /* The answer to file_read: bytes valid for this call only; empty at the end of the file. */
     void (*on_read)(void *user, enum file_result result, struct span bytes);
+    /* The answer to file_list: valid until file_close; NULL after anything but FILE_OK. */
+    void (*on_list)(void *user, enum file_result result, const struct file_listing *listing);
 };
 
 /* Opens `path` (relative, zero-terminated, copied) beneath `directory` (borrowed descriptor; must stay open until
@@ -41,6 +60,10 @@ struct file *file_open(struct loop *loop, int directory, const char *path, const
 /* Reads up to POOL_BLOCK_BYTES from `offset`; one read at a time. on_read may be called from within file_read if
  * the bytes are cached; it may call file_read again (the depth stays bounded). */
 void file_read(struct file *file, uint64_t offset, size_t length);
+
+/* Reads the names in a directory that is open, at most once. Never answers from within: always the pool does it. The
+ * directory that was named to file_open must stay open until on_list or file_close. */
+void file_list(struct file *file);
 
 /* No callback any more; frees itself when the pool has let go. */
 void file_close(struct file *file);

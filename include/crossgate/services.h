@@ -28,6 +28,8 @@ struct static_mime_type {
 /* Crossbar's service type "static". */
 struct static_settings {
     int directory;            /* descriptor, owned by the arena */
+    bool directory_listing;   /* Crossbar key enable_directory_listing */
+    bool precompressed;       /* extension: send NAME.br or NAME.gz for NAME to who accepts it */
     int64_t cache_timeout;    /* s for Cache-Control max-age; negative: none (null) */
     const char *default_file; /* answered with 200 where nothing is found, for single-page applications; or NULL */
     const struct static_mime_type *mime_types;

@@ -1,3 +1,4 @@
+#include "list.h"
 #include "open.h"
 
 #include <assert.h>
@@ -10,7 +11,7 @@
  * one turn. */
 enum { CACHED_READS_MAX = 32 };
 
-enum file_job { JOB_NONE, JOB_OPEN, JOB_READ };
+enum file_job { JOB_NONE, JOB_OPEN, JOB_READ, JOB_LIST };
 
 /* While the pool works on it the file is a guest of the loop and belongs to the pool: the loop's side touches nothing but
  * `closed`. */
@@ -34,6 +35,8 @@ struct file {
     size_t length;
     size_t got;
     struct pool_block *block; /* where the read goes to */
+    struct arena *arena;      /* of the listing; NULL: none was asked for */
+    struct file_listing listing;
     char path[];
 };
 
@@ -51,6 +54,8 @@ static void discard(struct file *file)
     if (file->descriptor >= 0)
         close(file->descriptor);
     file->descriptor = -1;
+    arena_free(file->arena);
+    file->arena = NULL;
     task_cancel(&file->settled);
     loop_defer(file->loop, PHASE_BURY, &file->burial);
 }
@@ -83,6 +88,11 @@ static void settle(struct task *task)
     tell_open(CONTAINER_OF(task, struct file, settled));
 }
 
+static void tell_list(struct file *file)
+{
+    file->on->on_list(file->user, file->result, file->result == FILE_OK ? &file->listing : NULL);
+}
+
 static void tell_read(struct file *file, enum file_result result, size_t got)
 {
     struct pool_block *block = file->block;
@@ -94,6 +104,14 @@ static void tell_read(struct file *file, enum file_result result, size_t got)
         pool_put(&file->loop->pool, block);
 }
 
+static enum file_result list(struct file *file)
+{
+    file->arena = arena_new();
+    if (!file->arena)
+        return FILE_RESOURCES;
+    return list_directory(file->directory, file->descriptor, file->path, file->arena, &file->listing);
+}
+
 /* In a thread of the pool. */
 static void work(uv_work_t *request)
 {
@@ -101,6 +119,8 @@ static void work(uv_work_t *request)
     bool waits;
     if (file->job == JOB_OPEN)
         file->result = open_beneath(file->directory, file->path, false, &waits, &file->descriptor, &file->facts);
+    else if (file->job == JOB_LIST)
+        file->result = list(file);
     else
         file->result =
             read_at(file->descriptor, file->offset, file->block->bytes, file->length, false, &waits, &file->got);
@@ -122,6 +142,8 @@ static void after_work(uv_work_t *request, int status)
         discard(file);
     } else if (job == JOB_OPEN) {
         tell_open(file);
+    } else if (job == JOB_LIST) {
+        tell_list(file);
     } else {
         tell_read(file, file->result, file->result == FILE_OK ? file->got : 0);
         serve_reads(file);
@@ -167,6 +189,14 @@ void file_read(struct file *file, uint64_t offset, size_t length)
     file->length = length < POOL_BLOCK_BYTES ? length : POOL_BLOCK_BYTES;
     if (!file->telling)
         serve_reads(file);
+}
+
+void file_list(struct file *file)
+{
+    if (file->closed)
+        return;
+    assert(file->job == JOB_NONE && file->descriptor >= 0 && file->facts.is_directory && !file->arena);
+    give_to_pool(file, JOB_LIST);
 }
 
 /* Work that is under way ends by itself. */

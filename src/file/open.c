@@ -33,10 +33,12 @@ static enum file_result result_of(int code)
 }
 
 /* -1 with errno. O_NONBLOCK: opening a FIFO without a writer would wait for one. */
-static int open_once(int directory, const char *path, bool cached)
+enum { TO_READ = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, TO_LOOK = O_PATH | O_CLOEXEC };
+
+static int open_once(int directory, const char *path, int flags, bool cached)
 {
     struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .flags = (unsigned)flags,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (cached ? (unsigned)RESOLVE_CACHED : 0u),
     };
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
@@ -57,18 +59,23 @@ static enum file_result look_at(int descriptor, struct file_facts *facts)
     return S_ISDIR(status.st_mode) || S_ISREG(status.st_mode) ? FILE_OK : FILE_BROKEN;
 }
 
+/* -1 with errno. */
+static int open_waiting(int directory, const char *path, int flags)
+{
+    int opened = open_once(directory, path, flags, false);
+    for (int tries = 1; opened < 0 && (errno == EAGAIN || errno == EINTR) && tries < OPEN_TRIES; tries++)
+        opened = open_once(directory, path, flags, false);
+    return opened;
+}
+
 enum file_result open_beneath(int directory, const char *path, bool cached, bool *waits, int *descriptor,
                               struct file_facts *facts)
 {
-    *waits = false;
-    int opened = open_once(directory, path, cached);
+    int opened = cached ? open_once(directory, path, TO_READ, true) : open_waiting(directory, path, TO_READ);
     /* EINVAL: Linux before 5.12 does not know RESOLVE_CACHED. */
-    if (opened < 0 && cached && (errno == EAGAIN || errno == EINVAL)) {
-        *waits = true;
+    *waits = opened < 0 && cached && (errno == EAGAIN || errno == EINVAL || errno == EINTR);
+    if (*waits)
         return FILE_BROKEN;
-    }
-    for (int tries = 1; opened < 0 && (errno == EAGAIN || errno == EINTR) && tries < OPEN_TRIES; tries++)
-        opened = open_once(directory, path, cached);
     if (opened < 0)
         return result_of(errno);
     enum file_result result = look_at(opened, facts);
@@ -76,6 +83,16 @@ enum file_result open_beneath(int directory, const char *path, bool cached, bool
         *descriptor = opened;
     else
         close(opened);
+    return result;
+}
+
+enum file_result look_beneath(int directory, const char *path, struct file_facts *facts)
+{
+    int opened = open_waiting(directory, path, TO_LOOK);
+    if (opened < 0)
+        return result_of(errno);
+    enum file_result result = look_at(opened, facts);
+    close(opened);
     return result;
 }
 

@@ -11,6 +11,9 @@
 enum file_result open_beneath(int directory, const char *path, bool cached, bool *waits, int *descriptor,
                               struct file_facts *facts);
 
+/* What is at the path beneath the directory, without opening it. May wait. */
+enum file_result look_beneath(int directory, const char *path, struct file_facts *facts);
+
 /* Reads up to `length` bytes; *got is 0 at the end of the file. `cached` and *waits likewise. */
 enum file_result read_at(int descriptor, uint64_t offset, uint8_t *to, size_t length, bool cached, bool *waits,
                          size_t *got);

@@ -36,6 +36,7 @@ static const char introduction[] =
     "- `\"$NAME\"` as a port works together with `shared` and `user_timeout`.\n"
     "- Two transports on one address are an error, unless both are `shared`.\n"
     "- A variable in the path of a Unix socket that is not set is an error.\n"
+    "- Files and JSON values may be read by pages of any origin, but never with credentials.\n"
     "\n"
     "If there are both files, `config.yaml` is read, as with Crossbar, and a note says so; a reload reads the file "
     "that was "

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 struct static_options {
+    bool enable_directory_listing;
+    bool precompressed;
     int64_t cache_timeout;
     const char *default_file;
     struct config_items mime_types;
@@ -28,9 +30,16 @@ static bool fits_default_file(const char *text)
 static const struct config_row static_option_rows[] = {
     {.key = "enable_directory_listing",
      .kind = CONFIG_BOOL,
-     .status = CONFIG_REFUSED,
-     .accepted = "[false]",
-     .doc = "Pages that list a directory without index."},
+     .at = CONFIG_AT(struct static_options, enable_directory_listing, bool),
+     .doc = "A page that lists the directory where there is no index; names with a leading dot are left out."},
+    {.key = "precompressed",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct static_options, precompressed, bool),
+     .standard = true,
+     .doc =
+         "Where there is a file NAME.br or NAME.gz beside NAME, and not older, it is sent to visitors that accept it "
+         "(Accept-Encoding)."},
     {.key = "mime_types",
      .kind = CONFIG_MAP,
      .at = CONFIG_AT(struct static_options, mime_types, struct config_items),
@@ -126,10 +135,15 @@ static void set_mime_types(struct builder *builder, const struct config_items *t
 static void finish_static(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct static_service *read = settings;
-    const struct static_options absent = {.cache_timeout = 43200};
+    const struct static_options absent = {.precompressed = true, .cache_timeout = 43200};
     const struct static_options *options = read->options ? read->options : &absent;
     struct builder *builder = builder_of(reader);
-    struct static_settings made = {.cache_timeout = options->cache_timeout, .default_file = options->default_file};
+    struct static_settings made = {
+        .directory_listing = options->enable_directory_listing,
+        .precompressed = options->precompressed,
+        .cache_timeout = options->cache_timeout,
+        .default_file = options->default_file,
+    };
 
     made.directory = open_directory(builder, config_place_key(reader, place, "directory"), read->directory);
     if (made.directory < 0)
@@ -143,5 +157,11 @@ const struct config_object service_static_object = {
     CONFIG_ROWS(static_rows),
     .size = sizeof(struct static_service),
     .finish = finish_static,
-    .doc = "Files of a directory, and nothing outside of it.",
+    .doc = "Files of a directory, and nothing outside of it. The index of a directory is index, index.html or "
+           "index.htm (not "
+           "index.rpy, which is Python). Names with a leading dot are not served, save .well-known. Pages of any "
+           "origin may "
+           "read the files, but without credentials (`Access-Control-Allow-Origin: *`): Crossbar echoes the origin and "
+           "allows credentials, which opens to every page what cookies or client certificates protect. One range is "
+           "answered with 206; of several the whole file is sent.",
 };

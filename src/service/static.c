@@ -1,3 +1,5 @@
+#include "encoding.h"
+#include "listing.h"
 #include "mime.h"
 #include "selection.h"
 
@@ -14,11 +16,19 @@ struct static_service {
     struct static_settings settings;
 };
 
-/* What is tried in turn until something is there. For "/a": a, then the default file; for "/a/": a/index.html,
- * a/index.htm, then the default file. */
-enum candidate { CANDIDATE_PATH, CANDIDATE_INDEX_HTML, CANDIDATE_INDEX_HTM, CANDIDATE_DEFAULT, CANDIDATE_NONE };
+/* What is tried in turn until something is there. For "/a": a, then the default file; for "/a/": Crossbar's index names in
+ * a (save index.rpy, which is Python), the list of a, then the default file. */
+enum candidate {
+    CANDIDATE_PATH,
+    CANDIDATE_INDEX,
+    CANDIDATE_INDEX_HTML,
+    CANDIDATE_INDEX_HTM,
+    CANDIDATE_LISTING,
+    CANDIDATE_DEFAULT,
+    CANDIDATE_NONE
+};
 
-/* Bytes per read: one TLS record. */
+/* Bytes per read, and of a piece of a listing: one TLS record. */
 enum { PIECE = 16384 };
 
 /* One request, in its arena. */
@@ -29,6 +39,13 @@ struct visit {
     struct span path; /* below the directory, without slashes around */
     char *name;       /* of the candidate */
     struct file *file;
+    struct file_facts facts; /* of `file` */
+    enum encoding encoding;  /* likewise */
+    struct file *sibling;    /* an encoded form that is being opened */
+    enum encoding accepted[ENCODINGS];
+    size_t accepted_count;
+    size_t looked_for; /* so many of the accepted ones */
+    struct listing_page page;
     uint64_t offset;
     uint64_t left;
 };
@@ -112,9 +129,11 @@ static void on_end(void *user)
     struct visit *visit = user;
     if (visit->file)
         file_close(visit->file);
+    if (visit->sibling)
+        file_close(visit->sibling);
 }
 
-enum { FIELDS_MAX = 8, ETAG_BYTES = 64, NUMBER_BYTES = 72 };
+enum { FIELDS_MAX = 10, ETAG_BYTES = 64, NUMBER_BYTES = 72 };
 
 /* The head of the answer, with the texts its fields point to. */
 struct head {
@@ -142,6 +161,14 @@ static struct validators describe(const struct file_facts *facts, struct head *h
     return (struct validators){.etag = span_string(head->etag), .modified = modified, .size = facts->size};
 }
 
+/* Of the plain form, whatever is sent. An index without extension is a page, as with Crossbar. */
+static struct span type_of(const struct visit *visit)
+{
+    if (visit->candidate == CANDIDATE_INDEX)
+        return SPAN("text/html; charset=utf-8");
+    return mime_type_of(&visit->self->settings, span_string(visit->name));
+}
+
 static void fill_head(struct head *head, const struct visit *visit, const struct selection *selection, uint64_t size)
 {
     const struct static_settings *settings = &visit->self->settings;
@@ -152,9 +179,13 @@ static void fill_head(struct head *head, const struct visit *visit, const struct
         snprintf(head->max_age, sizeof head->max_age, "max-age=%" PRId64, settings->cache_timeout);
         add(head, SPAN("Cache-Control"), span_string(head->max_age));
     }
+    if (settings->precompressed)
+        add(head, SPAN("Vary"), SPAN("Accept-Encoding"));
     if (selection->status == 304)
         return;
-    add(head, SPAN("Content-Type"), mime_type_of(settings, span_string(visit->name)));
+    add(head, SPAN("Content-Type"), type_of(visit));
+    if (visit->encoding != ENCODING_NONE)
+        add(head, SPAN("Content-Encoding"), encoding_name(visit->encoding));
     add(head, SPAN("X-Content-Type-Options"), SPAN("nosniff"));
     add(head, SPAN("Accept-Ranges"), SPAN("bytes"));
     if (selection->status == 206) {
@@ -177,8 +208,10 @@ static void answer_unsatisfiable(struct visit *visit, uint64_t size)
     exchange_answer(visit->exchange, &(struct http_answer){416, fields, 3}, SPAN("416 range not satisfiable\n"));
 }
 
-static void answer_file(struct visit *visit, const struct file_facts *facts)
+/* Ranges and conditions are about the form that is sent (RFC 9110 section 14.1.2). */
+static void answer_file(struct visit *visit)
 {
+    const struct file_facts *facts = &visit->facts;
     struct head head = {.count = 0};
     const struct http_request *request = exchange_request(visit->exchange);
     struct validators validators = describe(facts, &head);
@@ -202,13 +235,133 @@ static void answer_file(struct visit *visit, const struct file_facts *facts)
         read_on(visit);
 }
 
+/* NULL when memory is out. */
+static char *join(struct arena *arena, struct span path, struct span suffix)
+{
+    char *name = arena_alloc(arena, path.len + suffix.len + 1);
+    if (!name)
+        return NULL;
+    if (path.len > 0)
+        memcpy(name, path.at, path.len);
+    if (suffix.len > 0)
+        memcpy(name + path.len, suffix.at, suffix.len);
+    return name;
+}
+
+/* An encoded form that is older than the file was forgotten when the file was changed: so it is not taken, unlike with
+ * nginx's gzip_static. Whole seconds: copying a tree may turn the order of the two. */
+static bool is_current(const struct file_facts *sibling, const struct file_facts *file)
+{
+    return !sibling->is_directory && sibling->modified_seconds >= file->modified_seconds;
+}
+
+static void on_sibling(void *user, enum file_result result, const struct file_facts *facts);
+
+/* Looks for the next encoded form that the visitor accepts; answers when there is none left. */
+static void try_encoding(struct visit *visit)
+{
+    static const struct file_user sibling_user = {.on_open = on_sibling, .on_read = on_read};
+    struct arena *arena = exchange_request(visit->exchange)->arena;
+    if (visit->looked_for == visit->accepted_count) {
+        answer_file(visit);
+        return;
+    }
+    struct span suffix = encoding_suffix(visit->accepted[visit->looked_for]);
+    const char *name = join(arena, span_string(visit->name), suffix);
+    if (name)
+        visit->sibling =
+            file_open(exchange_loop(visit->exchange), visit->self->settings.directory, name, &sibling_user, visit);
+    if (!visit->sibling)
+        exchange_fail(visit->exchange, ENDING_MEMORY, NULL);
+}
+
+static void on_sibling(void *user, enum file_result result, const struct file_facts *facts)
+{
+    struct visit *visit = user;
+    struct file *sibling = visit->sibling;
+    enum encoding encoding = visit->accepted[visit->looked_for++];
+    visit->sibling = NULL;
+    if (result == FILE_OK && is_current(facts, &visit->facts)) {
+        file_close(visit->file);
+        visit->file = sibling;
+        visit->facts = *facts;
+        visit->encoding = encoding;
+        answer_file(visit);
+        return;
+    }
+    if (result == FILE_OK)
+        file_close(sibling);
+    try_encoding(visit);
+}
+
+static void list_on(void *user)
+{
+    struct visit *visit = user;
+    char piece[PIECE];
+    struct span bytes;
+    do {
+        bytes = listing_print(&visit->page, piece, sizeof piece);
+    } while (bytes.len > 0 && exchange_write(visit->exchange, bytes));
+    if (bytes.len == 0)
+        exchange_end(visit->exchange);
+}
+
+static void begin_listing(struct visit *visit)
+{
+    static const struct http_header fields[] = {
+        {{(const uint8_t *)"Content-Type", 12}, {(const uint8_t *)"text/html; charset=utf-8", 24}},
+        {{(const uint8_t *)"X-Content-Type-Options", 22}, {(const uint8_t *)"nosniff", 7}},
+        {{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-cache", 8}},
+    };
+    exchange_begin(visit->exchange, &(struct http_answer){200, fields, 3}, HTTP_LENGTH_UNKNOWN);
+}
+
+static void on_list(void *user, enum file_result result, const struct file_listing *listing)
+{
+    static const struct exchange_user exchange_user = {.on_room = list_on, .on_end = on_end};
+    struct visit *visit = user;
+    if (result != FILE_OK) {
+        fail(visit, result);
+        return;
+    }
+    visit->page = (struct listing_page){
+        .listing = listing,
+        .path = exchange_request(visit->exchange)->path,
+        .has_parent = visit->path.len > 0,
+    };
+    exchange_watch(visit->exchange, &exchange_user, visit);
+    begin_listing(visit);
+    list_on(visit);
+}
+
+static void answer_directory(struct visit *visit)
+{
+    if (exchange_request(visit->exchange)->method != HTTP_HEAD) {
+        file_list(visit->file);
+        return;
+    }
+    begin_listing(visit);
+    exchange_end(visit->exchange);
+}
+
+/* True: the answer is on its way. */
+static bool answer_what_is_there(struct visit *visit, const struct file_facts *facts)
+{
+    visit->facts = *facts;
+    if (facts->is_directory != (visit->candidate == CANDIDATE_LISTING))
+        return false;
+    if (facts->is_directory)
+        answer_directory(visit);
+    else
+        try_encoding(visit);
+    return true;
+}
+
 static void on_open(void *user, enum file_result result, const struct file_facts *facts)
 {
     struct visit *visit = user;
-    if (result == FILE_OK && !facts->is_directory) {
-        answer_file(visit, facts);
+    if (result == FILE_OK && answer_what_is_there(visit, facts))
         return;
-    }
     struct file *file = visit->file;
     visit->file = NULL;
     if (result == FILE_OK)
@@ -221,35 +374,26 @@ static void on_open(void *user, enum file_result result, const struct file_facts
         fail(visit, result);
 }
 
-static struct span suffix_of(enum candidate candidate)
-{
-    return candidate == CANDIDATE_INDEX_HTML  ? SPAN("/index.html")
-           : candidate == CANDIDATE_INDEX_HTM ? SPAN("/index.htm")
-                                              : SPAN("");
-}
-
-/* NULL when memory is out. */
+/* Relative: never "/index.html". NULL when memory is out. */
 static char *name_of(const struct visit *visit)
 {
+    static const char *const suffixes[] = {
+        [CANDIDATE_PATH] = "",
+        [CANDIDATE_INDEX] = "/index",
+        [CANDIDATE_INDEX_HTML] = "/index.html",
+        [CANDIDATE_INDEX_HTM] = "/index.htm",
+        [CANDIDATE_LISTING] = "/.",
+    };
     struct arena *arena = exchange_request(visit->exchange)->arena;
     if (visit->candidate == CANDIDATE_DEFAULT)
         return arena_copy(arena, span_string(visit->self->settings.default_file));
-    struct span suffix = suffix_of(visit->candidate);
-    char *name = arena_alloc(arena, visit->path.len + suffix.len + 1);
-    if (!name)
-        return NULL;
-    if (visit->path.len > 0)
-        memcpy(name, visit->path.at, visit->path.len);
-    else
-        suffix = span_tail(suffix, 1); /* relative, never "/index.html" */
-    if (suffix.len > 0)
-        memcpy(name + visit->path.len, suffix.at, suffix.len);
-    return name;
+    struct span suffix = span_string(suffixes[visit->candidate]);
+    return join(arena, visit->path, visit->path.len > 0 ? suffix : span_tail(suffix, 1));
 }
 
 static void try_candidate(struct visit *visit)
 {
-    static const struct file_user file_user = {.on_open = on_open, .on_read = on_read};
+    static const struct file_user file_user = {.on_open = on_open, .on_read = on_read, .on_list = on_list};
     visit->name = name_of(visit);
     if (visit->name)
         visit->file =
@@ -260,8 +404,11 @@ static void try_candidate(struct visit *visit)
 
 static void try_next(struct visit *visit)
 {
+    const struct static_settings *settings = &visit->self->settings;
     visit->candidate = visit->candidate == CANDIDATE_PATH ? CANDIDATE_DEFAULT : visit->candidate + 1;
-    if (visit->candidate == CANDIDATE_DEFAULT && !visit->self->settings.default_file)
+    if (visit->candidate == CANDIDATE_LISTING && !settings->directory_listing)
+        visit->candidate = CANDIDATE_DEFAULT;
+    if (visit->candidate == CANDIDATE_DEFAULT && !settings->default_file)
         visit->candidate = CANDIDATE_NONE;
     if (visit->candidate == CANDIDATE_NONE)
         exchange_fail(visit->exchange, ENDING_NOT_FOUND, NULL);
@@ -300,9 +447,12 @@ static void serve(const struct service *service, struct exchange *exchange)
     *visit = (struct visit){
         .self = (const struct static_service *)service,
         .exchange = exchange,
-        .candidate = slash ? CANDIDATE_INDEX_HTML : CANDIDATE_PATH,
+        .candidate = slash ? CANDIDATE_INDEX : CANDIDATE_PATH,
         .path = span_tail(span_head(tail, tail.len - slash), 1),
+        .encoding = ENCODING_NONE,
     };
+    if (visit->self->settings.precompressed)
+        visit->accepted_count = encodings_accepted(&request->headers, visit->accepted);
     exchange_watch(exchange, &exchange_user, visit);
     if (tail.len == 0)
         redirect_to_slash(visit);

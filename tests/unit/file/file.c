@@ -96,6 +96,8 @@ struct seen {
     bool close_when_open;
     bool read_whole;
     bool close_in_read;
+    bool list;
+    const struct file_listing *listing;
     size_t step;
     unsigned reads;
     unsigned depth, deepest;
@@ -115,6 +117,8 @@ static void on_open(void *user, enum file_result result, const struct file_facts
         file_close(seen->file);
     else if (result == FILE_OK && seen->read_whole)
         file_read(seen->file, 0, seen->step);
+    else if (result == FILE_OK && seen->list)
+        file_list(seen->file);
 }
 
 static void on_read(void *user, enum file_result result, struct span bytes)
@@ -136,7 +140,15 @@ static void on_read(void *user, enum file_result result, struct span bytes)
     seen->depth--;
 }
 
-static const struct file_user user = {on_open, on_read};
+static void on_list(void *user, enum file_result result, const struct file_listing *listing)
+{
+    struct seen *seen = user;
+    seen->finished = true;
+    seen->result = result;
+    seen->listing = listing;
+}
+
+static const struct file_user user = {on_open, on_read, on_list};
 
 static void turn(struct fixture *f)
 {
@@ -282,6 +294,80 @@ static void an_empty_file_ends_at_once(void **state)
     assert_int_equal(seen.length, 0);
 }
 
+static void a_directory_is_listed_in_order_as_far_as_it_is_served(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        bool is_directory;
+        uint64_t size;
+    } wanted[] = {{"sub", true, 0}, {"a.txt", false, 5}, {"big", false, BIG}, {"empty", false, 0}};
+    struct seen seen = {.list = true};
+    seen.file = file_open(&f->loop, f->directory, ".", &user, &seen);
+    turn(f);
+    assert_true(seen.finished && seen.result == FILE_OK);
+    assert_int_equal(seen.listing->count, sizeof wanted / sizeof *wanted);
+    assert_false(seen.listing->cut);
+    for (size_t i = 0; i < seen.listing->count; i++) {
+        const struct file_entry *entry = &seen.listing->at[i];
+        assert_string_equal(entry->name, wanted[i].name);
+        assert_true(entry->is_directory == wanted[i].is_directory);
+        assert_true(entry->is_directory || entry->size == wanted[i].size);
+        assert_true(entry->modified_seconds > 1000000000);
+    }
+    file_close(seen.file);
+    turn(f);
+    /* A link that stays beneath shows what it leads to. */
+    seen = (struct seen){.list = true};
+    seen.file = file_open(&f->loop, f->directory, "sub", &user, &seen);
+    turn(f);
+    assert_int_equal(seen.listing->count, 1);
+    assert_string_equal(seen.listing->at[0].name, "inside");
+    assert_int_equal(seen.listing->at[0].size, 5);
+    file_close(seen.file);
+    turn(f);
+}
+
+static void a_long_listing_is_cut(void **state)
+{
+    struct fixture *f = *state;
+    char name[64];
+    assert_int_equal(mkdir("web/many", 0755), 0);
+    for (int i = 0; i <= FILE_LISTING_MAX; i++) {
+        struct seen seen = {.list = true};
+        snprintf(name, sizeof name, "web/many/%d", i);
+        write_file(name, "", 0);
+        if (i < FILE_LISTING_MAX - 1)
+            continue;
+        seen.file = file_open(&f->loop, f->directory, "many", &user, &seen);
+        turn(f);
+        assert_int_equal(seen.listing->count, FILE_LISTING_MAX);
+        assert_true(seen.listing->cut == (i == FILE_LISTING_MAX));
+        file_close(seen.file);
+        turn(f);
+    }
+    for (int i = 0; i <= FILE_LISTING_MAX; i++) {
+        snprintf(name, sizeof name, "web/many/%d", i);
+        remove(name);
+    }
+    assert_int_equal(rmdir("web/many"), 0);
+}
+
+static void a_listing_that_nobody_waits_for_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {.close_when_open = false};
+    seen.file = file_open(&f->loop, f->directory, ".", &user, &seen);
+    loop_settle(&f->loop);
+    while (!seen.told)
+        uv_run(&f->uv, UV_RUN_ONCE);
+    file_list(seen.file);
+    file_close(seen.file);
+    turn(f);
+    assert_false(seen.finished);
+    assert_true(list_is_empty(&f->loop.guests));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +380,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing_at_any_time_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_at_once_in_the_pool, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_file_ends_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_directory_is_listed_in_order_as_far_as_it_is_served, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_listing_is_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_listing_that_nobody_waits_for_leaves_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,8 @@ static void what_crossbar_accepts_is_accepted(void **state)
         WEB(""),
         WEB("'a': {'type': 'nodeinfo', 'id': 'abc'}"),
         WEB("'a-B_9': {'type': 'path', 'paths': {'/': {'type': 'nodeinfo'}}}"),
-        WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'enable_directory_listing': false}}"),
+        WEB("'/': {'type': 'static', 'directory': 'web', 'options': {'enable_directory_listing': true, "
+            "'precompressed': false}}"),
         WEB("'/': {'type': 'redirect', 'url': 'https://localhost:8443/%20?a=b#c'}"),
         WEB("'/': {'type': 'redirect', 'url': 'https://localhost', 'status': 308, 'keep_path': true}"),
         WEB("'.well-known/acme-challenge': {'type': 'nodeinfo'}, 'app.js': {'type': 'nodeinfo'}, 'a/b/~c': {'type': "

@@ -29,6 +29,12 @@ static void write_file(const char *path, size_t length, const char *text)
     fclose(file);
 }
 
+static void set_time(const char *path, time_t seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
 static const char *const files[] = {"web/index.html",
                                     "web/a.txt",
                                     "web/.hidden",
@@ -42,9 +48,21 @@ static const char *const files[] = {"web/index.html",
                                     "web/.well-known/acme",
                                     "web/.git/config",
                                     "web/.well-known/.secret",
+                                    "web/listed/index",
+                                    "web/bare/z&.txt",
+                                    "web/bare/.hidden",
+                                    "web/bare/deep/a",
+                                    "web/app.css",
+                                    "web/app.css.br",
+                                    "web/app.css.gz",
+                                    "web/old.css",
+                                    "web/old.css.gz",
+                                    "web/odd.css",
+                                    "web/odd.css.gz",
                                     "outside"};
-static const char *const folders[] = {"web",      "web/sub", "web/bare",          "web/.well-known",
-                                      "web/.git", "web/odd", "web/odd/index.html"};
+static const char *const folders[] = {"web",           "web/sub",       "web/bare",           "web/.well-known",
+                                      "web/.git",      "web/odd",       "web/odd/index.html", "web/listed",
+                                      "web/bare/deep", "web/odd.css.br"};
 
 static const struct static_mime_type own_types[] = {{".own", "application/x-own"}, {".bad", "text/plain\r\nX: y"}};
 
@@ -60,6 +78,11 @@ static int set_up(void **state)
         write_file(files[i], 10, "0123456789");
     write_file("web/big.bin", BIG, "The quick brown fox. ");
     write_file("web/empty", 0, "x");
+    write_file("web/app.css", 100, "plain ");
+    write_file("web/app.css.br", 20, "brotli");
+    write_file("web/app.css.gz", 40, "gzip");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        set_time(files[i], strcmp(files[i], "web/old.css.gz") == 0 ? 999999999 : 1000000000);
     assert_int_equal(symlink("../outside", "web/escape"), 0);
     assert_int_equal(mkfifo("web/fifo", 0644), 0);
     assert_int_equal(uv_loop_init(&f->uv), 0);
@@ -198,6 +221,165 @@ static void directories_have_an_index_or_nothing(void **state)
     assert_int_equal(ask(f, "/a.txt/"), 404);
 }
 
+static void an_index_without_extension_is_a_page(void **state)
+{
+    struct fixture *f = begin(state, NULL);
+    assert_int_equal(ask(f, "/listed/"), 200);
+    assert_true(world_said(&f->world, "Content-Type: text/html; charset=utf-8\r\n"));
+    assert_int_equal(ask(f, "/listed/index"), 200);
+    assert_true(world_said(&f->world, "Content-Type: application/octet-stream\r\n"));
+}
+
+static void a_directory_without_index_is_listed_if_asked(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.directory_listing = true;
+    f = begin(state, "index.html");
+    assert_int_equal(ask(f, "/bare/"), 200);
+    assert_true(world_said(&f->world, "Content-Type: text/html; charset=utf-8\r\n"));
+    assert_true(world_said(&f->world, "Transfer-Encoding: chunked\r\n"));
+    assert_true(world_said(&f->world, "Cache-Control: no-cache\r\n"));
+    assert_false(world_said(&f->world, "Access-Control"));
+    assert_true(world_said(&f->world, "<h1>Index of /bare/</h1>"));
+    assert_true(world_said(&f->world, "<a href=\"../\">"));
+    assert_true(world_said(&f->world, "<a href=\"deep/\">deep/</a>"));
+    assert_true(world_said(&f->world, "<a href=\"z%26.txt\">z&amp;.txt</a></td><td>10</td><td>2001-09-09 01:46</td>"));
+    assert_false(world_said(&f->world, "hidden"));
+    assert_true(world_said(&f->world, "</html>\n\r\n0\r\n\r\n"));
+    assert_int_equal(ask_with(f, "HEAD", "/bare/", ""), 200);
+    assert_int_equal(body_of(f).len, 0);
+    assert_int_equal(ask(f, "/bare"), 301);
+    assert_int_equal(ask(f, "/sub/"), 200);
+    assert_false(world_said(&f->world, "Index of"));
+    assert_int_equal(ask(f, "/.git/"), 404);
+    assert_int_equal(ask(f, "/none/"), 200); /* the default file */
+    assert_true(world_said(&f->world, "0123456789"));
+    assert_int_equal(ask(f, "/a.txt/"), 200);
+    assert_true(world_said(&f->world, "0123456789"));
+    assert_int_equal(ask(f, "/web/odd/"), 200); /* its index.html is a directory */
+    assert_true(world_said(&f->world, "<a href=\"index.html/\">"));
+    assert_false(world_closed(&f->world));
+}
+
+static void the_root_of_a_listing_has_no_way_up(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.directory_listing = true;
+    remove("web/index.html");
+    f = begin(state, NULL);
+    assert_int_equal(ask(f, "/web/"), 200);
+    assert_true(world_said(&f->world, "<h1>Index of /web/</h1>"));
+    assert_false(world_said(&f->world, "../"));
+    assert_true(world_said(&f->world, "a b.txt"));
+    assert_false(world_said(&f->world, "escape"));
+    assert_false(world_said(&f->world, "fifo"));
+}
+
+static void a_listing_waits_for_a_slow_visitor(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = 4000 };
+    char name[128];
+    f->settings.directory_listing = true;
+    f = begin(state, NULL);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "web/bare/deep/%04d-a-name-of-some-length-that-fills-the-page", i);
+        write_file(name, 0, "x");
+    }
+    f->world.fake->clogged = true;
+    assert_int_equal(ask(f, "/bare/deep/"), 200);
+    assert_true(f->world.fake->queued > STREAM_HIGH && f->world.fake->queued < STREAM_HIGH + 20000);
+    for (int i = 0; i < 10; i++) {
+        world_drain(&f->world);
+        settle(f);
+    }
+    assert_int_equal(world_count(&f->world, "<tr><td><a"), MANY + 2);
+    assert_int_equal(world_count(&f->world, "\r\n0\r\n\r\n"), 1);
+    f->world.fake->clogged = true;
+    assert_int_equal(ask(f, "/bare/deep/"), 200);
+    stream_abort(&f->world.fake->stream, ENDING_PEER_RESET);
+    settle(f);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "web/bare/deep/%04d-a-name-of-some-length-that-fills-the-page", i);
+        remove(name);
+    }
+}
+
+#define ALL "Accept-Encoding: gzip, deflate, br\r\n"
+
+static void an_encoded_form_is_sent_to_who_accepts_it(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *target, *fields, *encoding, *length;
+    } rows[] = {
+        {"/app.css", "", NULL, "100"},
+        {"/app.css", ALL, "br", "20"},
+        {"/app.css", "Accept-Encoding: gzip\r\n", "gzip", "40"},
+        {"/app.css", "Accept-Encoding: br;q=0.1, gzip;q=0.2\r\n", "gzip", "40"},
+        {"/app.css", "Accept-Encoding: zstd\r\n", NULL, "100"},
+        {"/old.css", ALL, NULL, "10"},    /* the .gz is older than the file */
+        {"/odd.css", ALL, "gzip", "10"},  /* the .br is a directory */
+        {"/a.txt", ALL, NULL, "10"},      /* there is none */
+        {"/app.css.gz", ALL, NULL, "40"}, /* asked for by its own name */
+    };
+    f->settings.precompressed = true;
+    f = begin(state, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char field[64];
+        assert_int_equal(ask_with(f, "GET", rows[i].target, rows[i].fields), 200);
+        snprintf(field, sizeof field, "Content-Length: %s\r\n", rows[i].length);
+        if (!world_said(&f->world, field))
+            fail_msg("row %zu", i);
+        snprintf(field, sizeof field, "Content-Encoding: %s\r\n", rows[i].encoding ? rows[i].encoding : "");
+        assert_true(world_said(&f->world, rows[i].encoding ? field : "Vary: "));
+        assert_true(rows[i].encoding || !world_said(&f->world, "Content-Encoding"));
+        assert_true(world_said(&f->world, "Vary: Accept-Encoding\r\n"));
+    }
+    assert_int_equal(ask_with(f, "GET", "/app.css", ALL), 200);
+    assert_true(world_said(&f->world, "Content-Type: text/css; charset=utf-8\r\n"));
+    assert_true(span_equal(body_of(f), SPAN("brotlibrotlibrotlibr")));
+    assert_int_equal(ask_with(f, "HEAD", "/app.css", ALL), 200);
+    assert_true(world_said(&f->world, "Content-Length: 20\r\n"));
+    assert_false(world_closed(&f->world));
+}
+
+/* Each form has a tag of its own; ranges are ranges of what is sent. */
+static void conditions_and_ranges_are_of_the_form_that_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    char fields[256], tag[2][64];
+    static const char *const accept[] = {"", "Accept-Encoding: gzip\r\n"};
+    f->settings.precompressed = true;
+    f = begin(state, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(ask_with(f, "GET", "/app.css", accept[i]), 200);
+        const char *at = strstr((const char *)f->world.fake->out, "ETag: ") + 6;
+        snprintf(tag[i], sizeof tag[i], "%.*s", (int)strcspn(at, "\r"), at);
+    }
+    assert_string_not_equal(tag[0], tag[1]);
+    snprintf(fields, sizeof fields, "%sIf-None-Match: %s\r\n", accept[1], tag[1]);
+    assert_int_equal(ask_with(f, "GET", "/app.css", fields), 304);
+    assert_true(world_said(&f->world, "Vary: Accept-Encoding\r\n"));
+    snprintf(fields, sizeof fields, "%sIf-None-Match: %s\r\n", accept[1], tag[0]);
+    assert_int_equal(ask_with(f, "GET", "/app.css", fields), 200);
+    snprintf(fields, sizeof fields, "%sRange: bytes=38-\r\nIf-Range: %s\r\n", accept[1], tag[1]);
+    assert_int_equal(ask_with(f, "GET", "/app.css", fields), 206);
+    assert_true(world_said(&f->world, "Content-Range: bytes 38-39/40\r\n"));
+    assert_true(world_said(&f->world, "Content-Encoding: gzip\r\n"));
+    assert_true(span_equal(body_of(f), SPAN("ip")));
+    snprintf(fields, sizeof fields, "%sRange: bytes=38-\r\nIf-Range: %s\r\n", accept[1], tag[0]);
+    assert_int_equal(ask_with(f, "GET", "/app.css", fields), 200);
+}
+
+static void encoded_forms_may_be_switched_off(void **state)
+{
+    struct fixture *f = begin(state, NULL);
+    assert_int_equal(ask_with(f, "GET", "/app.css", ALL), 200);
+    assert_true(world_said(&f->world, "Content-Length: 100\r\n"));
+    assert_false(world_said(&f->world, "Vary"));
+}
+
 static void nothing_outside_and_nothing_hidden_is_served(void **state)
 {
     struct fixture *f = begin(state, NULL);
@@ -316,6 +498,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_comes_with_all_its_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(types_follow_the_extension, set_up, tear_down),
         cmocka_unit_test_setup_teardown(directories_have_an_index_or_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_index_without_extension_is_a_page, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_directory_without_index_is_listed_if_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_root_of_a_listing_has_no_way_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_listing_waits_for_a_slow_visitor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_encoded_form_is_sent_to_who_accepts_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(conditions_and_ranges_are_of_the_form_that_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(encoded_forms_may_be_switched_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_outside_and_nothing_hidden_is_served, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_default_file_stands_in_for_what_is_missing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missing_default_file_is_missing, set_up, tear_down),
