@@ -60,6 +60,13 @@ def document(*transports, kind="router", **extension):
     return config
 
 
+def listening(config):
+    """The transports of all workers that are served."""
+    workers = [worker for worker in config["workers"] if not worker.get("options", {}).get("disabled")]
+    return [transport for worker in workers
+            for transport in ([worker["transport"]] if "transport" in worker else worker.get("transports", []))]
+
+
 def children(pid):
     """Process ids of the living children."""
     found = []
@@ -102,7 +109,7 @@ class Gate:
 
     def start(self, config, workers=2, words=(), env=None, files=None, wait=True):
         self.write(config)
-        self.transports = config["workers"][0]["transports"] if isinstance(config, dict) else []
+        self.transports = listening(config) if isinstance(config, dict) else []
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
         self.process = subprocess.Popen(
             [binary(), "run", "--config", str(self.config), "--workers", str(workers), "--log-level", "info", *words],
@@ -171,7 +178,7 @@ class Gate:
         if config is not None:
             self.write(config)
             if isinstance(config, dict):
-                self.transports = config["workers"][0]["transports"]
+                self.transports = listening(config)
         before = len(self.log)
         self.signal(signal.SIGHUP)
         eventually(lambda: re.search(expect, self.log[before:]), 20, why=f"log line {expect} after SIGHUP")

@@ -1,0 +1,1 @@
+fuzz_target(service_selection room_service)
