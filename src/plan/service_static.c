@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct static_options {
@@ -96,17 +97,34 @@ static void close_directory(void *descriptor)
     close(*(int *)descriptor);
 }
 
+/* A master that is root has workers that are somebody else. Who, the command line may say later: so this is but a note. */
+static void note_permissions(struct builder *builder, const struct config_place *place, const char *path, int directory)
+{
+    const mode_t all = S_IROTH | S_IXOTH;
+    struct stat facts;
+
+    if (sources_are_packed(builder->sources) || geteuid() != 0 || fstat(directory, &facts) != 0 ||
+        (facts.st_mode & all) == all)
+        return;
+    config_report(&builder->reader, PROBLEM_NOTE, place,
+                  config_format(&builder->reader, "chmod o+rx %s, or run with --user or --group", path),
+                  "%s has mode %04o: workers can read it as its owner or group only", path,
+                  (unsigned)facts.st_mode & 07777);
+}
+
 /* The plan's own descriptor of a directory; -1: reported at the place. */
 static int open_directory(struct builder *builder, const struct config_place *place, const char *path)
 {
     struct error error = {.class = ERROR_NONE};
-    int borrowed = sources_directory(builder->sources, builder_path(builder, path), &error);
+    const char *whole = builder_path(builder, path);
+    int borrowed = sources_directory(builder->sources, whole, &error);
 
     if (borrowed < 0) {
         config_report(&builder->reader, PROBLEM_ERROR, place, builder_path_remedy(builder, path, &error), "%s",
                       error.text);
         return -1;
     }
+    note_permissions(builder, place, whole, borrowed);
     int *own = builder_alloc(builder, sizeof *own);
     if (!own)
         return -1;

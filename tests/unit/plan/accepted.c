@@ -5,7 +5,10 @@
 
 #include "../test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define NODE(transports) "{'version': 2, 'workers': [{'type': 'router', 'transports': [" transports "]}]}"
 #define WEB(paths)       NODE("{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {" paths "}}")
@@ -117,6 +120,27 @@ static void what_is_not_used_is_noted(void **state)
         load(&loaded, texts[i], NULL);
         assert_int_equal(count(&loaded, PROBLEM_NOTE), 5);
         assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        node_unload(&loaded);
+    }
+}
+
+/* Only root has workers that are somebody else. */
+static void a_directory_that_is_closed_to_others_is_noted(void **state)
+{
+    struct loaded loaded;
+    char path[64];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/web", node_path());
+    for (mode_t mode = 0750; mode <= 0755; mode++) {
+        bool noted = geteuid() == 0 && mode != 0755;
+        assert_int_equal(chmod(path, mode), 0);
+        load(&loaded, WEB("'/': {'type': 'static', 'directory': 'web'}"), NULL);
+        assert_int_equal(diagnostics_kept(loaded.diagnostics), noted);
+        if (noted) {
+            assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "/web has mode 075"));
+            assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->remedy, "chmod o+rx "));
+        }
         node_unload(&loaded);
     }
 }
@@ -444,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_crossbar_accepts_is_accepted),
         cmocka_unit_test(what_is_not_used_is_noted),
+        cmocka_unit_test(a_directory_that_is_closed_to_others_is_noted),
         cmocka_unit_test(what_is_doubtful_is_warned_of),
         cmocka_unit_test(doubtful_origins_are_warned_of),
         cmocka_unit_test(what_is_about_visitors_is_noted_in_a_backend),
