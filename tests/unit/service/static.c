@@ -372,6 +372,27 @@ static void conditions_and_ranges_are_of_the_form_that_is_sent(void **state)
     assert_int_equal(ask_with(f, "GET", "/app.css", fields), 200);
 }
 
+/* A form that was never looked for, and each listing, is looked for in the pool; the visitor does not wait for it. */
+static void a_visitor_may_leave_while_the_pool_looks(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const targets[] = {"/a.txt", "/bare/"};
+    f->settings.precompressed = f->settings.directory_listing = true;
+    f = begin(state, NULL);
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: a\r\n" ALL "\r\n", targets[i]);
+        if (i > 0)
+            world_open(&f->world);
+        world_say(&f->world, text);
+        assert_int_equal(f->world.fake->out_length, 0);
+        stream_abort(&f->world.fake->stream, ENDING_PEER_RESET);
+        settle(f);
+        if (i + 1 < sizeof targets / sizeof *targets)
+            world_close(&f->world);
+    }
+}
+
 static void encoded_forms_may_be_switched_off(void **state)
 {
     struct fixture *f = begin(state, NULL);
@@ -504,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_listing_waits_for_a_slow_visitor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_encoded_form_is_sent_to_who_accepts_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(conditions_and_ranges_are_of_the_form_that_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_visitor_may_leave_while_the_pool_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(encoded_forms_may_be_switched_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_outside_and_nothing_hidden_is_served, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_default_file_stands_in_for_what_is_missing, set_up, tear_down),
