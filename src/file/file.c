@@ -109,7 +109,7 @@ static enum file_result list(struct file *file)
     file->arena = arena_new();
     if (!file->arena)
         return FILE_RESOURCES;
-    return list_directory(file->directory, file->descriptor, file->path, file->arena, &file->listing);
+    return list_directory(file->directory, file->descriptor, file->path, FILE_LISTING_MAX, file->arena, &file->listing);
 }
 
 /* In a thread of the pool. */

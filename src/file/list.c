@@ -20,6 +20,7 @@ struct found {
 struct listing_job {
     int root;
     const char *path;
+    size_t most;
     struct arena *arena;
     struct found *found;
     size_t count;
@@ -79,7 +80,7 @@ static enum file_result read_names(struct listing_job *job, DIR *directory, bool
             return errno == 0 ? FILE_OK : FILE_BROKEN;
         if (is_self_or_parent(entry->d_name) || !look(job, dirfd(directory), entry->d_name, &facts))
             continue;
-        *cut = job->count == FILE_LISTING_MAX;
+        *cut = job->count == job->most;
         if (*cut)
             return FILE_OK;
         if (!add(job, entry->d_name, &facts))
@@ -109,10 +110,10 @@ static enum file_result sort(struct listing_job *job, struct file_listing *listi
     return FILE_OK;
 }
 
-enum file_result list_directory(int root, int descriptor, const char *path, struct arena *arena,
+enum file_result list_directory(int root, int descriptor, const char *path, size_t most, struct arena *arena,
                                 struct file_listing *listing)
 {
-    struct listing_job job = {.root = root, .path = path, .arena = arena};
+    struct listing_job job = {.root = root, .path = path, .most = most, .arena = arena};
     int own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     DIR *directory = own >= 0 ? fdopendir(own) : NULL;
     if (!directory) {

@@ -5,8 +5,9 @@
 #include "crossgate/base/arena.h"
 #include "crossgate/file.h"
 
-/* Reads the directory `descriptor`, which is at `path` beneath `root`. The listing lives in the arena. */
-enum file_result list_directory(int root, int descriptor, const char *path, struct arena *arena,
+/* Reads at most `most` names of the directory `descriptor`, which is at `path` beneath `root`. The listing lives in the
+ * arena. */
+enum file_result list_directory(int root, int descriptor, const char *path, size_t most, struct arena *arena,
                                 struct file_listing *listing);
 
 #endif

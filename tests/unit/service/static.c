@@ -278,12 +278,12 @@ static void the_root_of_a_listing_has_no_way_up(void **state)
 static void a_listing_waits_for_a_slow_visitor(void **state)
 {
     struct fixture *f = *state;
-    enum { MANY = 4000 };
-    char name[128];
+    enum { MANY = 800 };
+    char name[256];
     f->settings.directory_listing = true;
     f = begin(state, NULL);
     for (int i = 0; i < MANY; i++) {
-        snprintf(name, sizeof name, "web/bare/deep/%04d-a-name-of-some-length-that-fills-the-page", i);
+        snprintf(name, sizeof name, "web/bare/deep/%0200d", i);
         write_file(name, 0, "x");
     }
     f->world.fake->clogged = true;
@@ -300,7 +300,7 @@ static void a_listing_waits_for_a_slow_visitor(void **state)
     stream_abort(&f->world.fake->stream, ENDING_PEER_RESET);
     settle(f);
     for (int i = 0; i < MANY; i++) {
-        snprintf(name, sizeof name, "web/bare/deep/%04d-a-name-of-some-length-that-fills-the-page", i);
+        snprintf(name, sizeof name, "web/bare/deep/%0200d", i);
         remove(name);
     }
 }
