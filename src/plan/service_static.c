@@ -71,7 +71,12 @@ static const struct config_object static_options_object = {
     .size = sizeof(struct static_options),
 };
 
-#define WHY_PYTHON "files cannot be served from Python packages"
+#define ROW_PYTHON(name, its_doc)                                                                                      \
+    {                                                                                                                  \
+        .key = (name), .kind = CONFIG_STRING, .status = CONFIG_REFUSED,                                                \
+        .why = "files cannot be found through Python packages",                                                        \
+        .remedy = "name the `directory` where the package has them", .doc = (its_doc)                                  \
+    }
 
 static const struct config_row static_rows[] = {
     ROW_ID,
@@ -81,15 +86,17 @@ static const struct config_row static_rows[] = {
      .required = true,
      .fits = fits_path,
      .allowed = ALLOWED_PATH,
-     .doc = "Directory of the files, relative to the node directory."},
+     .doc =
+         "Directory of the files, relative to the node directory. It is opened when the configuration is read: another "
+         "one that takes its place is seen after a reload."},
     {.key = "options",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct static_service, options, struct static_options *),
      .implied = true,
      .object = &static_options_object,
      .doc = "See below."},
-    {.key = "package", .status = CONFIG_WRONG, .why = WHY_PYTHON, .remedy = "name the package's `directory`"},
-    {.key = "resource", .status = CONFIG_WRONG, .why = WHY_PYTHON, .remedy = "name the package's `directory`"},
+    ROW_PYTHON("package", "Python package that holds the files."),
+    ROW_PYTHON("resource", "Directory within the package."),
 };
 
 static void close_directory(void *descriptor)
