@@ -196,6 +196,18 @@ def test_no_page_of_another_origin_reads_with_credentials(crossgate, site):
             assert answer.get("Access-Control-Allow-Credentials") is None
 
 
+def test_json_options_do_what_they_say(crossgate):
+    value = {"b": [1, "ü"], "a": {"c": None}}
+    gate = crossgate(web({name: {"type": "json", "value": value, "options": options} for name, options in [
+        ("plain", {}), ("pretty", {"prettify": True}), ("fresh", {"discourage_caching": True})]}))
+    with Wire(gate.port) as wire:
+        plain, pretty, fresh = (wire.request(f"/{name}") for name in ("plain", "pretty", "fresh"))
+        assert json.loads(plain.body) == json.loads(pretty.body) == value
+        assert b"\n" not in plain.body and b" " not in plain.body
+        assert pretty.body.decode() == json.dumps(value, indent=3, sort_keys=True, ensure_ascii=False)
+        assert (plain.get("Cache-Control"), fresh.get("Cache-Control")) == (None, "no-store")
+
+
 # Redirects and paths
 
 def test_redirect_leads_to_the_same_place_over_tls(crossgate, pki, site):
