@@ -308,10 +308,10 @@ static void list_on(void *user)
 
 static void begin_listing(struct visit *visit)
 {
-    static const struct http_header fields[] = {
-        {{(const uint8_t *)"Content-Type", 12}, {(const uint8_t *)"text/html; charset=utf-8", 24}},
-        {{(const uint8_t *)"X-Content-Type-Options", 22}, {(const uint8_t *)"nosniff", 7}},
-        {{(const uint8_t *)"Cache-Control", 13}, {(const uint8_t *)"no-cache", 8}},
+    const struct http_header fields[] = {
+        {SPAN("Content-Type"), SPAN("text/html; charset=utf-8")},
+        {SPAN("X-Content-Type-Options"), SPAN("nosniff")},
+        {SPAN("Cache-Control"), SPAN("no-cache")},
     };
     exchange_begin(visit->exchange, &(struct http_answer){200, fields, 3}, HTTP_LENGTH_UNKNOWN);
 }
