@@ -5,7 +5,7 @@
  * Contract
  * - A message is passed in pieces, as they come, so that its size never is a size in memory: zero or more
  *   pieces with last = false, then one with last = true (it may be empty). Text has been checked to be UTF-8 up to
- *   the piece's end, save a character cut at the edge.
+ *   the piece's end, save a character cut at the edge (unless the settings of the endpoint say that it is not).
  * - The same rules on freeing as for streams: on_end exactly once, last of all, from PHASE_BURY; the endpoint
  *   frees itself after it.
  * - While paused, on_message is not called (an on_message under way is the last).

@@ -143,21 +143,33 @@ bool origin_pattern_better(struct span pattern, char text[ORIGIN_TEXT]);
 
 enum websocket_role { WEBSOCKET_SERVER, WEBSOCKET_CLIENT };
 
+/* Zeroed, but for the two timeouts, it asks for nothing beyond RFC 6455. */
 struct websocket_settings {
-    uint64_t max_message;   /* bytes; 0: no limit. Over it: 1009 */
-    uint32_t close_timeout; /* ms until the peer must have answered our Close; then the connection is dropped */
-    uint32_t send_timeout;  /* ms without progress while bytes are queued; then WRITE_STALLED */
-    bool gather;            /* small messages may wait to share packets: stream_gather (Crossbar: tcp_nodelay false) */
+    uint64_t max_message;    /* bytes; 0: no limit. Over it: WS_TOO_LARGE, 1009 */
+    uint64_t max_frame;      /* bytes of a data frame's payload; likewise */
+    uint64_t max_fragment;   /* bytes of a data frame that we send; 0: no limit. Nothing waits for a frame to fill */
+    uint32_t close_timeout;  /* ms until the peer must have answered our Close; then the connection is dropped */
+    uint32_t send_timeout;   /* ms without progress while bytes are queued; then WRITE_STALLED */
+    uint32_t ping_interval;  /* ms from one ping's answer to the next ping; 0: none are sent */
+    uint32_t ping_timeout;   /* ms for the Pong; then PONG_LATE. 0: it is not waited for */
+    uint8_t ping_size;       /* bytes of a ping's payload, 8 to 125, if there are pings */
+    bool only_pong_counts;   /* else anything that comes from the peer shows that it is there */
+    bool mask_server_frames; /* role server: ours are masked. Role client: the server's may be */
+    bool accept_unmasked;    /* role server: clients need not mask (RFC 6455 section 5.1 wants it) */
+    bool accept_any_text;    /* text is passed on without a look whether it is UTF-8 */
+    bool drop_on_fault;      /* a peer that breaks the rules or the limits loses the connection without a Close */
+    bool echo_close;         /* a Close is answered with its own code and reason, else with 1000 */
+    bool gather;             /* small messages may wait to share packets: stream_gather (Crossbar: tcp_nodelay false) */
 };
 
-/* wslay over a stream, as an endpoint. Takes the open stream over, attaches itself and unpauses it from PHASE_SETTLE, so that
- * it may be made within on_bytes of the stream's last user. Pings are answered here, frames and UTF-8 are checked here. In
- * role server it counts messages and sessions. NULL when memory is out: then the stream has been aborted. Settings are
+/* A WebSocket over a stream, as an endpoint. Takes the open stream over, attaches itself and unpauses it from PHASE_SETTLE, so
+ * that it may be made within on_bytes of the stream's last user. Pings are answered here, frames and UTF-8 are checked here.
+ * In role server it counts messages and sessions. NULL when memory is out: then the stream has been aborted. Settings are
  * borrowed and outlive it. */
 struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
                                        const struct websocket_settings *settings);
 
-/* The loop's spare wslay contexts and its frame writers. NULL when memory is out. */
+/* What the sessions of a loop share: spare receivers and the frame writer. NULL when memory is out. */
 struct websocket_codec *websocket_codec_new(void);
 void websocket_codec_free(struct websocket_codec *codec);
 

@@ -99,7 +99,18 @@ extern const struct config_variants connecting_variants;
 /* Options of WebSocket transports and services (websocket.c). */
 struct websocket_options {
     int64_t max_message_size;
+    int64_t max_frame_size;
+    int64_t auto_fragment_size;
     int64_t close_handshake_timeout;
+    int64_t auto_ping_interval;
+    int64_t auto_ping_timeout;
+    int64_t auto_ping_size;
+    bool auto_ping_restart_on_any_traffic;
+    bool mask_server_frames;
+    bool require_masked_client_frames;
+    bool validate_utf8;
+    bool fail_by_drop;
+    bool echo_close_codereason;
     bool tcp_nodelay;
     /* of the opening handshake (gate.c) */
     struct config_items allowed_origins;

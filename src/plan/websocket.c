@@ -5,10 +5,22 @@
     {                                                                                                                  \
         .key = (name), .kind = (its_kind), .status = CONFIG_REFUSED, .accepted = (values), .doc = (its_doc)            \
     }
-#define ROW_PING(name, its_kind, its_doc)                                                                              \
+#define AT(member, type) .at = CONFIG_AT(struct websocket_options, member, type)
+/* Crossbar: 0 or at least a second. */
+#define ROW_TIME(name, its_doc)                                                                                        \
     {                                                                                                                  \
-        .key = (name), .kind = (its_kind), .status = CONFIG_IDLE,                                                      \
-        .why = "no pings are sent without auto_ping_interval, which is not served here", .doc = (its_doc)              \
+        .key = #name, .kind = CONFIG_INTEGER, AT(name, int64_t), .zero_too = true, .min = 1000, .max = UINT32_MAX,     \
+        .unit = "ms", .doc = (its_doc)                                                                                 \
+    }
+/* Crossbar takes any number, and what is not positive for no limit. */
+#define ROW_SIZE(name, its_doc)                                                                                        \
+    {                                                                                                                  \
+        .key = #name, .kind = CONFIG_INTEGER, AT(name, int64_t), .min = INT64_MIN, .max = INT64_MAX, .unit = "bytes",  \
+        .allowed = "an integer", .doc = (its_doc)                                                                      \
+    }
+#define ROW_SWITCH(name, its_standard, its_doc)                                                                        \
+    {                                                                                                                  \
+        .key = #name, .kind = CONFIG_BOOL, AT(name, bool), .standard = (its_standard), .doc = (its_doc)                \
     }
 #define ROW_FLASH(name, its_kind)                                                                                      \
     {                                                                                                                  \
@@ -26,15 +38,44 @@ static const struct config_row rows[] = {
      .max = 64 * 1024 * 1024,
      .unit = "bytes",
      .remedy = "leave it out for no limit",
-     .doc = "Longer messages end the session with 1009; no limit if absent."},
-    {.key = "close_handshake_timeout",
+     .doc = "Longer messages of the peer end the session with 1009; no limit if absent. (Crossbar does not send longer "
+            "ones either; what comes from the other side of a relay is limited by the options of that side.)"},
+    ROW_SIZE(max_frame_size, "Longer frames of the peer end the session with 1009; 0 or less: no limit."),
+    ROW_SIZE(
+        auto_fragment_size,
+        "Longer pieces of messages are sent in frames of this size; 0 or less: no limit. No piece waits for a frame "
+        "to fill."),
+    ROW_TIME(close_handshake_timeout,
+             "Time for the peer to answer a Close; if 0 or absent `close_timeout` of the limits holds."),
+    ROW_TIME(auto_ping_interval, "Time between pings; 0: none are sent."),
+    ROW_TIME(auto_ping_timeout,
+             "Time for the pong, without which the session is dropped; 0: none is waited for. Pings are sent with "
+             "auto_ping_interval only."),
+    {.key = "auto_ping_size",
      .kind = CONFIG_INTEGER,
-     .at = CONFIG_AT(struct websocket_options, close_handshake_timeout, int64_t),
-     .zero_too = true,
-     .min = 1000,
-     .max = 3600000,
-     .unit = "ms",
-     .doc = "Time for the peer to answer a Close; if 0 or absent `close_timeout` of the limits holds."},
+     AT(auto_ping_size, int64_t),
+     .min = 12,
+     .max = 125,
+     .standard = 12,
+     .unit = "bytes",
+     .doc = "Payload of a ping."},
+    ROW_SWITCH(auto_ping_restart_on_any_traffic, true,
+               "Whatever comes from the peer after a ping shows that it is there, not the pong only."),
+    ROW_SWITCH(mask_server_frames, false,
+               "Mask frames to clients. Of a backend: the node masks its frames, which is accepted."),
+    ROW_SWITCH(
+        require_masked_client_frames, true,
+        "Refuse unmasked frames of clients. Of a backend: without effect, frames to the node are always masked."),
+    {.key = "apply_mask",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_REFUSED,
+     .accepted = "[true]",
+     .why = "false would corrupt the messages of every peer that does as RFC 6455 says",
+     .doc = "Really mask and unmask payload."},
+    ROW_SWITCH(validate_utf8, true, "Text that is not UTF-8 ends the session with 1007; else it is passed on unread."),
+    ROW_SWITCH(fail_by_drop, false,
+               "Who breaks the protocol or a limit loses the connection without a Close (1002, 1007, 1009)."),
+    ROW_SWITCH(echo_close_codereason, false, "Answer a Close with its own code and reason; else with 1000."),
     {.key = "enable_hybi10",
      .kind = CONFIG_BOOL,
      .status = CONFIG_IDLE,
@@ -87,24 +128,12 @@ static const struct config_row rows[] = {
      .doc = "Answer GET and HEAD that are no opening handshake with a small page (200); false: 426. The query "
             "has no effect: `redirect` and `after`, by which Crossbar sends visitors to any address, are "
             "ignored."},
-    ROW_FIXED("validate_utf8", CONFIG_BOOL, "[true]", "Text that is not UTF-8 ends the session with 1007."),
-    ROW_FIXED("mask_server_frames", CONFIG_BOOL, "[false]", "Mask frames to clients."),
-    ROW_FIXED("require_masked_client_frames", CONFIG_BOOL, "[true]", "Refuse unmasked frames of clients."),
-    ROW_FIXED("apply_mask", CONFIG_BOOL, "[true]", "Really mask and unmask payload."),
-    ROW_FIXED("max_frame_size", CONFIG_INTEGER, "[0]", "Largest frame; 0: no limit."),
-    ROW_FIXED("auto_fragment_size", CONFIG_INTEGER, "[0]", "Cut messages into frames of this size; 0: no."),
-    ROW_FIXED("fail_by_drop", CONFIG_BOOL, "[false]", "Drop the connection on violations instead of closing it."),
-    ROW_FIXED("echo_close_codereason", CONFIG_BOOL, "[false]", "Answer a Close with its own code and reason."),
     {.key = "tcp_nodelay",
      .kind = CONFIG_BOOL,
      .at = CONFIG_AT(struct websocket_options, tcp_nodelay, bool),
      .standard = true,
      .doc = "Send each message at once; false: from the 101 on small ones may wait to share a packet (Nagle's "
             "algorithm)."},
-    ROW_FIXED("auto_ping_interval", CONFIG_INTEGER, "[0]", "Time between pings; 0: none are sent."),
-    ROW_PING("auto_ping_timeout", CONFIG_INTEGER, "Time for the pong."),
-    ROW_PING("auto_ping_size", CONFIG_INTEGER, "Payload of a ping."),
-    ROW_PING("auto_ping_restart_on_any_traffic", CONFIG_BOOL, "Take any message for a pong."),
     ROW_FIXED("compression", CONFIG_OBJECT, "[{}]", "permessage-deflate."),
     {.key = "require_websocket_subprotocol",
      .kind = CONFIG_BOOL,
@@ -123,22 +152,52 @@ static const struct config_row rows[] = {
     {.key = "hixie76_aware", .status = CONFIG_WRONG, .why = "Hixie-76 is gone since 2012", .remedy = "remove it"},
 };
 
+static uint64_t size_of(int64_t bytes)
+{
+    return bytes > 0 ? (uint64_t)bytes : 0;
+}
+
 void websocket_options_apply(const struct builder *builder, const struct websocket_options *options,
                              struct websocket_settings *settings)
 {
-    int64_t close = options ? options->close_handshake_timeout : 0;
+    *settings = (struct websocket_settings){
+        .close_timeout = (uint32_t)builder->limits.close_timeout,
+        .send_timeout = (uint32_t)builder->limits.send_timeout,
+    };
+    if (!options)
+        return;
+    settings->max_message = size_of(options->max_message_size);
+    settings->max_frame = size_of(options->max_frame_size);
+    settings->max_fragment = size_of(options->auto_fragment_size);
+    if (options->close_handshake_timeout > 0)
+        settings->close_timeout = (uint32_t)options->close_handshake_timeout;
+    settings->ping_interval = (uint32_t)options->auto_ping_interval;
+    settings->ping_timeout = (uint32_t)options->auto_ping_timeout;
+    settings->ping_size = (uint8_t)options->auto_ping_size;
+    settings->only_pong_counts = !options->auto_ping_restart_on_any_traffic;
+    settings->mask_server_frames = options->mask_server_frames;
+    settings->accept_unmasked = !options->require_masked_client_frames;
+    settings->accept_any_text = !options->validate_utf8;
+    settings->drop_on_fault = options->fail_by_drop;
+    settings->echo_close = options->echo_close_codereason;
+    settings->gather = !options->tcp_nodelay;
+}
 
-    settings->max_message = options ? (uint64_t)options->max_message_size : 0;
-    settings->close_timeout = (uint32_t)(close > 0 ? close : builder->limits.close_timeout);
-    settings->send_timeout = (uint32_t)builder->limits.send_timeout;
-    settings->gather = options && !options->tcp_nodelay;
+static void finish(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    const struct websocket_options *options = settings;
+
+    websocket_options_finish(reader, place, settings);
+    if (options->auto_ping_timeout > 0 && options->auto_ping_interval == 0)
+        config_report(reader, PROBLEM_NOTE, config_place_key(reader, place, "auto_ping_timeout"),
+                      "set auto_ping_interval, too", "auto_ping_timeout has no effect: no pings are sent");
 }
 
 const struct config_object websocket_options_object = {
     .name = "options of WebSocket",
     CONFIG_ROWS(rows),
     .size = sizeof(struct websocket_options),
-    .finish = websocket_options_finish,
+    .finish = finish,
     .doc =
         "Of transports `websocket` and `websocket.testee`, of the services `websocket`, `websocket-reverseproxy` and "
         "`websocket-testee`, and of a backend.",

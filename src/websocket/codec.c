@@ -3,17 +3,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { ROLES = 2, SPARE_MAX = 32 };
-
-struct spare {
-    struct receiver *at[SPARE_MAX];
-    size_t count;
-};
+enum { SPARE_MAX = 64 };
 
 struct websocket_codec {
-    struct spare spare[ROLES];
-    struct writer *writers[ROLES];
+    struct receiver *spare[SPARE_MAX];
+    size_t spare_count;
     size_t lent;
+    struct randomness randomness;
+    struct writer *writer;
 };
 
 struct websocket_codec *websocket_codec_new(void)
@@ -21,9 +18,8 @@ struct websocket_codec *websocket_codec_new(void)
     struct websocket_codec *codec = calloc(1, sizeof *codec);
     if (!codec)
         return NULL;
-    codec->writers[WEBSOCKET_SERVER] = writer_new(WEBSOCKET_SERVER);
-    codec->writers[WEBSOCKET_CLIENT] = writer_new(WEBSOCKET_CLIENT);
-    if (!codec->writers[WEBSOCKET_SERVER] || !codec->writers[WEBSOCKET_CLIENT]) {
+    codec->writer = writer_new(&codec->randomness);
+    if (!codec->writer) {
         websocket_codec_free(codec);
         return NULL;
     }
@@ -35,18 +31,15 @@ void websocket_codec_free(struct websocket_codec *codec)
     if (!codec)
         return;
     assert(codec->lent == 0);
-    for (size_t role = 0; role < ROLES; role++) {
-        while (codec->spare[role].count > 0)
-            receiver_free(codec->spare[role].at[--codec->spare[role].count]);
-        writer_free(codec->writers[role]);
-    }
+    while (codec->spare_count > 0)
+        receiver_free(codec->spare[--codec->spare_count]);
+    writer_free(codec->writer);
     free(codec);
 }
 
-struct receiver *codec_get_receiver(struct websocket_codec *codec, enum websocket_role role)
+struct receiver *codec_get_receiver(struct websocket_codec *codec)
 {
-    struct spare *spare = &codec->spare[role];
-    struct receiver *receiver = spare->count > 0 ? spare->at[--spare->count] : receiver_new(role);
+    struct receiver *receiver = codec->spare_count > 0 ? codec->spare[--codec->spare_count] : receiver_new();
     if (receiver)
         codec->lent++;
     return receiver;
@@ -56,16 +49,20 @@ void codec_put_receiver(struct websocket_codec *codec, struct receiver *receiver
 {
     assert(codec->lent > 0);
     codec->lent--;
-    struct spare *spare = &codec->spare[receiver_role(receiver)];
-    if (receiver_is_idle(receiver) && spare->count < SPARE_MAX)
-        spare->at[spare->count++] = receiver;
+    if (receiver_is_idle(receiver) && codec->spare_count < SPARE_MAX)
+        codec->spare[codec->spare_count++] = receiver;
     else
         receiver_free(receiver);
 }
 
-struct writer *codec_writer(struct websocket_codec *codec, enum websocket_role role)
+struct writer *codec_writer(struct websocket_codec *codec)
 {
-    return codec->writers[role];
+    return codec->writer;
+}
+
+struct randomness *codec_randomness(struct websocket_codec *codec)
+{
+    return &codec->randomness;
 }
 
 size_t codec_lent(const struct websocket_codec *codec)

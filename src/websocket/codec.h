@@ -1,4 +1,4 @@
-/* What the sessions of one loop share: the writers, and receivers which are lent while a message is in flight. */
+/* What the sessions of one loop share: the writer, randomness, and receivers which are lent while a message is in flight. */
 #ifndef CROSSGATE_WEBSOCKET_CODEC_H
 #define CROSSGATE_WEBSOCKET_CODEC_H
 
@@ -6,13 +6,14 @@
 #include "writer.h"
 
 /* An idle one, the last put back first (it is warm in the cache). NULL when memory is out. */
-struct receiver *codec_get_receiver(struct websocket_codec *codec, enum websocket_role role)
-    __attribute__((warn_unused_result));
+struct receiver *codec_get_receiver(struct websocket_codec *codec) __attribute__((warn_unused_result));
 
 /* Keeps it for the next one if it is idle; else it is of no more use. */
 void codec_put_receiver(struct websocket_codec *codec, struct receiver *receiver);
 
-struct writer *codec_writer(struct websocket_codec *codec, enum websocket_role role);
+struct writer *codec_writer(struct websocket_codec *codec);
+
+struct randomness *codec_randomness(struct websocket_codec *codec);
 
 /* Receivers that sessions hold now. */
 size_t codec_lent(const struct websocket_codec *codec);

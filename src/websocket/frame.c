@@ -1,91 +1,84 @@
 #include "frame.h"
 
+#include "utf8.h"
+
 #include <assert.h>
+
+/* ---- the head */
+
+static bool data_start_is_valid(uint8_t first_byte, const struct frame_rules *rules)
+{
+    enum frame_opcode opcode = frame_opcode(first_byte);
+    uint8_t allowed = rules->rsv1 && opcode != FRAME_CONTINUATION ? FRAME_RSV1 : 0;
+    bool known = opcode == FRAME_CONTINUATION || opcode == FRAME_TEXT || opcode == FRAME_BINARY;
+    return known && (first_byte & (FRAME_RSV1 | FRAME_RSV2 | FRAME_RSV3) & ~allowed) == 0;
+}
+
+/* Section 5.5: not fragmented, and short. */
+static bool control_start_is_valid(uint8_t first_byte, uint8_t second_byte)
+{
+    enum frame_opcode opcode = frame_opcode(first_byte);
+    bool known = opcode == FRAME_CLOSE || opcode == FRAME_PING || opcode == FRAME_PONG;
+    bool bits = (first_byte & 0xF0) == FRAME_FIN;
+    return known && bits && (second_byte & 0x7F) <= FRAME_CONTROL_PAYLOAD_MAX;
+}
+
+bool frame_start_is_valid(uint8_t first_byte, uint8_t second_byte, const struct frame_rules *rules)
+{
+    if (second_byte & FRAME_MASKED ? !rules->masked : !rules->unmasked)
+        return false;
+    if (frame_is_control(first_byte))
+        return control_start_is_valid(first_byte, second_byte);
+    return data_start_is_valid(first_byte, rules);
+}
 
 size_t frame_head_size(uint8_t second_byte)
 {
     size_t length = second_byte & 0x7F;
     size_t extended = length == 126 ? 2 : length == 127 ? 8 : 0;
-    size_t mask = second_byte & 0x80 ? 4 : 0;
+    size_t mask = second_byte & FRAME_MASKED ? FRAME_KEY : 0;
     return FRAME_HEAD_MIN + extended + mask;
 }
 
-uint64_t frame_payload_length(const uint8_t *head)
+bool frame_payload_length(const uint8_t *head, uint64_t *length)
 {
-    uint64_t length = head[1] & 0x7F;
-    if (length < 126)
-        return length;
-    size_t extended = length == 126 ? 2 : 8;
-    length = 0;
+    *length = head[1] & 0x7F;
+    if (*length < 126)
+        return true;
+    size_t extended = *length == 126 ? 2 : 8;
+    uint64_t least = *length == 126 ? 126 : 65536;
+    *length = 0;
     for (size_t i = 0; i < extended; i++)
-        length = length << 8 | head[FRAME_HEAD_MIN + i];
-    return length;
+        *length = *length << 8 | head[FRAME_HEAD_MIN + i];
+    return *length >= least && *length <= INT64_MAX;
 }
 
-bool frame_control_head_is_valid(enum websocket_role role, uint8_t first_byte, uint8_t second_byte)
-{
-    enum frame_opcode opcode = frame_opcode(first_byte);
-    bool known = opcode == FRAME_CLOSE || opcode == FRAME_PING || opcode == FRAME_PONG;
-    bool fin = first_byte & 0x80;
-    bool reserved_bits = first_byte & 0x70;
-    /* Section 5.1: clients mask, servers do not. */
-    bool masked = second_byte & 0x80;
-    return known && fin && !reserved_bits && masked == (role == WEBSOCKET_SERVER) &&
-           (second_byte & 0x7F) <= FRAME_CONTROL_PAYLOAD_MAX;
-}
+/* ---- payload */
 
-struct span frame_unmask(uint8_t *frame, size_t head_size, size_t length)
+/* Word by word, which compilers make wider ones of. */
+void frame_mask(uint8_t *to, struct span from, const uint8_t key[FRAME_KEY], uint64_t offset)
 {
-    uint8_t *payload = frame + head_size;
-    if (frame[1] & 0x80) {
-        const uint8_t *key = payload - 4;
-        for (size_t i = 0; i < length; i++)
-            payload[i] ^= key[i % 4];
+    uint8_t turned[8];
+    uint64_t wide, word;
+    size_t i = 0;
+    for (size_t k = 0; k < sizeof turned; k++)
+        turned[k] = key[(offset + k) % FRAME_KEY];
+    memcpy(&wide, turned, sizeof wide);
+    for (; from.len - i >= sizeof word; i += sizeof word) {
+        memcpy(&word, from.at + i, sizeof word);
+        word ^= wide;
+        memcpy(to + i, &word, sizeof word);
     }
-    return span_of(payload, length);
+    for (; i < from.len; i++)
+        to[i] = from.at[i] ^ turned[i % sizeof turned];
 }
+
+/* ---- what a Close says */
 
 /* Section 7.4, and 1012 to 1014 of the IANA registry. 1004 is reserved; 1005, 1006 and 1015 must not be sent. */
 static bool code_is_valid(unsigned code)
 {
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
-
-/* Bytes of the character which begins with that byte; 0 if none does (RFC 3629 section 4). */
-static size_t character_size(uint8_t lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        return 2;
-    if (lead >= 0xE0 && lead <= 0xEF)
-        return 3;
-    return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
-}
-
-/* The second byte is what tells overlong forms, surrogates and what is beyond U+10FFFF. */
-static bool second_byte_is_valid(uint8_t lead, uint8_t second)
-{
-    uint8_t lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    uint8_t highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    return second >= lowest && second <= highest;
-}
-
-static bool is_utf8(struct span text)
-{
-    while (text.len > 0) {
-        size_t size = character_size(text.at[0]);
-        if (size == 0 || size > text.len)
-            return false;
-        if (size > 1 && !second_byte_is_valid(text.at[0], text.at[1]))
-            return false;
-        for (size_t i = 2; i < size; i++) {
-            if ((text.at[i] & 0xC0) != 0x80)
-                return false;
-        }
-        text = span_tail(text, size);
-    }
-    return true;
 }
 
 enum ending frame_close_parse(struct span payload, uint16_t *code, struct span *reason)
@@ -99,7 +92,7 @@ enum ending frame_close_parse(struct span payload, uint16_t *code, struct span *
     *code = (uint16_t)(payload.at[0] << 8 | payload.at[1]);
     if (!code_is_valid(*code))
         return ENDING_WS_PROTOCOL;
-    return is_utf8(*reason) ? ENDING_DONE : ENDING_WS_BAD_TEXT;
+    return utf8_is_valid(*reason) ? ENDING_DONE : ENDING_WS_BAD_TEXT;
 }
 
 size_t frame_close_print(uint16_t code, struct span reason, uint8_t payload[FRAME_CONTROL_PAYLOAD_MAX])

@@ -1,7 +1,4 @@
-/* One frame, as RFC 6455 section 5.2 draws it, and the judgement on control frames. Pure.
- *
- * Data frames are judged by wslay. Control frames never reach it: its event layer (1.1.1) judges the reason of a Close per
- * chunk and not as a whole, takes a Close of one byte for one without a code, and refuses the codes 1012 to 1014. */
+/* One frame, as RFC 6455 section 5.2 draws it, and the judgement on what can be judged of it alone. Pure. */
 #ifndef CROSSGATE_WEBSOCKET_FRAME_H
 #define CROSSGATE_WEBSOCKET_FRAME_H
 
@@ -21,9 +18,23 @@ enum frame_opcode {
 enum {
     FRAME_HEAD_MIN = 2,
     FRAME_HEAD_MAX = 14,
+    FRAME_KEY = 4,
     FRAME_CONTROL_PAYLOAD_MAX = 125, /* section 5.5 */
-    FRAME_CONTROL_MAX = FRAME_HEAD_MIN + 4 + FRAME_CONTROL_PAYLOAD_MAX,
+    FRAME_CONTROL_MAX = FRAME_HEAD_MIN + FRAME_KEY + FRAME_CONTROL_PAYLOAD_MAX,
     FRAME_REASON_MAX = FRAME_CONTROL_PAYLOAD_MAX - 2,
+};
+
+/* Bits of the first byte; FRAME_MASKED is one of the second. */
+enum { FRAME_FIN = 0x80, FRAME_RSV1 = 0x40, FRAME_RSV2 = 0x20, FRAME_RSV3 = 0x10, FRAME_MASKED = 0x80 };
+
+/* What a peer may send. */
+struct frame_rules {
+    bool masked;          /* masked frames are accepted */
+    bool unmasked;        /* unmasked ones are */
+    bool rsv1;            /* on the first frame of a message: an extension was negotiated (RFC 7692 section 6) */
+    bool any_text;        /* text need not be UTF-8 */
+    uint64_t max_frame;   /* bytes of a data frame's payload; 0: no limit */
+    uint64_t max_message; /* bytes of all that a message's frames announce; 0: no limit */
 };
 
 static inline bool frame_is_control(uint8_t first_byte)
@@ -36,17 +47,23 @@ static inline enum frame_opcode frame_opcode(uint8_t first_byte)
     return (enum frame_opcode)(first_byte & 0x0F);
 }
 
+/* May a frame begin like this? Opcode, reserved bits, mask, and that control frames are whole and short. */
+bool frame_start_is_valid(uint8_t first_byte, uint8_t second_byte, const struct frame_rules *rules);
+
 /* Bytes of the whole head, 2 to 14. */
 size_t frame_head_size(uint8_t second_byte);
 
-/* Bytes of payload that a complete head announces. */
-uint64_t frame_payload_length(const uint8_t *head);
+/* Bytes of payload that a complete head announces. False: in a longer form than they need, or beyond 2^63 - 1. */
+bool frame_payload_length(const uint8_t *head, uint64_t *length) __attribute__((warn_unused_result));
 
-/* May a peer of a session in this role send a control frame that begins like this? */
-bool frame_control_head_is_valid(enum websocket_role role, uint8_t first_byte, uint8_t second_byte);
+/* The mask of a complete head that is that long. */
+static inline const uint8_t *frame_key(const uint8_t *head, size_t head_size)
+{
+    return head + head_size - FRAME_KEY;
+}
 
-/* Unmasks in place the payload of a whole frame whose head is that long, and returns it. */
-struct span frame_unmask(uint8_t *frame, size_t head_size, size_t length);
+/* Masks or unmasks payload that begins `offset` bytes behind the head (section 5.3). `to` may be where `from` lies. */
+void frame_mask(uint8_t *to, struct span from, const uint8_t key[FRAME_KEY], uint64_t offset);
 
 /* What a Close says: ENDING_DONE, and the code (CLOSE_NO_CODE if there is none) and the reason; else why the connection
  * must be failed. */

@@ -5,9 +5,11 @@
  *            their Close, answered ────────────────────┘
  *     └── fault, abort: Close if the row has a code ──> ended (finish, or abort without a code)
  *
- * What a session keeps while it is idle is this struct: the receiver, with wslay's buffers, is lent by the loop's codec
- * from the first byte of a message to its last. */
+ * What a session keeps while it is idle is this struct: the receiver is lent by the loop's codec from the first byte of a
+ * message to its last. A peer that stops in the middle of one has as much time as one that is silent between two: what
+ * finds it gone are pings. */
 #include "codec.h"
+#include "pinger.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@ struct session {
     const struct session_state *state;
     struct receiver *receiver; /* NULL while nothing is in flight */
     struct deadline deadline;
+    struct pinger pinger; /* stopped in all states but open */
     struct task resume;
     enum websocket_role role;
     enum ending why;
@@ -39,6 +42,8 @@ struct session {
     bool stream_paused;  /* what the stream has been told */
     bool full;           /* the stream wants no more bytes until on_room */
     bool moved;          /* bytes left the stream since the deadline was armed */
+    bool heard;          /* bytes came since the last ping */
+    bool drained;        /* bytes left the stream since then */
     size_t stream_queue; /* after the last frame that we wrote */
 };
 
@@ -53,6 +58,7 @@ static struct session *session_of(struct endpoint *endpoint)
 static void enter(struct session *session, const struct session_state *state, uint32_t limit)
 {
     session->state = state;
+    pinger_stop(&session->pinger);
     deadline_arm(&session->loop->deadlines, &session->deadline, limit, session->loop->now);
 }
 
@@ -129,26 +135,38 @@ static void watch_progress(struct session *session)
     deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
 }
 
+static void note_progress(struct session *session)
+{
+    session->moved = true;
+    session->drained = true;
+}
+
 /* Costs a look at the queue per frame; the clock is only looked at again when the time is over. */
 static void note_written(struct session *session, size_t bytes)
 {
     size_t queue = stream_queued(session->stream);
     if (queue < session->stream_queue + bytes)
-        session->moved = true;
+        note_progress(session);
     session->stream_queue = queue;
     if (!deadline_is_armed(&session->deadline))
         watch_progress(session);
+}
+
+/* What is queued while nothing is written. */
+static size_t look_at_queue(struct session *session)
+{
+    size_t queue = stream_queued(session->stream);
+    if (queue < session->stream_queue)
+        note_progress(session);
+    session->stream_queue = queue;
+    return queue;
 }
 
 /* A stalled peer is found after one to two times the limit. The kernel may have taken the last byte of the queue and no
  * more: then nothing is queued, and still there is no room. */
 static void check_progress(struct session *session)
 {
-    size_t queue = stream_queued(session->stream);
-    if (queue < session->stream_queue)
-        session->moved = true;
-    session->stream_queue = queue;
-    if (queue == 0 && !session->full)
+    if (look_at_queue(session) == 0 && !session->full)
         return;
     if (session->moved)
         watch_progress(session);
@@ -156,12 +174,17 @@ static void check_progress(struct session *session)
         end(session, ENDING_WRITE_STALLED, false);
 }
 
+static bool masks(const struct session *session)
+{
+    return session->role == WEBSOCKET_CLIENT || session->settings->mask_server_frames;
+}
+
 /* True: more may be written. */
 static bool send_frame(struct session *session, enum frame_opcode opcode, bool fin, struct span payload)
 {
+    const struct frame frame = {.opcode = opcode, .fin = fin, .masked = masks(session), .payload = payload};
     struct written written;
-    struct writer *writer = codec_writer(session->loop->websockets, session->role);
-    if (!writer_send(writer, session->stream, opcode, fin, payload, &written)) {
+    if (!writer_send(codec_writer(session->loop->websockets), session->stream, &frame, &written)) {
         end(session, ENDING_INTERNAL, false);
         return true;
     }
@@ -177,6 +200,20 @@ static void send_close(struct session *session, uint16_t code, struct span reaso
     send_frame(session, FRAME_CLOSE, true, span_of(payload, length));
 }
 
+/* A piece of a message, in as many frames as the settings ask for. An empty one is a frame, too. */
+static bool send_piece(struct session *session, enum frame_opcode opcode, struct span piece, bool last)
+{
+    uint64_t most = session->settings->max_fragment;
+    bool room;
+    do {
+        struct span part = most > 0 && most < piece.len ? span_head(piece, (size_t)most) : piece;
+        piece = span_tail(piece, part.len);
+        room = send_frame(session, opcode, last && piece.len == 0, part);
+        opcode = FRAME_CONTINUATION;
+    } while (piece.len > 0 && session->state->speaks);
+    return room;
+}
+
 static bool session_send(struct endpoint *endpoint, enum message_kind kind, struct span piece, bool last)
 {
     struct session *session = session_of(endpoint);
@@ -188,8 +225,53 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
     session->sends_message = !last;
     if (last && session->role == WEBSOCKET_SERVER)
         counter_add(&session->loop->counters->messages_out, 1);
-    return send_frame(session, opcode, last, piece);
+    return send_piece(session, opcode, piece, last);
 }
+
+/* ---- pings of our own */
+
+static void rest_from_pings(struct session *session)
+{
+    pinger_rest(&session->pinger, &session->loop->deadlines, session->settings, session->loop->now);
+}
+
+static void ask(struct session *session)
+{
+    uint8_t payload[FRAME_CONTROL_PAYLOAD_MAX];
+    struct loop *loop = session->loop;
+    struct randomness *randomness = codec_randomness(loop->websockets);
+    if (!pinger_ask(&session->pinger, &loop->deadlines, session->settings, loop->now, randomness, payload)) {
+        end(session, ENDING_INTERNAL, false);
+        return;
+    }
+    session->heard = session->drained = false;
+    send_frame(session, FRAME_PING, true, span_of(payload, session->settings->ping_size));
+}
+
+/* Could the Pong have come? Not while we do not read, nor as long as the ping may still wait behind what a slow peer is
+ * taking. A peer that takes nothing is not waited for. */
+static bool pong_was_possible(struct session *session)
+{
+    bool still_queued = look_at_queue(session) > 0 && session->drained;
+    session->drained = false;
+    return !session->stream_paused && !still_queued;
+}
+
+static void on_ping_time(struct deadline *deadline)
+{
+    struct session *session = CONTAINER_OF(deadline, struct session, pinger.deadline);
+    const struct websocket_settings *settings = session->settings;
+    if (session->pinger.asked == 0 || settings->ping_timeout == 0)
+        ask(session);
+    else if (session->heard && !settings->only_pong_counts)
+        rest_from_pings(session);
+    else if (!pong_was_possible(session))
+        pinger_wait_on(&session->pinger, &session->loop->deadlines, settings, session->loop->now);
+    else
+        end(session, ENDING_PONG_LATE, false);
+}
+
+/* ---- what the user asks */
 
 static void session_pause(struct endpoint *endpoint, bool paused)
 {
@@ -246,6 +328,12 @@ static void on_ping(struct session *session, struct span payload)
     settle_reading(session);
 }
 
+static void on_pong(struct session *session, struct span payload)
+{
+    if (pinger_is_answer(&session->pinger, session->settings, payload))
+        rest_from_pings(session);
+}
+
 /* RFC 6455 section 7.1.1: the server closes the connection first, the client waits for it. */
 static void both_closed(struct session *session)
 {
@@ -255,10 +343,18 @@ static void both_closed(struct session *session)
         enter(session, &state_closed, session->settings->close_timeout);
 }
 
+static void answer_close(struct session *session, uint16_t code, struct span reason)
+{
+    if (session->settings->echo_close)
+        send_close(session, code, reason);
+    else
+        send_close(session, ending_row(ENDING_DONE)->ws, span_of(NULL, 0));
+}
+
 static void on_peer_close(struct session *session, uint16_t code, struct span reason)
 {
     if (session->state->speaks) {
-        send_close(session, code, span_of(NULL, 0));
+        answer_close(session, code, reason);
         if (session->state == &state_ended)
             return;
         enter(session, &state_closed, session->settings->close_timeout);
@@ -268,11 +364,34 @@ static void on_peer_close(struct session *session, uint16_t code, struct span re
         both_closed(session);
 }
 
+static void on_fault(struct session *session, enum ending why)
+{
+    if (session->settings->drop_on_fault)
+        end(session, why, false);
+    else
+        session_abort(&session->endpoint, why);
+}
+
+/* RFC 6455 section 5.1: clients mask, servers do not. */
+static struct frame_rules rules_of(const struct session *session)
+{
+    const struct websocket_settings *settings = session->settings;
+    bool server = session->role == WEBSOCKET_SERVER;
+    return (struct frame_rules){
+        .masked = server || settings->mask_server_frames,
+        .unmasked = !server || settings->accept_unmasked,
+        .any_text = settings->accept_any_text,
+        .max_frame = settings->max_frame,
+        .max_message = settings->max_message,
+    };
+}
+
 /* One event of the receiver. False: it needs more bytes. */
 static bool step(struct session *session, struct span *in)
 {
+    const struct frame_rules rules = rules_of(session);
     struct receiver_item item;
-    switch (receiver_next(session->receiver, in, session->settings->max_message, session->loop->message, &item)) {
+    switch (receiver_next(session->receiver, in, &rules, session->loop->message, &item)) {
     case RECEIVER_MORE:
         return false;
     case RECEIVER_PIECE:
@@ -281,11 +400,14 @@ static bool step(struct session *session, struct span *in)
     case RECEIVER_PING:
         on_ping(session, item.bytes);
         break;
+    case RECEIVER_PONG:
+        on_pong(session, item.bytes);
+        break;
     case RECEIVER_CLOSE:
         on_peer_close(session, item.code, item.bytes);
         break;
     case RECEIVER_FAULT:
-        session_abort(&session->endpoint, item.why);
+        on_fault(session, item.why);
         break;
     }
     return true;
@@ -306,8 +428,9 @@ static void give_receiver_back(struct session *session)
 static size_t on_bytes(void *user, struct span bytes)
 {
     struct session *session = user;
+    session->heard = true;
     if (session->state->reads && !session->receiver) {
-        session->receiver = codec_get_receiver(session->loop->websockets, session->role);
+        session->receiver = codec_get_receiver(session->loop->websockets);
         if (!session->receiver)
             session_abort(&session->endpoint, ENDING_MEMORY);
     }
@@ -342,6 +465,7 @@ static void on_end(void *user, enum ending why)
     struct session *session = user;
     give_receiver_back(session);
     deadline_disarm(&session->deadline);
+    pinger_stop(&session->pinger);
     task_cancel(&session->resume);
     if (session->role == WEBSOCKET_SERVER)
         counter_subtract(&session->loop->counters->websockets_open, 1);
@@ -410,9 +534,11 @@ struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream,
     session->role = role;
     session->why = ENDING_DONE;
     deadline_init(&session->deadline, on_deadline);
+    pinger_init(&session->pinger, on_ping_time);
     task_init(&session->resume, resume);
     session->stream_paused = true;
     enter(session, &state_open, 0);
+    rest_from_pings(session);
     if (role == WEBSOCKET_SERVER) {
         counter_add(&loop->counters->websockets_opened, 1);
         counter_add(&loop->counters->websockets_open, 1);

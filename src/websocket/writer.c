@@ -2,54 +2,74 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <wslay/wslay.h>
 
-/* getrandom(2): up to 256 bytes come whole and are not interrupted. One call yields 64 masks. */
-enum { RANDOM_BYTES = 256 };
+/* Payload that is masked at a time: it is read again at once, when the stream copies it. */
+enum { BLOCK = 4096 };
 
 struct writer {
     wslay_frame_context_ptr wslay;
-    enum websocket_role role;
-    uint8_t random[RANDOM_BYTES];
-    size_t random_used;
-    struct stream *to; /* of the frame under way */
+    struct randomness *randomness;
+    /* The frame under way. */
+    struct stream *to;
+    bool masked;
+    bool in_payload;
+    uint8_t key[FRAME_KEY];
     struct written written;
+    uint8_t block[BLOCK];
 };
 
+static void put(struct writer *writer, struct span bytes)
+{
+    writer->written.room = stream_write(writer->to, bytes);
+    writer->written.bytes += bytes.len;
+}
+
+static void put_masked_head(struct writer *writer, struct span head)
+{
+    uint8_t whole[FRAME_HEAD_MAX];
+    assert(head.len + FRAME_KEY <= sizeof whole);
+    memcpy(whole, head.at, head.len);
+    whole[1] |= FRAME_MASKED;
+    memcpy(whole + head.len, writer->key, FRAME_KEY);
+    put(writer, span_of(whole, head.len + FRAME_KEY));
+}
+
+static void put_masked(struct writer *writer, struct span payload)
+{
+    static_assert(BLOCK % FRAME_KEY == 0, "each block begins with the key's first byte");
+    while (payload.len > 0) {
+        struct span part = span_head(payload, BLOCK);
+        frame_mask(writer->block, part, writer->key, 0);
+        put(writer, span_of(writer->block, part.len));
+        payload = span_tail(payload, part.len);
+    }
+}
+
+/* wslay sends a frame's head, then its payload as it is. */
 static ssize_t on_send(const uint8_t *bytes, size_t size, int flags, void *user)
 {
     (void)flags;
     struct writer *writer = user;
-    writer->written.room = stream_write(writer->to, span_of(bytes, size));
-    writer->written.bytes += size;
+    struct span part = span_of(bytes, size);
+    if (!writer->masked)
+        put(writer, part);
+    else if (writer->in_payload)
+        put_masked(writer, part);
+    else
+        put_masked_head(writer, part);
+    writer->in_payload = true;
     return (ssize_t)size;
 }
 
-/* RFC 6455 section 5.3: a fresh key for each frame, which nobody can foresee. */
-static int on_mask(uint8_t *key, size_t size, void *user)
-{
-    struct writer *writer = user;
-    assert(RANDOM_BYTES % size == 0);
-    if (writer->random_used == RANDOM_BYTES) {
-        if (getrandom(writer->random, RANDOM_BYTES, 0) != RANDOM_BYTES)
-            return -1;
-        writer->random_used = 0;
-    }
-    memcpy(key, writer->random + writer->random_used, size);
-    writer->random_used += size;
-    return 0;
-}
+static const struct wslay_frame_callbacks callbacks = {.send_callback = on_send};
 
-static const struct wslay_frame_callbacks callbacks = {.send_callback = on_send, .genmask_callback = on_mask};
-
-struct writer *writer_new(enum websocket_role role)
+struct writer *writer_new(struct randomness *randomness)
 {
     struct writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return NULL;
-    writer->role = role;
-    writer->random_used = RANDOM_BYTES;
+    writer->randomness = randomness;
     if (wslay_frame_context_init(&writer->wslay, &callbacks, writer) != 0) {
         free(writer);
         return NULL;
@@ -65,24 +85,24 @@ void writer_free(struct writer *writer)
     free(writer);
 }
 
-bool writer_send(struct writer *writer, struct stream *to, enum frame_opcode opcode, bool fin, struct span payload,
-                 struct written *written)
+bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
 {
-    struct wslay_frame_iocb frame = {
-        .fin = fin,
-        .opcode = (uint8_t)opcode,
-        .mask = writer->role == WEBSOCKET_CLIENT,
-        .payload_length = payload.len,
-        .data = payload.at,
-        .data_length = payload.len,
+    struct wslay_frame_iocb iocb = {
+        .fin = frame->fin,
+        .opcode = (uint8_t)frame->opcode,
+        .payload_length = frame->payload.len,
+        .data = frame->payload.at,
+        .data_length = frame->payload.len,
     };
-    writer->to = to;
-    writer->written = (struct written){.room = true};
-    ssize_t sent = wslay_frame_send(writer->wslay, &frame);
-    writer->to = NULL;
-    *written = writer->written;
-    if (sent == WSLAY_ERR_INVALID_CALLBACK)
+    /* RFC 6455 section 5.3: a fresh key for each frame, which nobody can foresee. */
+    if (frame->masked && !randomness_take(writer->randomness, writer->key, FRAME_KEY))
         return false;
-    assert(sent >= 0 && (size_t)sent == payload.len);
+    writer->to = to;
+    writer->masked = frame->masked;
+    writer->in_payload = false;
+    writer->written = (struct written){.room = true};
+    ssize_t sent = wslay_frame_send(writer->wslay, &iocb);
+    assert(sent >= 0 && (size_t)sent == frame->payload.len);
+    *written = writer->written;
     return true;
 }

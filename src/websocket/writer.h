@@ -1,12 +1,13 @@
 /* Frames into streams, by wslay's frame layer. One frame per call, whole: the stream takes all, so that the wslay context is
- * idle between two frames and one serves all sessions of a loop.
+ * idle between two frames and one serves all sessions of a loop, of both roles.
  *
- * One per role, never shared by both: wslay 1.1.1 goes on to mask payloads once it has masked one. */
+ * Masks are put on here: wslay 1.1.1 does it byte by byte, and goes on to mask payloads once it has masked one. */
 #ifndef CROSSGATE_WEBSOCKET_WRITER_H
 #define CROSSGATE_WEBSOCKET_WRITER_H
 
 #include "crossgate/stream.h"
 #include "frame.h"
+#include "randomness.h"
 
 struct writer;
 
@@ -15,12 +16,19 @@ struct written {
     bool room;    /* the stream's answer */
 };
 
-/* In role client frames are masked. NULL when memory is out. */
-struct writer *writer_new(enum websocket_role role);
+/* Borrows the randomness, for masks. NULL when memory is out. */
+struct writer *writer_new(struct randomness *randomness);
 void writer_free(struct writer *writer); /* accepts NULL */
 
+struct frame {
+    enum frame_opcode opcode;
+    bool fin;
+    bool masked;
+    struct span payload;
+};
+
 /* False if there is no randomness for a mask: then nothing was written. */
-bool writer_send(struct writer *writer, struct stream *to, enum frame_opcode opcode, bool fin, struct span payload,
-                 struct written *written) __attribute__((warn_unused_result));
+bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
+    __attribute__((warn_unused_result));
 
 #endif

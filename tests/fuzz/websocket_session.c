@@ -1,4 +1,5 @@
-/* A session fed arbitrary bytes. The first byte of the input chooses role, limit and pauses; the rest is what the peer sends.
+/* A session fed arbitrary bytes. The first byte of the input chooses role, limit, pauses and other settings; the rest is what
+ * the peer sends.
  * It is played twice, whole and in small cuts: both must hear the same, say the same and end the same, and leave nothing. */
 #include "codec.h"
 
@@ -153,12 +154,38 @@ static void feed(struct play *play, const uint8_t *bytes, size_t size, size_t ch
     run(play);
 }
 
+/* Bits 0 to 2: role, limit, pauses. The rest: how small the cuts are, and which of the options are set. */
+enum { CUTS = 7, VARIANTS = 5 };
+
+static size_t cut_of(uint8_t choice)
+{
+    return 1 + (choice >> 3) % CUTS;
+}
+
+static struct websocket_settings settings_of(uint8_t choice)
+{
+    unsigned variant = (choice >> 3) / CUTS % VARIANTS;
+    return (struct websocket_settings){
+        .max_message = choice & 2 ? 300 : 0,
+        .close_timeout = 1,
+        .max_frame = variant == 1 ? 100 : 0,
+        .echo_close = variant == 1,
+        .mask_server_frames = variant == 2,
+        .accept_unmasked = variant == 2,
+        .accept_any_text = variant == 3,
+        .drop_on_fault = variant == 4,
+    };
+}
+
 static struct play play_out(uint8_t choice, const uint8_t *bytes, size_t size, size_t chunk)
 {
     static struct counters counters;
-    const struct websocket_settings settings = {.max_message = choice & 2 ? 300 : 0, .close_timeout = 1};
+    const struct websocket_settings settings = settings_of(choice);
     enum websocket_role role = choice & 1 ? WEBSOCKET_CLIENT : WEBSOCKET_SERVER;
-    struct play play = {.stream.ops = &stream_ops, .masks = choice & 1, .pauses = choice & 4, .paused = true};
+    struct play play = {.stream.ops = &stream_ops,
+                        .masks = choice & 1 || settings.mask_server_frames,
+                        .pauses = choice & 4,
+                        .paused = true};
     log_init(&play.log, 2, LOG_QUIET, "fuzz");
     bool worked = loop_init(&play.loop, NULL, &play.log, &counters);
     play.loop.websockets = websocket_codec_new();
@@ -184,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
-    size_t chunk = 1 + (data[0] >> 3) % 7;
+    size_t chunk = cut_of(data[0]);
     struct play whole = play_out(data[0], data + 1, size - 1, size);
     struct play cut = play_out(data[0], data + 1, size - 1, chunk);
     assert(whole.heard == cut.heard && whole.said == cut.said && whole.why == cut.why);

@@ -185,7 +185,7 @@ def test_close_of_the_client_reaches_the_backend(relayed, pki, code, reason):
     gate, backend = relayed
     with WebSocketWire(gate.port, pki.client()) as wire:
         wire.open().send(close_frame(code, reason.encode()))
-        assert wire.close_code() == code
+        assert wire.close_code() == 1000
     assert eventually(lambda: backend.closes) == [(code, reason)]
 
 
@@ -203,7 +203,7 @@ def test_close_of_the_backend_reaches_the_client(crossgate, pki, code, reason):
             assert wire.reason.decode() == reason
             wire.send(close_frame(code))
             assert wire.rest() == b""
-        assert eventually(lambda: backend.closes)[0][0] == code
+        assert eventually(lambda: backend.closes)[0][0] == 1000  # our answer
 
 
 def test_close_without_a_code_stays_without(relayed, pki):

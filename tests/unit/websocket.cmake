@@ -1,3 +1,3 @@
-foreach(name handshake origin extension deflate compression frame receiver sequences session)
+foreach(name handshake origin extension deflate compression frame options receiver sequences session utf8)
   unit_test(websocket ${name})
 endforeach()

@@ -1,5 +1,8 @@
 """Backends behind the door: a real WebSocket server in a thread, and one that says raw bytes."""
 import asyncio
+import base64
+import hashlib
+import re
 import socket
 import threading
 
@@ -150,6 +153,14 @@ class RawBackend:
         self.heads.append(data)
         return data
 
+    def open(self, peer):
+        """Answers the opening handshake of a WebSocket. What follows is for WebSocketWire.over(peer)."""
+        head = self.read_head(peer)
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)[1]
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                     b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
     @staticmethod
     def wait_end(peer):
         """Until the other side has gone; what it says is dropped."""
@@ -157,10 +168,12 @@ class RawBackend:
             pass
 
 
-def reverseproxy(backend, scheme="ws", path="/", options=None, endpoint=None, **more):
+def reverseproxy(backend, scheme="ws", path="/", options=None, endpoint=None, backend_options=None, **more):
     """A `websocket-reverseproxy` service for a backend."""
     url = f"{scheme}://localhost:{getattr(backend, 'port', None) or 80}{path}"
     connecting = {"type": "websocket", "endpoint": {**(endpoint or backend.endpoint), **more}, "url": url}
+    if backend_options:
+        connecting["options"] = backend_options
     service = {"type": "websocket-reverseproxy", "backend": connecting}
     if options:
         service["options"] = options

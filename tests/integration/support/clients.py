@@ -18,9 +18,9 @@ def connect(gate, pki, path="/ws", port=None, **more):
     return websockets.connect(f"wss://localhost:{port or gate.port}{path}", ssl=pki.client(), compression=None, **more)
 
 
-def autobahn(gate, pki, talk, path="/ws", timeout=120, port=None, **more):
-    """Runs `async talk(client)` over AutobahnPython. client.send(payload, binary, size of fragment), client.get(),
-    client.protocol. Returns what talk returns."""
+def autobahn(gate, pki, talk, path="/ws", timeout=120, port=None, options=None, **more):
+    """Runs `async talk(client)` over AutobahnPython with these protocol options. client.send(payload, binary, size of
+    fragment), client.get(), client.protocol. Returns what talk returns."""
     async def session():
         loop = asyncio.get_running_loop()
         inbox, opened, closed = asyncio.Queue(), loop.create_future(), loop.create_future()
@@ -43,7 +43,7 @@ def autobahn(gate, pki, talk, path="/ws", timeout=120, port=None, **more):
 
         factory = WebSocketClientFactory(f"wss://localhost:{port or gate.port}{path}", loop=loop, **more)
         factory.protocol = Protocol
-        factory.setProtocolOptions(openHandshakeTimeout=30, closeHandshakeTimeout=30)
+        factory.setProtocolOptions(openHandshakeTimeout=30, closeHandshakeTimeout=30, **(options or {}))
         transport, _ = await loop.create_connection(factory, "127.0.0.1", port or gate.port, ssl=pki.client(),
                                                     server_hostname="localhost")
 

@@ -4,6 +4,7 @@ import socket
 import ssl
 import struct
 import time
+from collections import namedtuple
 
 TIMEOUT = 20
 
@@ -38,6 +39,7 @@ class Wire:
             self.socket.connect(str(port))
         if tls:
             # A cut without close_notify must be seen, so it raises.
+            tls.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
             self.socket = tls.wrap_socket(self.socket, server_hostname=server_name, suppress_ragged_eofs=False)
 
     def __enter__(self):
@@ -176,6 +178,14 @@ class Wire:
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
+Frame = namedtuple("Frame", "opcode fin rsv masked payload")
+
+
+def masked(payload, key):
+    whole = int.from_bytes(payload, "big") ^ int.from_bytes((key * (len(payload) // 4 + 1))[:len(payload)], "big")
+    return whole.to_bytes(len(payload), "big")
+
+
 def frame(opcode, payload=b"", fin=True, mask=True, rsv=0, length=None, form=None):
     """One frame. `length` lies about the payload's; `form` (7, 16, 64) forces a longer length field."""
     if isinstance(payload, str):
@@ -193,8 +203,7 @@ def frame(opcode, payload=b"", fin=True, mask=True, rsv=0, length=None, form=Non
     if not mask:
         return first + size + payload
     key = os.urandom(4)
-    whole = int.from_bytes(payload, "big") ^ int.from_bytes((key * (len(payload) // 4 + 1))[:len(payload)], "big")
-    return first + size + key + whole.to_bytes(len(payload), "big")
+    return first + size + key + masked(payload, key)
 
 
 def close_frame(code=None, reason=b"", **more):
@@ -217,11 +226,16 @@ class WebSocketWire(Wire):
         assert answer.get("Sec-WebSocket-Accept") == self.ACCEPT
         return self
 
-    def frame(self):
-        """(opcode, payload, fin) of the next frame; a server's frames are not masked."""
+    @classmethod
+    def over(cls, connected):
+        """The other role: a server's end of a connection whose opening handshake is done."""
+        wire = cls.__new__(cls)
+        wire.socket, wire.buffer, wire.timeout = connected, b"", TIMEOUT
+        return wire
+
+    def raw_frame(self):
+        """The next frame as it is, masked or not, its payload unmasked."""
         first, second = self.exactly(2)
-        assert not second & 0x80, "server masked a frame"
-        assert not first & 0x70, "reserved bits set"
         size = second & 0x7F
         if size == 126:
             size, = struct.unpack("!H", self.exactly(2))
@@ -229,7 +243,17 @@ class WebSocketWire(Wire):
         elif size == 127:
             size, = struct.unpack("!Q", self.exactly(8))
             assert size >= 65536
-        return first & 0x0F, self.exactly(size), bool(first & 0x80)
+        key = self.exactly(4) if second & 0x80 else None
+        payload = self.exactly(size)
+        return Frame(first & 0x0F, bool(first & 0x80), first >> 4 & 7, key is not None,
+                     payload if key is None else masked(payload, key))
+
+    def frame(self):
+        """(opcode, payload, fin) of the next frame; a server's frames are not masked."""
+        frame = self.raw_frame()
+        assert not frame.masked, "server masked a frame"
+        assert not frame.rsv, "reserved bits set"
+        return frame.opcode, frame.payload, frame.fin
 
     def message(self):
         """(opcode, payload) of the next data message."""

@@ -79,7 +79,12 @@ static void what_crossbar_accepts_is_accepted(void **state)
         TESTEE("'external_port': 65535, 'enable_webstatus': true, 'open_handshake_timeout': 3600000"),
         TESTEE("'enable_webstatus': false, 'mask_server_frames': false, 'require_masked_client_frames': true"),
         TESTEE("'apply_mask': true, 'max_frame_size': 0, 'auto_fragment_size': 0, 'fail_by_drop': false"),
-        TESTEE("'echo_close_codereason': false, 'tcp_nodelay': true, 'auto_ping_interval': 0, 'compression': {}"),
+        TESTEE("'tcp_nodelay': true, 'compression': {}"),
+        TESTEE("'validate_utf8': false, 'mask_server_frames': true, 'require_masked_client_frames': false"),
+        TESTEE("'max_frame_size': -1, 'auto_fragment_size': 65536, 'fail_by_drop': true"),
+        TESTEE("'echo_close_codereason': true, 'auto_ping_interval': 0, 'auto_ping_timeout': 0"),
+        TESTEE("'auto_ping_interval': 1000, 'auto_ping_timeout': 1000, 'auto_ping_size': 125"),
+        TESTEE("'auto_ping_size': 12, 'auto_ping_restart_on_any_traffic': false"),
         TESTEE("'open_handshake_timeout': 0, 'show_server_version': false"),
         WEB_OPTIONS("'client_timeout': null, 'hsts_max_age': 0, 'access_log': false"),
         TCP("'port': 1, 'user_timeout': 65535, 'interface': ' localhost '"),
@@ -102,8 +107,8 @@ static void what_is_not_used_is_noted(void **state)
 {
     static const char *const texts[] = {
         WITH_NOTES,
-        TESTEE("'enable_hybi10': true, 'auto_ping_size': 12, 'auto_ping_timeout': 5000, 'flash_policy': 'x', "
-               "'require_websocket_subprotocol': true"),
+        NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'url': 'ws://x', 'debug': true, "
+             "'options': {'enable_hybi10': true, 'auto_ping_timeout': 5000, 'require_websocket_subprotocol': true}}"),
         NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'url': 'ws://x', 'debug': true},"
              "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 81}, 'paths': {}, 'options': {'display_tracebacks': "
              "true}},"

@@ -9,7 +9,7 @@
  *     *N         N times the letter a
  *     =hex       instead of all this: bytes as they are, with the mask bit and key 0 set in what follows "@"
  * What is heard: messages "T[…]" "B[…]" (over 40 bytes: "T[#length]"), the Close "X[code reason]". What is said: "O[…]",
- * "X[code]"; the reason of a Close that we send first is left out. */
+ * "X[code]"; the reason of a Close that we send is left out. */
 #include "fake.h"
 
 #include <stdio.h>
@@ -343,7 +343,7 @@ static size_t chunk_of(size_t length, size_t parts)
 static void play(const struct row *row, enum websocket_role role, size_t parts)
 {
     static const struct websocket_settings settings = {
-        .max_message = 100000, .close_timeout = 1000, .send_timeout = 1000};
+        .max_message = 100000, .close_timeout = 1000, .send_timeout = 1000, .echo_close = true};
     struct fake_world world;
     struct fake fake;
     struct listener_of listener = {0};
