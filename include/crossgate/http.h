@@ -40,8 +40,12 @@ struct http_request {
 struct http_response {
     struct arena *arena;
     unsigned status;
+    bool keep_alive; /* HTTP/1.1, and not told otherwise */
     struct http_headers headers;
 };
+
+/* Length of a body that is not known beforehand. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
 
 /* The first field of that name (case ignored). False if there is none. */
 bool http_header_find(const struct http_headers *headers, struct span name, struct span *value);
@@ -55,9 +59,10 @@ bool http_header_has_token(const struct http_headers *headers, struct span name,
 /* Whether a field value may be sent: no control character in it that would end the line (RFC 9110 section 5.5). */
 bool http_value_is_valid(struct span value);
 
-/* Reads response heads, for backends. Engine without I/O. */
+/* Reads answers, for backends: heads, then bodies. Engine without I/O. */
 struct http_response_reader;
 enum http_progress { HTTP_MORE, HTTP_HEAD_DONE, HTTP_BROKEN };
+enum http_body_progress { HTTP_BODY_MORE, HTTP_BODY_DONE, HTTP_BODY_BROKEN };
 
 struct http_response_reader *http_response_reader_new(void);         /* NULL when memory is out */
 void http_response_reader_free(struct http_response_reader *reader); /* accepts NULL; frees the response, too */
@@ -66,6 +71,19 @@ void http_response_reader_free(struct http_response_reader *reader); /* accepts 
  * that follow the head are not taken. HTTP_BROKEN: not HTTP/1.x, or over the head limit. */
 enum http_progress http_response_read(struct http_response_reader *reader, struct span in, size_t *taken);
 const struct http_response *http_response_of(const struct http_response_reader *reader);
+
+/* After HTTP_HEAD_DONE: how the body is framed (RFC 9112 section 6.3). `to_head`: the request was HEAD. *length is that of the
+ * body a GET would have, or HTTP_LENGTH_UNKNOWN. False: two readers could find two bodies in it, or it is no final answer.
+ * keep_alive of the response is true afterwards only if the end of the body is sure to be the end of the answer. */
+bool http_response_frame(struct http_response_reader *reader, bool to_head, uint64_t *length);
+
+/* Takes bytes up to the end of the next piece of payload; *piece is within `in`, or empty. After HTTP_BODY_DONE bytes that
+ * follow are not taken; an answer without body is done at once, with no byte. Trailers are dropped. */
+enum http_body_progress http_response_read_body(struct http_response_reader *reader, struct span in, size_t *taken,
+                                                struct span *piece);
+
+/* Whether the end of the connection completes the body. */
+bool http_response_ends_with_connection(const struct http_response_reader *reader);
 
 /* The reason phrase of a status (RFC 9110 section 15); "Unknown" for others. */
 const char *http_reason(unsigned status);

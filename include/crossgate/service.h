@@ -13,6 +13,9 @@ struct exchange;
 struct service_ops {
     const char *type; /* Crossbar's name: "static", "json", … */
     void (*serve)(const struct service *service, struct exchange *exchange);
+    /* Whether serve reads the body of this request by exchange_receive; NULL: never. Else the body is dropped before serve,
+     * if it is short, or the connection ends with the answer. May move the tail: it is put back. */
+    bool (*takes_body)(const struct service *service, struct exchange *exchange);
 };
 
 /* First member of each service. */
@@ -23,7 +26,9 @@ struct service {
 /* For a service that answers later. */
 struct exchange_user {
     void (*on_room)(void *user); /* exchange_write may go on */
-    void (*on_end)(void *user);  /* exactly once: the answer is complete, or the visitor has left. The exchange must
+    /* A piece of the request's body, perhaps empty with the last. Only after exchange_receive; NULL if that is never called. */
+    void (*on_body)(void *user, struct span bytes, bool last);
+    void (*on_end)(void *user); /* exactly once: the answer is complete, or the visitor has left. The exchange must
                                     not be touched afterwards. Not called after exchange_upgrade. Never called from
                                     within an exchange_ function: with a complete answer it comes from PHASE_BURY. */
 };
@@ -34,12 +39,14 @@ struct http_answer {
     size_t header_count;
 };
 
-/* Length of an answer that is not known beforehand: chunked for HTTP/1.1, until close for 1.0. */
-#define HTTP_LENGTH_UNKNOWN UINT64_MAX
-
 static inline void service_serve(const struct service *service, struct exchange *exchange)
 {
     service->ops->serve(service, exchange);
+}
+
+static inline bool service_takes_body(const struct service *service, struct exchange *exchange)
+{
+    return service->ops->takes_body && service->ops->takes_body(service, exchange);
 }
 
 const struct http_request *exchange_request(const struct exchange *exchange);
@@ -62,11 +69,19 @@ void exchange_show_version(struct exchange *exchange);
 /* Who is told about room and the end. Must be called before serve returns if no answer is complete by then. */
 void exchange_watch(struct exchange *exchange, const struct exchange_user *on, void *user);
 
+/* Length of the request's body, asked within serve; 0: none; HTTP_LENGTH_UNKNOWN: chunked. */
+uint64_t exchange_body_length(const struct exchange *exchange);
+
+/* For a service that takes the body: it waits with the visitor until this is called with true, and again after false. A
+ * visitor that asked (Expect: 100-continue) is told to go on by the first call. Ignored when the body is complete. An answer
+ * that begins before the body is complete is the last of its connection. */
+void exchange_receive(struct exchange *exchange, bool wanted);
+
 /* A whole answer at once. The body is copied; it is left out for HEAD and where the status has none. */
 void exchange_answer(struct exchange *exchange, const struct http_answer *answer, struct span body);
 
-/* The answer in parts: head, then exactly `length` bytes by exchange_write, then exchange_end. For HEAD the head is
- * sent, and writes are swallowed. exchange_write returns false: wait for on_room. */
+/* The answer in parts: head, then exactly `length` bytes by exchange_write, then exchange_end. With HTTP_LENGTH_UNKNOWN it is
+ * chunked for HTTP/1.1, and ends with the connection for 1.0. For HEAD the head is sent, and writes are swallowed. exchange_write returns false: wait for on_room. */
 void exchange_begin(struct exchange *exchange, const struct http_answer *answer, uint64_t length);
 bool exchange_write(struct exchange *exchange, struct span bytes);
 void exchange_end(struct exchange *exchange);

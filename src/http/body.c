@@ -2,6 +2,8 @@
 
 /* Of a chunk size; more is no size that anyone would wait for. */
 enum { DIGITS_MAX = 8 };
+/* Of what is skipped: nobody may keep us busy with it. */
+enum { EXTRA_MAX = 16384 };
 
 void body_init_length(struct body *body, uint64_t length)
 {
@@ -11,6 +13,11 @@ void body_init_length(struct body *body, uint64_t length)
 void body_init_chunked(struct body *body)
 {
     *body = (struct body){.step = BODY_SIZE};
+}
+
+void body_init_rest(struct body *body)
+{
+    *body = (struct body){.step = BODY_REST};
 }
 
 static bool is_control(uint8_t c)
@@ -47,7 +54,7 @@ static bool take_trailer(struct body *body, uint8_t c)
         return true;
     }
     bool folded = body->column++ == 0 && (c == ' ' || c == '\t');
-    return !is_control(c) && !folded;
+    return !is_control(c) && !folded && ++body->extra <= EXTRA_MAX;
 }
 
 static enum body_progress end_trailer_line(struct body *body)
@@ -70,10 +77,11 @@ static enum body_progress take_byte(struct body *body, uint8_t c)
     case BODY_EXTENSION:
         if (c == '\r')
             body->step = BODY_SIZE_LF;
-        good = c == '\r' || !is_control(c);
+        good = c == '\r' || (!is_control(c) && ++body->extra <= EXTRA_MAX);
         break;
     case BODY_SIZE_LF:
         body->step = body->left > 0 ? BODY_CHUNK : BODY_TRAILER;
+        body->extra = 0;
         good = c == '\n';
         break;
     case BODY_CHUNK_CR:
@@ -92,33 +100,56 @@ static enum body_progress take_byte(struct body *body, uint8_t c)
         return c == '\n' ? end_trailer_line(body) : BODY_BROKEN;
     case BODY_BYTES:
     case BODY_CHUNK:
+    case BODY_REST:
         break;
     }
     return good ? BODY_MORE : BODY_BROKEN;
 }
 
-static size_t skip(struct body *body, struct span in)
+static struct span take_payload(struct body *body, struct span in)
 {
-    size_t n = body->left < in.len ? (size_t)body->left : in.len;
-    body->left -= n;
-    return n;
+    struct span piece = span_head(in, body->left < in.len ? (size_t)body->left : in.len);
+    body->left -= piece.len;
+    return piece;
 }
 
-static enum body_progress advance(struct body *body, struct span in, size_t *n)
+/* One piece of payload, or one byte of framing. */
+static enum body_progress advance(struct body *body, struct span in, size_t *n, struct span *piece)
 {
+    *piece = span_head(in, 0);
     switch (body->step) {
     case BODY_BYTES:
-        *n = skip(body, in);
+        *piece = take_payload(body, in);
+        *n = piece->len;
         return body->left == 0 ? BODY_DONE : BODY_MORE;
     case BODY_CHUNK:
-        *n = skip(body, in);
+        *piece = take_payload(body, in);
+        *n = piece->len;
         if (body->left == 0)
             body->step = BODY_CHUNK_CR;
+        return BODY_MORE;
+    case BODY_REST:
+        *piece = in;
+        *n = in.len;
         return BODY_MORE;
     default:
         *n = 1;
         return take_byte(body, in.at[0]);
     }
+}
+
+enum body_progress body_read(struct body *body, struct span in, size_t *taken, struct span *piece)
+{
+    enum body_progress progress = body->step == BODY_BYTES && body->left == 0 ? BODY_DONE : BODY_MORE;
+    *taken = 0;
+    *piece = span_head(in, 0);
+    while (progress == BODY_MORE && piece->len == 0 && *taken < in.len) {
+        size_t n;
+        progress = advance(body, span_tail(in, *taken), &n, piece);
+        *taken += n;
+    }
+    body->received += *taken;
+    return progress;
 }
 
 enum body_progress body_feed(struct body *body, struct span in, size_t *taken)
@@ -127,9 +158,9 @@ enum body_progress body_feed(struct body *body, struct span in, size_t *taken)
     *taken = 0;
     while (progress == BODY_MORE && *taken < in.len) {
         size_t n;
-        progress = advance(body, span_tail(in, *taken), &n);
+        struct span piece;
+        progress = body_read(body, span_tail(in, *taken), &n, &piece);
         *taken += n;
     }
-    body->received += *taken;
     return progress;
 }

@@ -16,8 +16,8 @@ struct http_state {
 /* What one read brings may be two thousand requests: after some of them others have their turn. */
 enum { REQUESTS_PER_BURST = 64, BREATH = 1 /* ms */ };
 
-static const struct http_state state_opening, state_idle, state_head, state_body, state_answer, state_breath,
-    state_closing;
+static const struct http_state state_opening, state_idle, state_head, state_body, state_receive, state_answer,
+    state_breath, state_closing;
 
 static uint32_t timeout_of(const struct http_connection *c)
 {
@@ -37,7 +37,7 @@ static void enter(struct http_connection *c, const struct http_state *state)
 
 bool connection_is_last(const struct http_connection *c)
 {
-    return c->close || c->loop->leaving || *c->site->superseded || c->peer_ended;
+    return c->close || c->loop->leaving || *c->site->superseded || c->peer_ended || (c->exchange && c->exchange->owed);
 }
 
 void connection_write(struct http_connection *c, struct span bytes)
@@ -84,8 +84,7 @@ static void refuse(struct http_connection *c, enum ending why)
     exchange_fail(c->exchange, why, NULL);
 }
 
-/* Expect (RFC 9110 section 10.1.1): no service reads a body, so no 100 is sent, the final answer comes at once, and since
- * nobody can tell whether the body follows the connection ends with it. */
+/* Expect (RFC 9110 section 10.1.1). */
 static enum ending check_expectation(struct http_connection *c)
 {
     const struct http_request *request = &c->exchange->request;
@@ -94,8 +93,7 @@ static enum ending check_expectation(struct http_connection *c)
         return ENDING_DONE;
     if (http_header_count(&request->headers, SPAN("Expect")) > 1 || !span_equal_nocase(value, SPAN("100-continue")))
         return ENDING_EXPECTATION;
-    if (request->has_body)
-        c->close = true;
+    c->exchange->expects = request->has_body;
     return ENDING_DONE;
 }
 
@@ -105,19 +103,21 @@ static void serve(struct http_connection *c)
     exchange_serve(c->exchange);
 }
 
-/* A body nobody wants is read if it is short, so that the connection can stay; else the answer is the last one. */
+/* A service that takes the body is asked at once. A body nobody wants is read if it is short, so that the connection can stay;
+ * else the answer is the last one: also if the visitor waits for a 100, since then nobody can tell whether the body follows. */
 static void take_request(struct http_connection *c)
 {
-    const struct exchange *x = c->exchange;
+    struct exchange *x = c->exchange;
     c->close = !x->request.keep_alive;
     enum ending why = check_expectation(c);
     if (why != ENDING_DONE) {
         refuse(c, why);
         return;
     }
-    if (x->request.has_body && x->body.left > HTTP_BODY_DRAIN_MAX)
+    x->owed = x->request.has_body && exchange_takes_body(x);
+    if (x->request.has_body && !x->owed && (x->expects || x->body.left > HTTP_BODY_DRAIN_MAX))
         c->close = true;
-    if (x->request.has_body && !c->close)
+    if (x->request.has_body && !x->owed && !c->close)
         enter(c, &state_body);
     else
         serve(c);
@@ -188,7 +188,26 @@ static size_t body_bytes(struct http_connection *c, struct span in)
     return taken;
 }
 
-/* The next request waits in the stream. */
+/* Piece by piece: after each the service may want no more, or have answered. */
+static size_t receive_bytes(struct http_connection *c, struct span in)
+{
+    struct exchange *x = c->exchange;
+    size_t taken;
+    struct span piece;
+    enum body_progress progress = body_read(&x->body, in, &taken, &piece);
+    if (progress == BODY_BROKEN) {
+        refuse(c, ENDING_BAD_REQUEST);
+        return in.len;
+    }
+    bool last = progress == BODY_DONE;
+    x->owed = !last;
+    enter(c, last ? &state_answer : &state_receive);
+    if (piece.len > 0 || last)
+        x->on->on_body(x->user, piece, last);
+    return taken;
+}
+
+/* The next request, or a body that the service does not want now, waits in the stream. */
 static size_t answer_bytes(struct http_connection *c, struct span in)
 {
     (void)in;
@@ -207,10 +226,13 @@ static void leave_on_eof(struct http_connection *c)
     leave_exchange(c, ENDING_PEER_LEFT, NULL);
 }
 
-/* A visitor may close its side and still read the answer. */
+/* A visitor may close its side and still read the answer, once its request is complete. */
 static void note_eof(struct http_connection *c)
 {
-    c->peer_ended = true;
+    if (c->exchange && c->exchange->owed)
+        leave_on_eof(c);
+    else
+        c->peer_ended = true;
 }
 
 static void ignore_eof(struct http_connection *c)
@@ -294,6 +316,13 @@ static const struct http_state state_body = {
     .timeout = offsetof(struct http_site, body_timeout),
 };
 
+static const struct http_state state_receive = {
+    .on_bytes = receive_bytes,
+    .on_eof = leave_on_eof,
+    .on_deadline = body_late,
+    .timeout = offsetof(struct http_site, body_timeout),
+};
+
 static const struct http_state state_answer = {
     .on_bytes = answer_bytes,
     .on_eof = note_eof,
@@ -320,6 +349,28 @@ static const struct http_state state_upgraded = {
     .on_bytes = answer_bytes,
     .on_eof = ignore_eof,
 };
+
+static void take_held(struct http_connection *c)
+{
+    if (!c->held)
+        return;
+    c->held = false;
+    stream_pause(c->stream, false);
+}
+
+void connection_receive(struct http_connection *c, bool wanted)
+{
+    struct exchange *x = c->exchange;
+    if (c->ended || wanted == (c->state == &state_receive))
+        return;
+    enter(c, wanted ? &state_receive : &state_answer);
+    if (!wanted)
+        return;
+    if (x->expects && x->phase == EXCHANGE_OPEN && !c->held)
+        connection_write(c, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
+    x->expects = false;
+    take_held(c);
+}
 
 void connection_answered(struct http_connection *c)
 {
@@ -349,10 +400,7 @@ void connection_next(struct http_connection *c)
         return;
     }
     enter(c, &state_idle);
-    if (c->held) {
-        c->held = false;
-        stream_pause(c->stream, false);
-    }
+    take_held(c);
 }
 
 static void on_open(void *user)

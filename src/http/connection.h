@@ -63,6 +63,8 @@ struct exchange {
     enum exchange_phase phase;
     enum exchange_framing framing;
     bool serving; /* serve is on the stack */
+    bool owed;    /* the body is the service's, and not complete */
+    bool expects; /* the visitor waits for 100 before it sends the body */
     bool waiting; /* the service was told to wait for room */
     bool shows_version;
     unsigned status;
@@ -74,11 +76,17 @@ struct exchange {
 /* NULL when memory is out. */
 struct exchange *exchange_new(struct http_connection *connection);
 
+/* Whether its service reads the body. */
+bool exchange_takes_body(struct exchange *exchange);
+
 /* Has the root service answer it. */
 void exchange_serve(struct exchange *exchange);
 
 /* The visitor has left, nobody is on the stack: tells the service and frees the exchange. */
 void exchange_drop(struct exchange *exchange);
+
+/* Whether the body is wanted now. */
+void connection_receive(struct http_connection *connection, bool wanted);
 
 /* Bytes to the visitor. */
 void connection_write(struct http_connection *connection, struct span bytes);

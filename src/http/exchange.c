@@ -52,6 +52,13 @@ static void answer_options(struct exchange *x)
     exchange_answer(x, &(struct http_answer){204, &allow, 1}, SPAN(""));
 }
 
+bool exchange_takes_body(struct exchange *x)
+{
+    bool takes = x->request.path.len > 0 && service_takes_body(x->connection->site->root, x);
+    x->tail = 0;
+    return takes;
+}
+
 void exchange_serve(struct exchange *x)
 {
     struct http_connection *c = x->connection;
@@ -153,6 +160,19 @@ void exchange_watch(struct exchange *x, const struct exchange_user *on, void *us
 {
     x->on = on;
     x->user = user;
+}
+
+uint64_t exchange_body_length(const struct exchange *x)
+{
+    if (!x->request.has_body)
+        return 0;
+    return x->body.step == BODY_BYTES ? x->body.left : HTTP_LENGTH_UNKNOWN;
+}
+
+void exchange_receive(struct exchange *x, bool wanted)
+{
+    if (x->phase != EXCHANGE_DONE && x->owed)
+        connection_receive(x->connection, wanted);
 }
 
 static enum exchange_framing framing_of(const struct exchange *x, unsigned status, uint64_t length)

@@ -1,3 +1,4 @@
+#include "body.h"
 #include "head.h"
 #include "headers.h"
 
@@ -6,7 +7,9 @@
 struct http_response_reader {
     struct head head;
     struct http_response response;
+    struct body body;
     size_t received; /* of all heads: interim answers count, too */
+    bool http_1_0;
     bool complete;
 };
 
@@ -42,6 +45,7 @@ static bool understand(struct http_response_reader *reader)
     if (parse_head(PARSE_RESPONSE, head_bytes(&reader->head), &parsed) != PARSE_OK)
         return false;
     reader->response.status = parsed.status;
+    reader->http_1_0 = parsed.minor == 0;
     return parsed.status >= 100 && headers_copy(reader->response.arena, &parsed, &reader->response.headers) &&
            headers_are_named(&reader->response.headers);
 }
@@ -92,4 +96,68 @@ enum http_progress http_response_read(struct http_response_reader *reader, struc
 const struct http_response *http_response_of(const struct http_response_reader *reader)
 {
     return &reader->response;
+}
+
+static bool has_no_body(unsigned status, bool to_head)
+{
+    return to_head || status == 204 || status == 304;
+}
+
+/* As for requests, without the concessions of RFC 9112 section 6.3: both framings at once, a coding other than chunked, and
+ * chunks in HTTP/1.0 are how one answer becomes two. */
+static bool read_framing(struct http_response_reader *reader, uint64_t *length)
+{
+    const struct http_headers *headers = &reader->response.headers;
+    size_t codings = http_header_count(headers, SPAN("Transfer-Encoding"));
+    size_t lengths = http_header_count(headers, SPAN("Content-Length"));
+    struct span value;
+    *length = HTTP_LENGTH_UNKNOWN;
+    if (codings > 0) {
+        body_init_chunked(&reader->body);
+        return codings == 1 && lengths == 0 && !reader->http_1_0 &&
+               http_header_find(headers, SPAN("Transfer-Encoding"), &value) &&
+               span_equal_nocase(value, SPAN("chunked"));
+    }
+    if (lengths == 0) {
+        body_init_rest(&reader->body);
+        return true;
+    }
+    if (lengths > 1 || !http_header_find(headers, SPAN("Content-Length"), &value) ||
+        !span_to_uint(value, INT64_MAX, length))
+        return false;
+    body_init_length(&reader->body, *length);
+    return true;
+}
+
+bool http_response_frame(struct http_response_reader *reader, bool to_head, uint64_t *length)
+{
+    struct http_response *response = &reader->response;
+    if (response->status < 200 || response->status > 599 || !read_framing(reader, length))
+        return false;
+    /* A 204 that says it has a body may yet send one (RFC 9110 section 15.3.5). */
+    bool sure = response->status != 204 || *length == 0 || reader->body.step == BODY_REST;
+    if (has_no_body(response->status, to_head))
+        body_init_length(&reader->body, 0);
+    bool close = http_header_has_token(&response->headers, SPAN("Connection"), SPAN("close"));
+    response->keep_alive = sure && !close && !reader->http_1_0 && reader->body.step != BODY_REST;
+    return true;
+}
+
+enum http_body_progress http_response_read_body(struct http_response_reader *reader, struct span in, size_t *taken,
+                                                struct span *piece)
+{
+    switch (body_read(&reader->body, in, taken, piece)) {
+    case BODY_DONE:
+        return HTTP_BODY_DONE;
+    case BODY_MORE:
+        return HTTP_BODY_MORE;
+    case BODY_BROKEN:
+        break;
+    }
+    return HTTP_BODY_BROKEN;
+}
+
+bool http_response_ends_with_connection(const struct http_response_reader *reader)
+{
+    return reader->body.step == BODY_REST;
 }

@@ -46,7 +46,8 @@ static const struct path_entry *find_longest(const struct path_service *self, st
     return longest;
 }
 
-static void serve(const struct service *service, struct exchange *exchange)
+/* The service to pass on to, with the tail moved to where it begins; NULL: none. */
+static const struct service *choose(const struct service *service, struct exchange *exchange)
 {
     const struct path_service *self = (const struct path_service *)service;
     const struct path_entry *entry = find_longest(self, exchange_tail(exchange));
@@ -54,10 +55,22 @@ static void serve(const struct service *service, struct exchange *exchange)
         exchange_descend(exchange, 1 + entry->path.len);
     else
         entry = find(self, SPAN(""));
-    if (entry)
-        service_serve(entry->service, exchange);
+    return entry ? entry->service : NULL;
+}
+
+static void serve(const struct service *service, struct exchange *exchange)
+{
+    const struct service *next = choose(service, exchange);
+    if (next)
+        service_serve(next, exchange);
     else
         exchange_fail(exchange, ENDING_NOT_FOUND, NULL);
+}
+
+static bool takes_body(const struct service *service, struct exchange *exchange)
+{
+    const struct service *next = choose(service, exchange);
+    return next && service_takes_body(next, exchange);
 }
 
 static size_t count_segments(struct span path)
@@ -70,7 +83,7 @@ static size_t count_segments(struct span path)
 
 const struct service *path_service_new(struct arena *arena, const struct path_settings *settings)
 {
-    static const struct service_ops ops = {.type = "path", .serve = serve};
+    static const struct service_ops ops = {.type = "path", .serve = serve, .takes_body = takes_body};
     struct path_service *self = arena_alloc(arena, sizeof *self);
     struct path_entry *entries = arena_alloc(arena, settings->count * sizeof *entries + 1);
     if (!self || !entries)

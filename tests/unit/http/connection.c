@@ -38,7 +38,7 @@ static void on_end(void *user)
     kept->ends++;
 }
 
-static const struct exchange_user exchange_user = {on_room, on_end};
+static const struct exchange_user exchange_user = {.on_room = on_room, .on_end = on_end};
 
 static size_t nobody_bytes(void *user, struct span in)
 {
@@ -98,7 +98,7 @@ static void serve(const struct service *service, struct exchange *x)
     }
 }
 
-static const struct service_ops ops = {"test", serve};
+static const struct service_ops ops = {.type = "test", .serve = serve};
 
 struct fixture {
     struct world world;

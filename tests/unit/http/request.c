@@ -13,7 +13,7 @@ static void serve(const struct service *service, struct exchange *exchange)
     exchange_answer(exchange, &(struct http_answer){.status = 200},
                     span_of(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1));
 }
-static const struct service_ops ops = {"test", serve};
+static const struct service_ops ops = {.type = "test", .serve = serve};
 static const struct service root = {&ops};
 
 enum fate { STAYS, CLOSES };
