@@ -12,6 +12,8 @@ enum {
     LIMIT_CLOSE = 5000,      /* until the peer answers a WebSocket Close */
     LIMIT_LINGER = 2000,     /* reading what a peer still sends after our last word */
     LIMIT_CONNECT = 10000,   /* connecting to a backend (Crossbar: endpoint key timeout) */
+    LIMIT_ANSWER = 60000,    /* without a byte of a backend's answer, or taken by it */
+    LIMIT_KEPT = 4000,       /* a connection to a backend between two requests; common servers close theirs after 5 s */
     LIMIT_DRAIN = 30000,     /* a stopping worker */
 };
 

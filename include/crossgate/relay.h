@@ -26,6 +26,10 @@ struct backend {
                                 service is put behind it. NULL: the request's path is passed as it is */
     const char *name;        /* for logs: URL or id */
     bool proxy_protocol;     /* the connection begins with a PROXY header, version 2 */
+    const char *host;        /* Host of requests to it; NULL: the visitor's */
+    /* What X-Forwarded-Port and -Proto say instead of how the visitor came; 0 and NULL: that. */
+    uint16_t forwarded_port;
+    const char *forwarded_proto;
     struct websocket_settings settings;
 };
 

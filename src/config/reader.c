@@ -447,7 +447,7 @@ static bool is_of_kind(const struct config_row *row, json_t *value)
     case CONFIG_BOOL:
         return json_is_boolean(value);
     case CONFIG_INTEGER:
-        return json_is_integer(value);
+        return json_is_integer(value) && (row->max == 0 || in_range(row, json_integer_value(value)));
     case CONFIG_STRING:
         return json_is_string(value) && (!row->fits || row->fits(json_string_value(value)));
     case CONFIG_OBJECT:

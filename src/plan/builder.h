@@ -14,6 +14,7 @@ struct limits {
     int64_t body_timeout;
     int64_t send_timeout;
     int64_t close_timeout;
+    int64_t answer_timeout;
 };
 
 struct builder {

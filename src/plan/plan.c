@@ -151,7 +151,7 @@ static void check_whole(struct builder *builder)
                       "nothing would listen: there is no transport that is served here");
     else if (builder->backend && !builder->backend_used)
         config_report(&builder->reader, PROBLEM_WARNING, &root, NULL,
-                      "--backend is not used: there is no transport or service of type websocket");
+                      "--backend is not used: no transport and no service is passed to a node");
 }
 
 static void report_file(struct diagnostics *diagnostics, const char *file, const char *text)
@@ -212,7 +212,8 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
                    .idle_timeout = LIMIT_IDLE,
                    .body_timeout = LIMIT_BODY,
                    .send_timeout = LIMIT_SEND,
-                   .close_timeout = LIMIT_CLOSE},
+                   .close_timeout = LIMIT_CLOSE,
+                   .answer_timeout = LIMIT_ANSWER},
     };
     if (text)
         read_document(&builder, text);

@@ -25,13 +25,15 @@ static const struct config_row limit_rows[] = {
     ROW_LIMIT(body_timeout, LIMIT_BODY, "Without a byte of a request body."),
     ROW_LIMIT(send_timeout, LIMIT_SEND, "Without a byte taken by a peer that we send to."),
     ROW_LIMIT(close_timeout, LIMIT_CLOSE, "For the answer to a WebSocket Close."),
+    ROW_LIMIT(answer_timeout, LIMIT_ANSWER,
+              "Without a byte of an HTTP backend's answer, or of a request taken by it; after it 504."),
 };
 
 static const struct config_object limits_object = {
     .name = "crossgate.limits",
     CONFIG_ROWS(limit_rows),
     .size = sizeof(struct limits),
-    .doc = "How long a visitor may take. Extension.",
+    .doc = "How long a visitor, or a backend, may take. Extension.",
 };
 
 static const struct config_row process_rows[] = {

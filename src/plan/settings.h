@@ -176,6 +176,17 @@ extern const struct config_object service_path_object;
 extern const struct config_object service_websocket_object;
 extern const struct config_object service_websocket_reverseproxy_object;
 extern const struct config_object service_websocket_testee_object;
+extern const struct config_object service_reverseproxy_object;
+extern const struct config_object service_wsgi_object;
+extern const struct config_object service_cgi_object;
+extern const struct config_object service_resource_object;
+extern const struct config_object service_longpoll_object;
+extern const struct config_object service_caller_object;
+extern const struct config_object service_publisher_object;
+extern const struct config_object service_webhook_object;
+extern const struct config_object service_archive_object;
+extern const struct config_object service_wap_object;
+extern const struct config_object service_catalog_object;
 
 /* The service for a map of paths. */
 const struct service *paths_build(struct builder *builder, const struct config_items *paths);
@@ -183,6 +194,10 @@ const struct service *paths_build(struct builder *builder, const struct config_i
 /* The service of a websocket transport or service: to `backend`, or an echo (NULL). */
 const struct service *websocket_build(struct builder *builder, const struct backend *backend,
                                       const struct websocket_options *options);
+
+/* The service that passes HTTP to `backend`, and WebSocket upgrades to `websocket` (NULL: they are not passed). */
+const struct service *reverseproxy_build(struct builder *builder, const struct backend *backend,
+                                         const struct service *websocket);
 
 /* The backend of a websocket transport or service that names none: --backend. NULL: reported at the place. */
 const struct backend *websocket_find_backend(struct config_reader *reader, const struct config_place *place);

@@ -1,4 +1,5 @@
 /* A call to a backend: connect, TLS if it has it, the client's opening handshake; then a session, or the reason why not. */
+#include "dial.h"
 #include "request.h"
 
 #include <assert.h>
@@ -149,8 +150,7 @@ static void on_eof(void *user)
     decide(user, ENDING_BACKEND_LOST);
 }
 
-/* In a stream's endings the peer is a client; here it is the backend. */
-static enum ending backend_ending(enum ending why)
+enum ending backend_ending(enum ending why)
 {
     enum ending_fault fault = ending_row(why)->fault;
     if (fault == FAULT_BACKEND || fault == FAULT_US)
@@ -188,7 +188,7 @@ static const struct stream_user stream_user = {
 
 /* ---- life */
 
-static struct stream *dial(struct loop *loop, const struct backend *backend, const struct backend_visitor *visitor)
+struct stream *backend_dial(struct loop *loop, const struct backend *backend, const struct backend_visitor *visitor)
 {
     struct stream *stream = net_connect(loop, &backend->target);
     if (stream && backend->proxy_protocol) {
@@ -221,7 +221,7 @@ struct backend_call *backend_call_new(struct loop *loop, const struct backend *b
     if (!call->reader || !websocket_key_new(call->key) ||
         !handshake_request_init(&call->request, backend, visitor, call->key))
         goto fail;
-    call->stream = dial(loop, backend, visitor);
+    call->stream = backend_dial(loop, backend, visitor);
     if (!call->stream)
         goto fail;
     stream_attach(call->stream, &stream_user, call);

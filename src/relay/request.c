@@ -1,26 +1,40 @@
 #include "request.h"
 
+#include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Of this hop only (RFC 9110 section 7.6.1), or said by ourselves. A name that ends with "-" stands for all that begin with
- * it: nothing that a visitor says about his own forwarding is passed on as truth. */
+ * it: nothing that a visitor says about his own forwarding is passed on as truth. "Proxy" would become HTTP_PROXY, which CGI
+ * scripts take for their own setting (CVE-2016-5385). */
 static const char *const fields_not_passed[] = {
-    "Host",    "Connection",     "Keep-Alive",     "Upgrade",           "TE",
-    "Trailer", "Proxy-",         "Forwarded",      "X-Forwarded-",      "X-Real-IP",
-    "Expect",  "Sec-WebSocket-", "HTTP2-Settings", "Transfer-Encoding", "Content-Length",
-    "X-TLS-",  "X-SSL-",         "Client-Cert",    "Client-Cert-",
+    "Host",           "Connection",        "Keep-Alive",     "Upgrade",   "TE",     "Trailer",
+    "Proxy-",         "Forwarded",         "X-Forwarded-",   "X-Real-IP", "Expect", "Sec-WebSocket-",
+    "HTTP2-Settings", "Transfer-Encoding", "Content-Length", "Proxy",     "X-TLS-", "X-SSL-",
+    "Client-Cert",    "Client-Cert-",
 };
 
 /* Base64 is written in steps that need no fill characters between them. */
 enum { BASE64_STEP = 48, BASE64_STEP_TEXT = BASE64_STEP / 3 * 4 + 1 };
+
+/* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both. */
+static bool is_alike(struct span name, struct span row)
+{
+    for (size_t i = 0; i < name.len && name.len == row.len; i++) {
+        uint8_t c = name.at[i] == '_' ? '-' : name.at[i];
+        if (tolower(c) != tolower(row.at[i]))
+            return false;
+    }
+    return name.len == row.len;
+}
 
 static bool is_not_passed(struct span name)
 {
     for (size_t i = 0; i < sizeof fields_not_passed / sizeof *fields_not_passed; i++) {
         struct span row = span_string(fields_not_passed[i]);
         bool prefix = row.at[row.len - 1] == '-';
-        if (span_equal_nocase(prefix ? span_head(name, row.len) : name, row))
+        if (is_alike(prefix ? span_head(name, row.len) : name, row))
             return true;
     }
     return false;
@@ -97,17 +111,25 @@ static void put_channel_binding(FILE *out, struct span exporter)
     fputs("\r\n", out);
 }
 
-static void put_forwarded(FILE *out, const struct backend_visitor *visitor)
+static void put_host(FILE *out, const struct backend *backend, const struct backend_visitor *visitor)
 {
+    put_field(out, "Host", backend->host ? span_string(backend->host) : visitor->request->host);
+}
+
+static void put_forwarded(FILE *out, const struct backend *backend, const struct backend_visitor *visitor)
+{
+    const char *proto = backend->forwarded_proto ? backend->forwarded_proto : visitor->secure ? "https" : "http";
+    unsigned port = backend->forwarded_port ? backend->forwarded_port : visitor->port;
+
     if (visitor->peer->family != PEER_UNIX) {
         char host[PEER_TEXT];
         peer_print_host(visitor->peer, host);
         put_field(out, "X-Forwarded-For", span_string(host));
     }
-    put_field(out, "X-Forwarded-Proto", visitor->secure ? SPAN("https") : SPAN("http"));
+    put_field(out, "X-Forwarded-Proto", span_string(proto));
     put_field(out, "X-Forwarded-Host", visitor->request->host);
-    if (visitor->port != 0)
-        fprintf(out, "X-Forwarded-Port: %u\r\n", (unsigned)visitor->port);
+    if (port != 0)
+        fprintf(out, "X-Forwarded-Port: %u\r\n", port);
     if (visitor->facts && visitor->facts->tls.has_certificate)
         put_certificate(out, &visitor->facts->tls);
     if (visitor->facts && visitor->facts->tls.exporter.len > 0)
@@ -172,12 +194,12 @@ bool handshake_request_init(struct handshake_request *request, const struct back
     fputs("GET ", out);
     put_target(out, backend->path, visitor);
     fputs(" HTTP/1.1\r\n", out);
-    put_field(out, "Host", visitor->request->host);
+    put_host(out, backend, visitor);
     fputs("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", out);
     put_field(out, "Sec-WebSocket-Key", span_string(key));
     put_subprotocols(out, headers, &offered_start, &offered_end);
     put_visitors_fields(out, headers);
-    put_forwarded(out, visitor);
+    put_forwarded(out, backend, visitor);
     fputs("\r\n", out);
     bool broken = ferror(out);
     if (fclose(out) != 0 || broken || offered_start < 0 || offered_end < offered_start) {
@@ -192,4 +214,54 @@ void handshake_request_deinit(struct handshake_request *request)
 {
     free(request->text);
     *request = (struct handshake_request){0};
+}
+
+/* ---- ordinary requests */
+
+/* RFC 9110 section 8.6: whoever says that there is no body is not made silent about it. */
+static void put_framing(FILE *out, const struct http_headers *headers, uint64_t length)
+{
+    if (length == HTTP_LENGTH_UNKNOWN)
+        fputs("Transfer-Encoding: chunked\r\n", out);
+    else if (length > 0 || http_header_count(headers, SPAN("Content-Length")) > 0)
+        fprintf(out, "Content-Length: %" PRIu64 "\r\n", length);
+}
+
+static void put_real_ip(FILE *out, const struct peer *peer)
+{
+    char host[PEER_TEXT];
+    if (peer->family == PEER_UNIX)
+        return;
+    peer_print_host(peer, host);
+    put_field(out, "X-Real-IP", span_string(host));
+}
+
+bool request_text_init(struct request_text *request, const struct backend *backend,
+                       const struct backend_visitor *visitor, uint64_t length)
+{
+    const struct http_headers *headers = &visitor->request->headers;
+    *request = (struct request_text){0};
+    FILE *out = open_memstream(&request->text, &request->length);
+    if (!out)
+        return false;
+    fprintf(out, "%.*s ", SPAN_ARGS(visitor->request->method_name));
+    put_target(out, backend->path, visitor);
+    fputs(" HTTP/1.1\r\n", out);
+    put_host(out, backend, visitor);
+    put_visitors_fields(out, headers);
+    put_forwarded(out, backend, visitor);
+    put_real_ip(out, visitor->peer);
+    put_framing(out, headers, length);
+    fputs("\r\n", out);
+    bool broken = ferror(out);
+    if (fclose(out) == 0 && !broken)
+        return true;
+    request_text_deinit(request);
+    return false;
+}
+
+void request_text_deinit(struct request_text *request)
+{
+    free(request->text);
+    *request = (struct request_text){0};
 }

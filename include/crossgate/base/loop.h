@@ -54,7 +54,8 @@ struct loop {
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];
     struct list guests;
-    bool leaving; /* the worker drains: no keep-alive, no new session */
+    struct list kept; /* owned by relay/kept.c: connections to backends between two requests */
+    bool leaving;     /* the worker drains: no keep-alive, no new session */
     struct log *log;
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */

@@ -63,6 +63,11 @@ static void what_crossbar_accepts_is_accepted(void **state)
         WEB("'.well-known/acme-challenge': {'type': 'nodeinfo'}, 'app.js': {'type': 'nodeinfo'}, 'a/b/~c': {'type': "
             "'nodeinfo'}"),
         WEB("'/': {'type': 'json', 'value': null}"),
+        WEB("'/': {'type': 'reverseproxy', 'host': '::1', 'port': 80}"),
+        WEB("'/': {'type': 'reverseproxy', 'host': 'n', 'port': 8080, 'path': '', 'forwarded_port': 443, "
+            "'forwarded_proto': 'https'}"),
+        WEB("'/': {'type': 'reverseproxy', 'endpoint': {'type': 'unix', 'path': 'n.sock'}, 'path': '/v1', 'websocket': "
+            "true}"),
         WEB("'/': {'type': 'json', 'value': [1, {'a': 'b'}], 'options': {'prettify': true}}"),
         WEB("'ws': {'type': 'websocket-reverseproxy', 'url': 'wss://x', 'backend': {'type': 'websocket', 'url': "
             "'ws://x:1/ws', 'serializers': ['json'], 'endpoint': {'type': 'tcp', 'host': '::1', 'port': 1, 'timeout': "
@@ -446,6 +451,46 @@ static void a_backend_of_the_command_line_serves_websocket_transports(void **sta
     }
 }
 
+/* With --backend, or a backend of its own. */
+static void services_of_the_node_are_passed_to_it(void **state)
+{
+    static const char *const services[] = {
+        "'type': 'wsgi', 'module': 'm', 'object': 'o', 'minthreads': 1, 'maxthreads': 20",
+        "'type': 'cgi', 'directory': 'd', 'processor': 'p'",
+        "'type': 'resource', 'classname': 'c', 'extra': [1]",
+        "'type': 'longpoll', 'options': {'debug': true, 'debug_transport_id': 'x', 'request_timeout': 10, "
+        "'session_timeout': 30, 'queue_limit_bytes': 131072, 'queue_limit_messages': 100}",
+        "'type': 'caller', 'realm': 'r', 'role': 'o', 'options': {'key': 'k', 'secret': 's', 'require_tls': true, "
+        "'require_ip': [], 'post_body_limit': 0, 'timestamp_delta_limit': 300}",
+        "'type': 'publisher', 'realm': 'r', 'role': 'o', 'id': 'abc'",
+        "'type': 'webhook', 'realm': 'r', 'role': 'o', 'options': {'topic': 't', 'success_response': 'y', "
+        "'error_response': 'n', 'github_secret': 's', 'post_body_limit': 1048576}",
+        "'type': 'archive', 'archive': 'a', 'origin': 'u', 'download': true, 'cache': false, 'default_object': 'i', "
+        "'object_prefix': 'p', 'mime_types': {}, 'hashes': [], 'options': {}",
+        "'type': 'wap', 'templates': {'package': 'p', 'resource': 'r'}, 'path': '/', 'sandbox': true, 'routes': "
+        "[{'path': '/', 'method': 'GET', 'call': null, 'render': 'r'}], 'wamp': {'realm': 'r', 'authrole': 'o'}",
+        "'type': 'catalog', 'filename': 'f', 'path': 'p'",
+    };
+    struct loaded loaded;
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
+        snprintf(text, sizeof text, WEB("'a': {%s}"), services[i]);
+        load(&loaded, text, "ws+unix:/run/node.sock");
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        node_unload(&loaded);
+        snprintf(text, sizeof text,
+                 WEB("'a': {%s, 'backend': {'url': 'ws://n', 'endpoint': {'type': 'unix', 'path': 'n'}}}"),
+                 services[i]);
+        load(&loaded, text, NULL);
+        node_unload(&loaded);
+        load(&loaded, text, "ws://localhost"); /* which nobody needs */
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+        node_unload(&loaded);
+    }
+}
+
 static void addresses_that_differ_are_no_conflict(void **state)
 {
     struct loaded loaded;
@@ -486,6 +531,7 @@ int main(void)
         cmocka_unit_test(options_and_limits_reach_the_site),
         cmocka_unit_test(transports_keep_the_order_of_the_file),
         cmocka_unit_test(a_backend_of_the_command_line_serves_websocket_transports),
+        cmocka_unit_test(services_of_the_node_are_passed_to_it),
         cmocka_unit_test(addresses_that_differ_are_no_conflict),
     };
 

@@ -28,6 +28,8 @@ struct refused {
 #define LOCAL          "'endpoint': {'type': 'unix', 'path': 'n.sock'}"
 #define CONNECT(keys)  PROXY("'url': 'ws://n', 'endpoint': {'type': 'tcp', " keys "}")
 #define B0             T0 ".paths.ws.backend"
+#define HTTP(keys)     WEB("'a': ^{'type': 'reverseproxy', " keys "}")
+#define HTTP_OF(keys)  WEB("'a': {'type': 'reverseproxy', " keys "}")
 
 static const struct refused cases[] = {
     /* The text. */
@@ -188,10 +190,8 @@ static const struct refused cases[] = {
     {WEB("^'': {'type': 'nodeinfo'}"), T0 ".paths[\"\"]", "found \"\"", NULL},
     {WEB("'a': {'type': 'path', 'paths': {^'b/': {'type': 'nodeinfo'}}}"), T0 ".paths.a.paths[\"b/\"]",
      "a key of paths must be", NULL},
-    {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served here", NULL},
-    {WEB("'a': {'type': ^'reverseproxy', 'host': 'x'}"), T0 ".paths.a.type", "not served here", NULL},
+    {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served here", "does not have it any more"},
     {WEB("'a': {'type': ^'websocket-proxy'}"), T0 ".paths.a.type", "not served here", NULL},
-    {WEB("'a': {'type': ^'caller', 'secret': 'geheim'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'none'}"), T0 ".paths.a.type", "is refused", "leave the path out"},
     {WEB("'a': {'type': ^'statik'}"), T0 ".paths.a.type", "no web service", "did you mean \"static\""},
     {WEB("'a': ^'static'"), T0 ".paths.a", "must be an object", NULL},
@@ -230,6 +230,50 @@ static const struct refused cases[] = {
      "no key \"x\"", NULL},
     {WEB("'ws': ^{'type': 'websocket'}"), T0 ".paths.ws", "there is none here", "--backend"},
     {WEB("'ws': {'type': 'websocket', ^'endpoint': {}}"), T0 ".paths.ws.endpoint", "no key \"endpoint\"", NULL},
+    /* Reverse proxies. */
+    {HTTP("'host': 'x'"), T0 ".paths.a.port", "port is missing", NULL},
+    {HTTP("'port': 80"), T0 ".paths.a.host", "host is missing", NULL},
+    {HTTP_OF("'host': 'x', 'port': ^0"), T0 ".paths.a.port", "from 1 to 65535", NULL},
+    {HTTP_OF("'host': ^'[::1]', 'port': 80"), T0 ".paths.a.host", "without brackets", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'path': ^'v1'"), T0 ".paths.a.path", "begins with /", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'path': ^'/v1?x'"), T0 ".paths.a.path", "without query", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'path': ^'/a\\r\\nb'"), T0 ".paths.a.path", "begins with /", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'forwarded_port': ^65536"), T0 ".paths.a.forwarded_port", "found 65536", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'forwarded_proto': ^'ftp'"), T0 ".paths.a.forwarded_proto",
+     "\"http\" or \"https\"", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'websocket': ^1"), T0 ".paths.a.websocket", "true or false", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, ^'tls': {}"), T0 ".paths.a.tls", "no key \"tls\"", NULL},
+    {HTTP_OF("'host': 'x', 'port': 80, 'endpoint': ^{'type': 'unix', 'path': 'n.sock'}"), T0 ".paths.a.endpoint",
+     "second time", "keep the endpoint"},
+    {HTTP_OF("'endpoint': {'type': ^'tor'}"), T0 ".paths.a.endpoint.type", "not served here", NULL},
+    /* Services of the node. */
+    {WEB("'a': ^{'type': 'caller', 'realm': 'r', 'role': 'o'}"), T0 ".paths.a", "type caller is run by a node",
+     "--backend ws://127.0.0.1:8080"},
+    {WEB("'a': ^{'type': 'longpoll'}"), T0 ".paths.a", "type longpoll is run by a node",
+     "give the service a `backend`"},
+    {WEB("'a': ^{'type': 'wsgi', 'module': 'm'}"), T0 ".paths.a.object", "object is missing", NULL},
+    {WEB("'a': {'type': 'wsgi', 'module': ^1, 'object': 'o'}"), T0 ".paths.a.module", "must be a string", NULL},
+    {WEB("'a': ^{'type': 'cgi', 'directory': 'd'}"), T0 ".paths.a.processor", "processor is missing", NULL},
+    {WEB("'a': ^{'type': 'resource'}"), T0 ".paths.a.classname", "classname is missing", NULL},
+    {WEB("'a': {'type': 'longpoll', 'options': {^'timeout': 1}}"), T0 ".paths.a.options.timeout", "no key \"timeout\"",
+     NULL},
+    {WEB("'a': ^{'type': 'publisher', 'realm': 'r'}"), T0 ".paths.a.role", "role is missing", NULL},
+    {WEB("'a': {'type': 'publisher', 'realm': 'r', 'role': 'o', 'options': {'post_body_limit': ^1048577}}"),
+     T0 ".paths.a.options.post_body_limit", "from 0 to 1048576", NULL},
+    {WEB("'a': {'type': 'caller', 'realm': 'r', 'role': 'o', 'options': {'timestamp_delta_limit': ^-1}}"),
+     T0 ".paths.a.options.timestamp_delta_limit", "from 0 to 86400", NULL},
+    {WEB("'a': {'type': 'caller', 'realm': 'r', 'role': 'o', 'options': {'require_ip': ^'10.0.0.0/8'}}"),
+     T0 ".paths.a.options.require_ip", "must be a list", NULL},
+    {WEB("'a': ^{'type': 'webhook', 'realm': 'r', 'role': 'o'}"), T0 ".paths.a.options", "options is missing", NULL},
+    {WEB("'a': ^{'type': 'archive'}"), T0 ".paths.a.archive", "archive is missing", NULL},
+    {WEB("'a': {'type': 'wap', 'templates': 't', 'routes': [^{'path': '/', 'method': 'GET'}], 'wamp': {'realm': 'r', "
+         "'authrole': 'o'}}"),
+     T0 ".paths.a.routes[0].render", "render is missing", NULL},
+    {WEB("'a': {'type': 'wap', 'templates': 't', 'routes': [], 'wamp': ^{'realm': 'r'}}"), T0 ".paths.a.wamp.authrole",
+     "authrole is missing", NULL},
+    {WEB("'a': ^{'type': 'catalog'}"), T0 ".paths.a.filename", "filename is missing", NULL},
+    {WEB("'a': {'type': 'catalog', 'filename': 'f', 'backend': ^{" LOCAL "}}"), T0 ".paths.a.backend.url",
+     "url is missing", NULL},
     /* Options of web transports. */
     {WEB_OPTIONS("'client_timeout': ^0"), T0 ".options.client_timeout", "from 1 to 86400 (s), or null", NULL},
     {WEB_OPTIONS("'hsts': ^1"), T0 ".options.hsts", "true or false", NULL},
