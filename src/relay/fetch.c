@@ -97,6 +97,8 @@ static void succeed(struct fetch *fetch, bool clean)
     bool sent = !fetch->sending && stream_queued(fetch->stream) == 0;
     bool keep = clean && sent && may_be_kept(fetch);
     be_over(fetch);
+    if (fetch->paused) /* with the last piece */
+        stream_pause(fetch->stream, false);
     if (keep && kept_put(fetch->loop, fetch->backend, fetch->owner, fetch->stream)) {
         fetch->stream = NULL;
         loop_defer(fetch->loop, PHASE_BURY, &fetch->bury);

@@ -26,6 +26,8 @@ static void kept_free(struct kept *kept)
 
 static void dismiss(struct kept *kept)
 {
+    if (list_is_empty(&kept->link))
+        return;
     list_remove(&kept->link);
     deadline_disarm(&kept->deadline);
     stream_finish(kept->stream);
@@ -116,7 +118,6 @@ bool kept_put(struct loop *loop, const struct backend *backend, struct counted *
     deadline_init(&kept->deadline, expire);
     deadline_arm(&loop->deadlines, &kept->deadline, LIMIT_KEPT, loop->now);
     stream_attach(stream, &stream_user, kept);
-    stream_pause(stream, false);
     return true;
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIELDS = 24 };
+enum { FIELDS = 28 };
 
 struct visit {
     struct http_header at[FIELDS];
@@ -120,13 +120,21 @@ static void what_is_of_one_hop_or_forged_stays_here(void **state)
         "Sec-WebSocket-Accept: EVIL",
         "Sec-WebSocket-Extensions: EVIL",
         "HTTP2-Settings: EVIL",
+        "X_Forwarded_For: EVIL",
+        "x-real_ip: EVIL",
+        "Proxy: EVIL",
         "X-Custom: good",
     };
+    struct request_text request;
     visit(&v, "/", NULL, 0, fields);
     build(&v);
     assert_false(has(&v, "EVIL"));
     assert_true(has(&v, "\r\nX-Custom: good\r\n"));
     handshake_request_deinit(&v.built);
+    assert_true(request_text_init(&request, &v.backend, &v.visitor, 0));
+    assert_null(strstr(request.text, "EVIL"));
+    assert_non_null(strstr(request.text, "\r\nX-Custom: good\r\n"));
+    request_text_deinit(&request);
 }
 
 static void nothing_a_visitor_sends_ends_a_line(void **state)
@@ -204,6 +212,47 @@ static void a_unix_visitor_has_no_address(void **state)
     handshake_request_deinit(&v.built);
 }
 
+static void an_ordinary_request_is_as_expected(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t length;
+        const char *framing;
+    } rows[] = {{0, ""}, {7, "Content-Length: 7\r\n"}, {HTTP_LENGTH_UNKNOWN, "Transfer-Encoding: chunked\r\n"}};
+    const char *const fields[FIELDS] = {"Host: node.example:8443", "Accept: */*", "Connection: keep-alive"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct visit v = {.backend = {.path = "/v1",
+                                      .host = "node:8080",
+                                      .forwarded_port = i == 1 ? 80 : 0,
+                                      .forwarded_proto = i == 1 ? "http" : NULL}};
+        struct request_text request;
+        char expected[512];
+        visit(&v, "/api/x?q", NULL, 2, fields);
+        v.request.method_name = SPAN("PUT");
+        assert_true(request_text_init(&request, &v.backend, &v.visitor, rows[i].length));
+        snprintf(expected, sizeof expected,
+                 "PUT /v1/x?q HTTP/1.1\r\nHost: node:8080\r\nAccept: */*\r\nX-Forwarded-For: 192.0.2.7\r\n"
+                 "X-Forwarded-Proto: %s\r\nX-Forwarded-Host: node.example:8443\r\nX-Forwarded-Port: %s\r\n"
+                 "X-Real-IP: 192.0.2.7\r\n%s\r\n",
+                 i == 1 ? "http" : "https", i == 1 ? "80" : "443", rows[i].framing);
+        assert_string_equal(request.text, expected);
+        assert_int_equal(request.length, strlen(expected));
+        request_text_deinit(&request);
+    }
+}
+
+static void who_says_that_there_is_no_body_is_heard(void **state)
+{
+    (void)state;
+    struct visit v = {0};
+    struct request_text request;
+    visit(&v, "/", NULL, 0, (const char *const[FIELDS]){"Content-Length: 0"});
+    v.request.method_name = SPAN("POST");
+    assert_true(request_text_init(&request, &v.backend, &v.visitor, 0));
+    assert_non_null(strstr(request.text, "\r\nContent-Length: 0\r\n"));
+    request_text_deinit(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +262,8 @@ int main(void)
         cmocka_unit_test(several_offers_become_one_list),
         cmocka_unit_test(targets_follow_the_backends_path),
         cmocka_unit_test(a_unix_visitor_has_no_address),
+        cmocka_unit_test(an_ordinary_request_is_as_expected),
+        cmocka_unit_test(who_says_that_there_is_no_body_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,37 @@ static void nodeinfo_is_a_page_or_json(void **state)
     end(f);
 }
 
+/* A service that takes bodies on paths that end with "take". */
+static bool takes(const struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    return span_equal(exchange_tail(exchange), SPAN("/take"));
+}
+
+static void say_what_is_left(const struct service *service, struct exchange *exchange)
+{
+    (void)service;
+    assert_true(takes(service, exchange) == (exchange_body_length(exchange) > 0));
+    exchange_answer(exchange, &(struct http_answer){.status = 200}, exchange_tail(exchange));
+}
+
+static void who_takes_bodies_is_asked_through_paths(void **state)
+{
+    (void)state;
+    static const struct service_ops ops = {"taker", say_what_is_left, takes};
+    static const struct service taker = {&ops};
+    struct fixture *f = begin(false);
+    f->nested[0].service = &taker;
+    assert_int_equal(ask(f, "GET", "/d/x/drop"), 200);
+    assert_true(world_said(&f->world, "\r\n\r\n/drop"));
+    world_clear_output(&f->world);
+    /* Waiting with the visitor, it is the service's: this one answers without it, and the connection ends. */
+    world_say(&f->world, "POST /d/x/take HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n");
+    assert_true(world_said(&f->world, "\r\n\r\n/take"));
+    assert_true(world_said(&f->world, "Connection: close"));
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_status_that_keeps_the_method_is_for_all_methods),
         cmocka_unit_test(json_says_what_its_options_say),
         cmocka_unit_test(nodeinfo_is_a_page_or_json),
+        cmocka_unit_test(who_takes_bodies_is_asked_through_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
