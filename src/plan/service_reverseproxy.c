@@ -2,8 +2,6 @@
 
 #include "crossgate/limits.h"
 
-#include <arpa/inet.h>
-
 struct reverseproxy_service {
     struct made_service made;
     const char *host;
@@ -76,12 +74,12 @@ static const struct config_row rows[] = {
 /* Host of requests to it: the port is left out where it is the scheme's own (RFC 9110 section 7.2). */
 static const char *print_host(struct config_reader *reader, const struct connecting *to)
 {
-    struct in6_addr six;
-    bool literal = inet_pton(AF_INET6, to->target.host, &six) == 1;
-    const char *form = to->target.port == (to->tls ? 443 : 80) ? "%s%s%s" : "%s%s%s:%u";
+    const char *host = to->target.host;
+    bool literal = strchr(host, ':') != NULL;
+    int length = (int)strcspn(host, "%"); /* the zone of an address means nothing elsewhere (RFC 6874 section 3) */
+    const char *form = to->target.port == (to->tls ? 443 : 80) ? "%s%.*s%s" : "%s%.*s%s:%u";
 
-    return config_format(reader, form, literal ? "[" : "", to->target.host, literal ? "]" : "",
-                         (unsigned)to->target.port);
+    return config_format(reader, form, literal ? "[" : "", length, host, literal ? "]" : "", (unsigned)to->target.port);
 }
 
 static void fill_backend(struct config_reader *reader, const struct reverseproxy_service *read,

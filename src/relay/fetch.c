@@ -251,9 +251,10 @@ static size_t on_bytes(void *user, struct span in)
         return in.len;
     }
     fetch->begun = true;
-    restart_clock(fetch);
-    if (fetch->phase == FETCH_ASKED)
+    if (fetch->phase == FETCH_ASKED) /* the whole head has one time, which no byte restarts */
         taken = read_head(fetch, in);
+    if (fetch->phase == FETCH_ANSWERING)
+        restart_clock(fetch);
     if (fetch->phase == FETCH_ANSWERING && !fetch->paused)
         taken += read_body(fetch, span_tail(in, taken));
     return taken;

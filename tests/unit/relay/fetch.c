@@ -456,6 +456,23 @@ static void pauses_hold_the_answer_back(void **state)
     end(a);
 }
 
+static void a_connection_that_was_paused_with_the_last_piece_is_used_again(void **state)
+{
+    (void)state;
+    struct asker *a = begin("GET");
+    a->pause_after_each = true;
+    ask(a);
+    connect_it(a);
+    for (int i = 0; i < 2; i++) {
+        say(a, HELLO);
+        assert_int_equal(a->done, 1);
+        ask(a);
+        fake_run(&a->world.loop);
+    }
+    assert_int_equal(a->made, 1);
+    end(a);
+}
+
 static void a_backend_that_does_not_read_makes_the_writer_wait(void **state)
 {
     (void)state;
@@ -487,22 +504,27 @@ static void a_backend_that_does_not_read_makes_the_writer_wait(void **state)
 static void each_wait_for_the_backend_has_a_deadline(void **state)
 {
     (void)state;
-    static const char *const said[] = {NULL, "", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"};
-    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+    static const struct {
+        const char *said; /* after 4000 ms */
+        bool restarts;
+    } rows[] = {
+        {NULL, false}, /* it does not even connect */
+        {"", false},
+        {"HTTP/1.1 2", false},
+        {"HTTP/1.1 100 Go on\r\n\r\n", false},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct asker *a = begin("GET");
-        uint64_t limit = said[i] ? 9000 : 5000;
+        uint64_t limit = !rows[i].said ? 5000 : rows[i].restarts ? 4000 + 9000 : 9000;
         ask(a);
-        if (said[i]) {
+        if (rows[i].said)
             connect_it(a);
-            fake_wait(&a->world.loop, 8000);
-            if (*said[i]) {
-                say(a, said[i]); /* which restarts it */
-                fake_wait(&a->world.loop, 8000);
-            }
-            fake_wait(&a->world.loop, 999);
-        } else {
-            fake_wait(&a->world.loop, limit - 1);
-        }
+        fake_wait(&a->world.loop, 4000);
+        if (rows[i].said && *rows[i].said)
+            say(a, rows[i].said);
+        fake_wait(&a->world.loop, limit - 4000 - 1);
         assert_int_equal(a->failed, 0);
         fake_wait(&a->world.loop, 1);
         assert_int_equal(a->failed, 1);
@@ -677,6 +699,7 @@ int main(void)
         cmocka_unit_test(bodies_are_framed_anew),
         cmocka_unit_test(an_answer_before_the_end_of_the_request_ends_the_connection),
         cmocka_unit_test(pauses_hold_the_answer_back),
+        cmocka_unit_test(a_connection_that_was_paused_with_the_last_piece_is_used_again),
         cmocka_unit_test(a_backend_that_does_not_read_makes_the_writer_wait),
         cmocka_unit_test(each_wait_for_the_backend_has_a_deadline),
         cmocka_unit_test(a_backend_that_reads_slowly_has_time),
