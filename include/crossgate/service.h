@@ -28,9 +28,10 @@ struct exchange_user {
     void (*on_room)(void *user); /* exchange_write may go on */
     /* A piece of the request's body, perhaps empty with the last. Only after exchange_receive; NULL if that is never called. */
     void (*on_body)(void *user, struct span bytes, bool last);
-    void (*on_end)(void *user); /* exactly once: the answer is complete, or the visitor has left. The exchange must
-                                    not be touched afterwards. Not called after exchange_upgrade. Never called from
-                                    within an exchange_ function: with a complete answer it comes from PHASE_BURY. */
+    /* Exactly once: the answer is complete, or the visitor has left. The exchange must not be touched afterwards. Not called
+     * after exchange_upgrade. Never called from within an exchange_ function: with a complete answer it comes from
+     * PHASE_BURY. */
+    void (*on_end)(void *user);
 };
 
 struct http_answer {
@@ -81,7 +82,8 @@ void exchange_receive(struct exchange *exchange, bool wanted);
 void exchange_answer(struct exchange *exchange, const struct http_answer *answer, struct span body);
 
 /* The answer in parts: head, then exactly `length` bytes by exchange_write, then exchange_end. With HTTP_LENGTH_UNKNOWN it is
- * chunked for HTTP/1.1, and ends with the connection for 1.0. For HEAD the head is sent, and writes are swallowed. exchange_write returns false: wait for on_room. */
+ * chunked for HTTP/1.1, and ends with the connection for 1.0. For HEAD the head is sent, and writes are swallowed.
+ * exchange_write returns false: wait for on_room. */
 void exchange_begin(struct exchange *exchange, const struct http_answer *answer, uint64_t length);
 bool exchange_write(struct exchange *exchange, struct span bytes);
 void exchange_end(struct exchange *exchange);

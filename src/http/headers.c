@@ -78,3 +78,19 @@ bool headers_are_named(const struct http_headers *headers)
     }
     return true;
 }
+
+bool headers_connection_is_short(const struct http_headers *headers)
+{
+    size_t items = 0;
+    struct span item;
+    for (size_t i = 0; i < headers->count; i++) {
+        struct span rest = headers->at[i].value;
+        if (!span_equal_nocase(headers->at[i].name, SPAN("Connection")))
+            continue;
+        while (span_next_item(&rest, &item)) {
+            if (++items > HTTP_FIELDS_MAX)
+                return false;
+        }
+    }
+    return true;
+}

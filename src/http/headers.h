@@ -15,4 +15,8 @@ bool headers_copy(struct arena *arena, const struct parsed *parsed, struct http_
 /* Whether all names are tokens. */
 bool headers_are_named(const struct http_headers *headers);
 
+/* Each item of Connection is an option, or names a field of this message. Whoever passes fields on compares each with each:
+ * a head of 16 KiB could hold eight thousand of them. */
+bool headers_connection_is_short(const struct http_headers *headers);
+
 #endif

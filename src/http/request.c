@@ -98,24 +98,6 @@ static bool read_framing(struct http_request *request, struct body *body)
     return true;
 }
 
-/* Each item of Connection is an option, or names a field of this message. Whoever passes fields on compares each with each:
- * a head of 16 KiB could hold eight thousand of them. */
-static bool connection_is_short(const struct http_headers *headers)
-{
-    size_t items = 0;
-    struct span item;
-    for (size_t i = 0; i < headers->count; i++) {
-        struct span rest = headers->at[i].value;
-        if (!span_equal_nocase(headers->at[i].name, SPAN("Connection")))
-            continue;
-        while (span_next_item(&rest, &item)) {
-            if (++items > HTTP_FIELDS_MAX)
-                return false;
-        }
-    }
-    return true;
-}
-
 static void read_connection(struct http_request *request)
 {
     const struct http_headers *headers = &request->headers;
@@ -130,7 +112,7 @@ static enum ending understand(struct http_request *request, struct body *body)
 {
     if (!headers_are_named(&request->headers) || !read_host(request) || !read_framing(request, body))
         return ENDING_BAD_REQUEST;
-    if (!connection_is_short(&request->headers))
+    if (!headers_connection_is_short(&request->headers))
         return ENDING_HEAD_TOO_LARGE;
     read_connection(request);
     return target_read(request);

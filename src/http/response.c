@@ -47,7 +47,7 @@ static bool understand(struct http_response_reader *reader)
     reader->response.status = parsed.status;
     reader->http_1_0 = parsed.minor == 0;
     return parsed.status >= 100 && headers_copy(reader->response.arena, &parsed, &reader->response.headers) &&
-           headers_are_named(&reader->response.headers);
+           headers_are_named(&reader->response.headers) && headers_connection_is_short(&reader->response.headers);
 }
 
 static bool is_interim(unsigned status)

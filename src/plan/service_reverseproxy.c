@@ -158,7 +158,7 @@ const struct config_object service_reverseproxy_object = {
     CONFIG_ROWS(rows),
     .size = sizeof(struct reverseproxy_service),
     .finish = finish_reverseproxy,
-    .doc = "HTTP to a backend. What a visitor says of his own forwarding is replaced: X-Forwarded-For, -Host, -Port "
-           "and -Proto, "
-           "X-Real-IP.",
+    .doc =
+        "HTTP to a backend. What a visitor says of his own forwarding is replaced: X-Forwarded-For, -Host, -Port and "
+        "-Proto, X-Real-IP.",
 };

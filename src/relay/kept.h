@@ -8,8 +8,8 @@
 /* Per loop, of one backend and in all: the one that has waited longest goes. */
 enum { KEPT_OF_BACKEND = 32, KEPT_MAX = 128 };
 
-/* Takes the open stream over, which must not be paused. Holds a reference on `owner`, so that the backend's address means this backend while the
- * connection is kept. False when memory is out: then the stream stays the caller's. */
+/* Takes the open stream over, which must not be paused. Holds a reference on `owner`, so that the backend's address means this
+ * backend while the connection is kept. False when memory is out: then the stream stays the caller's. */
 bool kept_put(struct loop *loop, const struct backend *backend, struct counted *owner, struct stream *stream)
     __attribute__((warn_unused_result));
 

@@ -418,6 +418,7 @@ def test_answer_before_the_end_of_the_body_is_heard(crossgate, pki):
     b"HTTP/1.1 200 OK\r\nX: " + b"y" * 20000 + b"\r\n\r\n",
     b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
     b"HTTP/1.1 100 Continue\r\n\r\n" * 2000,
+    b"HTTP/1.1 200 OK\r\nConnection: " + b"a," * 200 + b"b\r\n\r\n",
     b"",
     b"HTTP/1.1 200 OK\r\nContent-Le",
 ], ids=lambda said: said[-30:].decode("latin-1"))
