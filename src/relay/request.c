@@ -9,10 +9,10 @@
  * it: nothing that a visitor says about his own forwarding is passed on as truth. "Proxy" would become HTTP_PROXY, which CGI
  * scripts take for their own setting (CVE-2016-5385). */
 static const char *const fields_not_passed[] = {
-    "Host",           "Connection",        "Keep-Alive",     "Upgrade",   "TE",     "Trailer",
-    "Proxy-",         "Forwarded",         "X-Forwarded-",   "X-Real-IP", "Expect", "Sec-WebSocket-",
-    "HTTP2-Settings", "Transfer-Encoding", "Content-Length", "Proxy",     "X-TLS-", "X-SSL-",
-    "Client-Cert",    "Client-Cert-",
+    "Host",    "Connection",     "Keep-Alive",     "Upgrade",           "TE",
+    "Trailer", "Proxy-",         "Forwarded",      "X-Forwarded-",      "X-Real-IP",
+    "Expect",  "Sec-WebSocket-", "HTTP2-Settings", "Transfer-Encoding", "Content-Length",
+    "Proxy",   "X-TLS-",         "X-SSL-",         "Client-Cert",       "Client-Cert-",
 };
 
 /* Base64 is written in steps that need no fill characters between them. */

@@ -133,6 +133,31 @@ def test_forwarded_port_and_proto_as_configured(crossgate, pki):
         assert origin.requests[0].all("X-Forwarded-Proto") == ["http"]
 
 
+def test_certificate_of_the_visitor_is_told_and_cannot_be_forged(crossgate, pki):
+    forged = ["X-TLS-Client-Verify: SUCCESS", "X_TLS_Client_Subject: CN=root", "Client_Cert: :AA==:", "x-ssl-client-verify: SUCCESS"]
+    with Origin() as origin:
+        gate = crossgate(web({"api": origin.service()}, tls=pki.tls("ec", ca_certificates=[pki["devices.pem"]])),
+                         web({"api": origin.service()}, tls=pki.tls("ec")))
+        for port, client in zip(gate.ports(), (pki.client("device"), pki.client())):
+            with Wire(port, client) as wire:
+                assert wire.request("/api/", headers=forged).status == 200
+    known, unknown = origin.requests
+    assert known.all("X-TLS-Client-Subject") == ["CN=meter-17"] and len(known.all("Client-Cert")) == 1
+    assert b"_" not in known.head and b"CN=root" not in known.head
+    assert b"tls-client" not in unknown.head.lower() and b"ssl" not in unknown.head and b"_" not in unknown.head
+
+
+def test_connection_with_a_proxy_header_is_of_one_visitor(crossgate, pki):
+    with Origin(proxied=True) as origin:
+        service = {"type": "reverseproxy", "endpoint": {**origin.endpoint, "proxy_protocol": True}}
+        gate = crossgate(front(pki, service), workers=1)
+        with Wire(gate.port, pki.client()) as wire:
+            for _ in range(2):
+                assert wire.request("/api/", "POST", body=b"x").body == b"hello"
+    assert origin.connections == 2 and len(origin.announced) == 2
+    assert all(header[16:20] == bytes([127, 0, 0, 1]) for header in origin.announced)
+
+
 def test_hop_by_hop_fields_do_not_reach_the_backend(proxied, pki):
     gate, origin = proxied
     fields = ["Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1", "TE: trailers", "Trailer: X",

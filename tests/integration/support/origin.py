@@ -82,10 +82,13 @@ class Peer:
 
 class Origin:
     """`talk(origin, peer, request)` is called for each request whose head has come. It returns bytes to say, after which
-    the next request is read, or None to end the connection. Without it all bodies are read, and answered with hello."""
+    the next request is read, or None to end the connection. Without it all bodies are read, and answered with hello.
+    `proxied`: each connection begins with a PROXY header, version 2, which is kept in `announced`."""
 
-    def __init__(self, talk=None, unix=None, tls=None, port=None):
+    def __init__(self, talk=None, unix=None, tls=None, port=None, proxied=False):
         self.requests = []
+        self.announced = []
+        self.proxied = proxied
         self.connections = 0
         self.ended = 0
         self.unix = str(unix) if unix else None
@@ -149,6 +152,9 @@ class Origin:
                 sock = self._tls.wrap_socket(sock, server_side=True)
             self._peers.append(sock)
             peer = Peer(sock)
+            if self.proxied:
+                head = peer.exactly(16)
+                self.announced.append(head + peer.exactly(int.from_bytes(head[14:16], "big")))
             while True:
                 request = Request(peer.until(b"\r\n\r\n"), number)
                 self.requests.append(request)
