@@ -34,7 +34,7 @@ static void finish(struct config_reader *reader, const struct config_place *plac
     if (backend)
         read->made.service = reverseproxy_build(builder, backend, NULL);
     else if (!read->backend && !sources_request(builder->sources)->backend)
-        config_report(reader, PROBLEM_ERROR, place,
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
                       "name the node: --backend ws://127.0.0.1:8080, or give the service a `backend`",
                       "a service of type %s is run by a node, and there is none here", type);
 }

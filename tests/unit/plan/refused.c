@@ -247,9 +247,9 @@ static const struct refused cases[] = {
      "second time", "keep the endpoint"},
     {HTTP_OF("'endpoint': {'type': ^'tor'}"), T0 ".paths.a.endpoint.type", "not served here", NULL},
     /* Services of the node. */
-    {WEB("'a': ^{'type': 'caller', 'realm': 'r', 'role': 'o'}"), T0 ".paths.a", "type caller is run by a node",
+    {WEB("'a': {'type': ^'caller', 'realm': 'r', 'role': 'o'}"), T0 ".paths.a.type", "type caller is run by a node",
      "--backend ws://127.0.0.1:8080"},
-    {WEB("'a': ^{'type': 'longpoll'}"), T0 ".paths.a", "type longpoll is run by a node",
+    {WEB("'a': {'type': ^'longpoll'}"), T0 ".paths.a.type", "type longpoll is run by a node",
      "give the service a `backend`"},
     {WEB("'a': ^{'type': 'wsgi', 'module': 'm'}"), T0 ".paths.a.object", "object is missing", NULL},
     {WEB("'a': {'type': 'wsgi', 'module': ^1, 'object': 'o'}"), T0 ".paths.a.module", "must be a string", NULL},
