@@ -1,10 +1,13 @@
 """HTTP passed to backends: what reaches them, what comes back, and what becomes of their failures."""
 import hashlib
 import os
+import random
+import signal
 import socket
 import struct
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -787,6 +790,87 @@ def test_visitor_that_does_not_read_is_dropped_and_the_backend_with_it(crossgate
             wire.send("GET /api/ HTTP/1.1\r\nHost: a\r\n\r\n")
             assert gone.wait(20)
         gate.wait_log("peer does not read")
+
+
+# Everything at once
+
+def test_storm_of_visitors_and_backends_that_break_off_leaves_nothing(crossgate, pki):
+    """Both sides break off wherever they like; whoever gets a complete answer gets the right one."""
+    def talk(origin, peer, request):
+        chance = random.Random(request.target)
+        received = hashlib.sha256()
+        for piece in peer.pieces(request):
+            received.update(piece)
+            if chance.random() < 0.02:
+                return None
+        body = received.hexdigest().encode() * chance.choice([1, 100, 20000])
+        said = chance.choice([
+            lambda: answer(body), lambda: answer(body, headers=["Connection: close"]),
+            lambda: CHUNKED + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n", lambda: answer(body)[:chance.randrange(200)],
+            lambda: b"", lambda: answer(body) + b"x", lambda: b"HTTP/1.1 100 Continue\r\n\r\n" + answer(body)])()
+        peer.send(said)
+        return b"" if chance.random() < 0.7 else None
+
+    good = [0]
+
+    def visit(number):
+        chance = random.Random(number)
+        for i in range(15):
+            body = chance.randbytes(chance.choice([0, 10, 70000, 400000]))
+            head = f"POST /api/{number}-{i} HTTP/1.1\r\nHost: a\r\n"
+            if chance.random() < 0.5:
+                data = head + f"Content-Length: {len(body)}\r\n\r\n"
+                data = data.encode() + body
+            else:
+                data = head.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
+                data += (b"%x\r\n" % len(body) + body + b"\r\n" if body else b"") + b"0\r\n\r\n"
+            try:
+                with Wire(gate.port, pki.client(), timeout=30) as wire:
+                    cut = chance.random() < 0.3
+                    wire.send(data[:chance.randrange(len(data))] if cut else data)
+                    if cut and chance.random() < 0.5:
+                        wire.cut()
+                        continue
+                    if not cut:
+                        got = wire.response()
+                        if got.status == 200:
+                            assert got.body[:64] == hashlib.sha256(body).hexdigest().encode()
+                            good[0] += 1
+                        else:
+                            assert got.status in (408, 502, 503, 504)
+            except (EOFError, OSError):
+                pass
+
+    with Origin(talk) as origin:
+        gate = crossgate(front(pki, origin.service()), limits={"answer_timeout": 500, "body_timeout": 500})
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(visit, range(16)))
+        assert good[0] > 20
+        with Wire(gate.port, pki.client()) as wire:
+            assert wire.request("/").status == 200
+
+
+def test_worker_that_leaves_completes_its_answers(crossgate, pki):
+    go_on = threading.Event()
+
+    def talk(origin, peer, request):
+        if request.target == "/quick":
+            return answer()
+        peer.send(CHUNKED + b"5\r\nfirst\r\n")
+        assert go_on.wait(20)
+        return b"6\r\nsecond\r\n0\r\n\r\n"
+
+    with Origin(talk) as origin:
+        gate = crossgate(front(pki, origin.service()), workers=1)
+        with Wire(gate.port, pki.client()) as slow, Wire(gate.port, pki.client()) as quick:
+            slow.send("GET /api/slow HTTP/1.1\r\nHost: a\r\n\r\n")
+            slow.until(b"first\r\n")
+            assert quick.request("/api/quick").status == 200  # whose connection to the backend is kept now
+            gate.signal(signal.SIGTERM)
+            eventually(lambda: origin.ended == 1)  # not used any more
+            go_on.set()
+            assert slow.until(b"0\r\n\r\n") == b"6\r\nsecond\r\n0\r\n\r\n"
+        gate.wait_end()
 
 
 # WebSocket
