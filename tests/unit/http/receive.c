@@ -213,6 +213,17 @@ static void who_asks_and_does_not_wait_is_not_told(void **state)
     end(f);
 }
 
+static void nobody_is_told_to_go_on_within_an_answer(void **state)
+{
+    (void)state;
+    struct fixture *f = begin();
+    world_say(&f->world, "POST /later" HOST "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    exchange_begin(f->taker.exchange, &ok, 4);
+    want(f, true);
+    assert_false(world_said(&f->world, "100 Continue"));
+    end(f);
+}
+
 static void a_refusal_instead_of_100_ends_the_connection(void **state)
 {
     (void)state;
@@ -324,6 +335,7 @@ int main(void)
         cmocka_unit_test(services_that_take_no_body_have_it_dropped_before_they_are_asked),
         cmocka_unit_test(who_asks_is_told_to_go_on_once_and_only_when_the_body_is_wanted),
         cmocka_unit_test(who_asks_and_does_not_wait_is_not_told),
+        cmocka_unit_test(nobody_is_told_to_go_on_within_an_answer),
         cmocka_unit_test(a_refusal_instead_of_100_ends_the_connection),
         cmocka_unit_test(an_answer_before_the_end_of_the_body_is_the_last),
         cmocka_unit_test(a_broken_body_is_refused_or_ends_the_answer),
