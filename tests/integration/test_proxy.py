@@ -320,7 +320,7 @@ def test_answer_is_passed_without_what_is_of_one_hop(crossgate, pki):
             got = wire.request("/api/")
     assert (got.status, got.body) == (418, b"teapot")
     assert got.all("Set-Cookie") == ["a=1", "b=2"] and got.get("X-Mine") == "kept" and got.get("Via") == "1.1 x"
-    assert got.all("Server") == ["crossgate"] and len(got.all("Date")) == 1 and got.get("Date") != "yesterday"
+    assert got.all("Server") == ["Crossgate"] and len(got.all("Date")) == 1 and got.get("Date") != "yesterday"
     assert got.all("Content-Length") == ["6"]
     for name in ("Connection", "X-Hop", "Keep-Alive", "Upgrade", "Proxy-Authenticate", "Trailer"):
         assert got.get(name) is None, name
