@@ -201,7 +201,7 @@ static json_t *value_schema(struct schema *schema, const struct config_row *row)
     return json_pack("{s:o}", "anyOf", list);
 }
 
-/* Of what is not read, save that its kind is looked at. */
+/* Of what is not read, save that its kind is looked at, and its range if the row has one. */
 static json_t *unread_schema(struct schema *schema, const struct config_row *row)
 {
     static const char *const types[] = {
@@ -211,6 +211,8 @@ static json_t *unread_schema(struct schema *schema, const struct config_row *row
 
     if (row->kind == CONFIG_STRING)
         return string_schema(schema, row);
+    if (row->kind == CONFIG_INTEGER && row->max > 0)
+        return integer_schema(schema, row);
     return row->kind == CONFIG_ANY ? json_object() : json_pack("{s:s}", "type", types[row->kind]);
 }
 

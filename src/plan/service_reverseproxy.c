@@ -129,7 +129,7 @@ static bool find_target(struct config_reader *reader, const struct config_place 
     }
     if (missing) {
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, missing), NULL,
-                      "%s is missing: a reverseproxy needs host and port of the backend", missing);
+                      "neither %s nor an endpoint says where the backend listens", missing);
         return false;
     }
     to->target = (struct net_target){

@@ -231,8 +231,8 @@ static const struct refused cases[] = {
     {WEB("'ws': ^{'type': 'websocket'}"), T0 ".paths.ws", "there is none here", "--backend"},
     {WEB("'ws': {'type': 'websocket', ^'endpoint': {}}"), T0 ".paths.ws.endpoint", "no key \"endpoint\"", NULL},
     /* Reverse proxies. */
-    {HTTP("'host': 'x'"), T0 ".paths.a.port", "port is missing", NULL},
-    {HTTP("'port': 80"), T0 ".paths.a.host", "host is missing", NULL},
+    {HTTP("'host': 'x'"), T0 ".paths.a.port", "neither port nor an endpoint", NULL},
+    {HTTP("'port': 80"), T0 ".paths.a.host", "neither host nor an endpoint", NULL},
     {HTTP_OF("'host': 'x', 'port': ^0"), T0 ".paths.a.port", "from 1 to 65535", NULL},
     {HTTP_OF("'host': ^'[::1]', 'port': 80"), T0 ".paths.a.host", "without brackets", NULL},
     {HTTP_OF("'host': 'x', 'port': 80, 'path': ^'v1'"), T0 ".paths.a.path", "begins with /", NULL},
