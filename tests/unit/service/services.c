@@ -211,8 +211,14 @@ static void who_takes_bodies_is_asked_through_paths(void **state)
     (void)state;
     static const struct service_ops ops = {"taker", say_what_is_left, takes};
     static const struct service taker = {&ops};
-    struct fixture *f = begin(false);
-    f->nested[0].service = &taker;
+    struct fixture *f = calloc(1, sizeof *f);
+    f->arena = arena_new();
+    f->nested[0] = (struct path_entry){SPAN("x"), &taker};
+    f->nested_settings = (struct path_settings){f->nested, 1};
+    f->root[0] = (struct path_entry){SPAN("d"), path_service_new(f->arena, &f->nested_settings)};
+    f->root_settings = (struct path_settings){f->root, 1};
+    world_init(&f->world, path_service_new(f->arena, &f->root_settings));
+    world_open(&f->world);
     assert_int_equal(ask(f, "GET", "/d/x/drop"), 200);
     assert_true(world_said(&f->world, "\r\n\r\n/drop"));
     world_clear_output(&f->world);
