@@ -13,6 +13,9 @@ enum {
     LIMIT_LINGER = 2000,     /* reading what a peer still sends after our last word */
     LIMIT_CONNECT = 10000,   /* connecting to a backend (Crossbar: endpoint key timeout) */
     LIMIT_DRAIN = 30000,     /* a stopping worker */
+    LIMIT_CALL = 20000,      /* a visitor's call to one of several backends, all tries together */
+    LIMIT_EJECT = 10000,     /* a backend that failed too often is left out, the first time */
+    LIMIT_EJECT_MAX = 300000 /* and at last */
 };
 
 /* CPU time that handshakes may take of one turn while other connections wait, ns. */

@@ -7,6 +7,7 @@
 #include "crossgate/config.h"
 #include "crossgate/http.h"
 #include "crossgate/net.h"
+#include "crossgate/relay.h"
 #include "crossgate/sources.h"
 #include "crossgate/tls.h"
 
@@ -28,6 +29,9 @@ struct plan_process {
     unsigned max_connections; /* per worker; 0: as many as descriptors allow */
 };
 
+/* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */
+enum { PLAN_BACKENDS_MAX = COUNTERS_BACKENDS / 2, PLAN_BACKEND_NAME_MAX = 200 };
+
 struct plan {
     struct counted counted;
     struct arena *arena; /* owns everything here, contexts and descriptors by destructors */
@@ -35,6 +39,8 @@ struct plan {
     struct plan_process process;
     struct plan_transport *transports;
     size_t transport_count;
+    struct upstream *upstreams; /* all, linked by `next` */
+    size_t backend_count;       /* different names in them */
 };
 
 /* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first

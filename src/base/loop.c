@@ -21,6 +21,7 @@ bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *co
     for (size_t i = 0; i < PHASE_COUNT; i++)
         list_init(&loop->phases[i]);
     list_init(&loop->guests);
+    list_init(&loop->backends);
     loop_tick(loop);
     return true;
 }
@@ -30,6 +31,7 @@ void loop_deinit(struct loop *loop)
     for (size_t i = 0; i < PHASE_COUNT; i++)
         assert(list_is_empty(&loop->phases[i]));
     assert(list_is_empty(&loop->guests));
+    assert(list_is_empty(&loop->backends));
     pool_deinit(&loop->pool);
     free(loop->receive);
     free(loop->plaintext);

@@ -12,7 +12,13 @@ static bool fits_websocket(const char *text)
 }
 
 static const struct config_row backend_rows[] = {
-    ROW_ID,
+    {.key = "id",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct backend_settings, id, const char *),
+     .fits = fits_id,
+     .allowed = ALLOWED_ID,
+     .doc = "Name of the backend, for logs and `crossgate backend`; if absent, its address: `ws://HOST:PORT`, "
+            "`wss://HOST:PORT` or `ws+unix:/PATH`."},
     {.key = "type",
      .kind = CONFIG_STRING,
      .at = CONFIG_UNSTORED,
@@ -55,6 +61,17 @@ static const char *path_of_url(const char *url)
     return path && path[1] ? path : NULL;
 }
 
+/* As --backend has it: the url may be that of another machine, and of many nodes. */
+static const char *name_of(struct builder *builder, const struct net_target *target, bool secure)
+{
+    bool brackets = target->kind == NET_TCP && strchr(target->host, ':');
+
+    if (target->kind == NET_UNIX)
+        return config_format(&builder->reader, "ws+unix:%s", target->path);
+    return config_format(&builder->reader, "%s://%s%s%s:%u", secure ? "wss" : "ws", brackets ? "[" : "", target->host,
+                         brackets ? "]" : "", (unsigned)target->port);
+}
+
 static void finish_backend(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct backend_settings *read = settings;
@@ -79,7 +96,7 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
-    backend->name = read->url;
+    backend->name = read->id ? read->id : name_of(builder_of(reader), &connecting->target, connecting->tls != NULL);
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
     gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
     read->backend = backend;
@@ -183,7 +200,8 @@ static bool add_tls(struct builder *builder, const char *url, struct backend *ba
     return backend->tls != NULL;
 }
 
-void builder_read_backend(struct builder *builder, const char *url)
+/* NULL: refused, or memory is out. */
+static const struct backend *read_url(struct builder *builder, const char *url)
 {
     struct backend *backend = builder_alloc(builder, sizeof *backend);
     struct span text = span_string(url);
@@ -191,18 +209,34 @@ void builder_read_backend(struct builder *builder, const char *url)
     const char *why = "the scheme is unknown";
 
     if (!backend)
-        return;
+        return NULL;
     if (secure || span_starts(text, SPAN("ws://")))
         why = read_tcp(builder, span_tail(text, secure ? 6 : 5), secure, backend);
     else if (span_starts(text, SPAN("ws+unix:")))
         why = read_unix(builder, span_tail(text, 8), backend);
     if (why) {
         refuse(builder, url, why);
-        return;
+        return NULL;
     }
     backend->target.timeout = LIMIT_CONNECT;
-    backend->name = config_format(&builder->reader, "%s", url);
+    backend->name = name_of(builder, &backend->target, secure);
     websocket_options_apply(builder, NULL, &backend->settings);
-    if (!secure || add_tls(builder, url, backend))
-        builder->backend = backend;
+    return !secure || add_tls(builder, url, backend) ? backend : NULL;
+}
+
+void builder_read_backends(struct builder *builder, const char *urls)
+{
+    struct upstream *upstream = upstream_begin(builder, UPSTREAM_MEMBERS_MAX, builder->balance);
+
+    for (bool more = true; upstream && more;) {
+        size_t length = strcspn(urls, "\n");
+        const char *url = config_format(&builder->reader, "%.*s", (int)length, urls);
+        const struct backend *backend = read_url(builder, url);
+        const char *why = backend ? upstream_add(builder, upstream, backend) : NULL;
+        if (why)
+            refuse(builder, url, why);
+        more = urls[length] == '\n';
+        urls += length + more;
+    }
+    builder->upstream = upstream ? upstream_finish(builder, upstream) : NULL;
 }

@@ -9,6 +9,7 @@ struct process_settings {
     int64_t drain_timeout;
     int64_t max_connections;
     struct limits *limits;
+    struct balance *balance;
 };
 
 #define ROW_LIMIT(name, length, its_doc)                                                                               \
@@ -79,6 +80,12 @@ static const struct config_row process_rows[] = {
      .implied = true,
      .object = &limits_object,
      .doc = "See below."},
+    {.key = "balance",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, balance, struct balance *),
+     .object = &balance_object,
+     .doc = "How visitors are spread over the backends of `--backend`, if it is given more than once."},
 };
 
 static void finish_process(struct config_reader *reader, const struct config_place *place, void *settings)
@@ -94,6 +101,7 @@ static void finish_process(struct config_reader *reader, const struct config_pla
         .drain_timeout = (uint32_t)read->drain_timeout,
         .max_connections = (unsigned)read->max_connections,
     };
+    builder->balance = read->balance;
     if (read->limits)
         builder->limits = *read->limits;
 }

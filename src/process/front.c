@@ -62,6 +62,15 @@ void front_settle(struct front *front)
         listener_pause(front->entrances[i].listener, full);
 }
 
+static bool bind_upstreams(struct plan *plan, struct loop *loop)
+{
+    for (struct upstream *upstream = plan->upstreams; upstream; upstream = upstream->next) {
+        if (!upstream_bind(upstream, loop))
+            return false;
+    }
+    return true;
+}
+
 static void check_limit(struct front *front, const struct peer *peer)
 {
     struct loop *loop = front->loop;
@@ -100,7 +109,8 @@ static void on_accept(void *user, int descriptor, const struct peer *peer)
 struct front *front_new(struct loop *loop, struct plan *plan, const int *sockets)
 {
     struct front *front = calloc(1, sizeof *front + plan->transport_count * sizeof front->entrances[0]);
-    if (!front) {
+    if (!front || !bind_upstreams(plan, loop)) {
+        free(front);
         for (size_t i = 0; i < plan->transport_count; i++)
             close(sockets[i]);
         counted_unref(&plan->counted);

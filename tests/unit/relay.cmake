@@ -1,3 +1,3 @@
-foreach(name relay request backend)
+foreach(name relay request backend upstream)
   unit_test(relay ${name})
 endforeach()

@@ -28,6 +28,8 @@ struct refused {
 #define LOCAL          "'endpoint': {'type': 'unix', 'path': 'n.sock'}"
 #define CONNECT(keys)  PROXY("'url': 'ws://n', 'endpoint': {'type': 'tcp', " keys "}")
 #define B0             T0 ".paths.ws.backend"
+#define REMOTE         "'endpoint': {'type': 'tcp', 'host': 'n', 'port': 80}"
+#define BACKENDS(list) WEB("'ws': {'type': 'websocket-reverseproxy', 'backends': [" list "]}")
 
 static const struct refused cases[] = {
     /* The text. */
@@ -190,7 +192,6 @@ static const struct refused cases[] = {
      "a key of paths must be", NULL},
     {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'reverseproxy', 'host': 'x'}"), T0 ".paths.a.type", "not served here", NULL},
-    {WEB("'a': {'type': ^'websocket-proxy'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'caller', 'secret': 'geheim'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'none'}"), T0 ".paths.a.type", "is refused", "leave the path out"},
     {WEB("'a': {'type': ^'statik'}"), T0 ".paths.a.type", "no web service", "did you mean \"static\""},
@@ -259,6 +260,24 @@ static const struct refused cases[] = {
     {TESTEE("^'auto_pong_interval': 1"), T0 ".options.auto_pong_interval", "did you mean \"auto_ping_interval\"", NULL},
     /* Backends. */
     {WEB("'ws': ^{'type': 'websocket-reverseproxy'}"), T0 ".paths.ws.backend", "backend is missing", NULL},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{'url': 'ws://n', " LOCAL
+         "}, 'backends': [{'url': 'ws://n', " LOCAL "}]}"),
+     T0 ".paths.ws.backend", "backend and backends", "into `backends`"},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backends': ^[]}"), T0 ".paths.ws.backends", "at least 1", NULL},
+    {WEB("'ws': ^{'type': 'websocket-proxy'}"), T0 ".paths.ws.backends", "backends is missing", NULL},
+    {BACKENDS("{'url': 'ws://n', " LOCAL "}, ^{'url': 'ws://m', " LOCAL "}"), T0 ".paths.ws.backends[1]",
+     "is named twice", "`id`"},
+    {BACKENDS("{'id': 'one', 'url': 'ws://n', " LOCAL "}, ^{'id': 'one', 'url': 'ws://n', " REMOTE "}"),
+     T0 ".paths.ws.backends[1]", "one is named twice", NULL},
+    {WEB("'a': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': 'ws://n', " LOCAL "}}, "
+         "'b': {'type': 'websocket-reverseproxy', 'backend': ^{'id': 'one', 'url': 'ws://n', " REMOTE "}}"),
+     T0 ".paths.b.backend", "another backend is called one", "`id`"},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://n', " LOCAL
+         "}, 'balance': {'policy': ^'random'}}"),
+     T0 ".paths.ws.balance.policy", "least_connections", NULL},
+    {WEB("'ws': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'eject_after': ^-1}}"),
+     T0 ".paths.ws.balance.eject_after", "0 to 1000", NULL},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{" LOCAL "}}"), B0 ".url", "url is missing", NULL},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{'url': 'ws://x'}}"), B0 ".endpoint",
      "endpoint is missing", NULL},
