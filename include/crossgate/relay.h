@@ -81,12 +81,27 @@ struct upstream_settings {
     uint32_t slow_start;     /* in which the share of one that has come back grows to its full size; 0: at once */
 };
 
+enum health_type {
+    HEALTH_TCP,       /* it accepts connections */
+    HEALTH_WEBSOCKET, /* it makes an opening handshake as for a visitor, TLS included; then Close */
+};
+
+/* How a backend is asked whether it works. */
+struct health_check {
+    enum health_type type;
+    uint32_t interval;      /* ms between the end of one check and the beginning of the next */
+    unsigned rise;          /* good ones in a row: it is up */
+    unsigned fall;          /* bad ones in a row: it is down */
+    struct backend backend; /* the same with the check's own timeout */
+};
+
 struct backend_state;
 
 struct upstream_member {
     const struct backend *backend;
-    struct backend_state *state; /* NULL until upstream_bind */
-    int credit;                  /* whose turn it is */
+    const struct health_check *check; /* NULL: not asked, or by another upstream of the plan */
+    struct backend_state *state;      /* NULL until upstream_bind */
+    int credit;                       /* whose turn it is */
 };
 
 /* A call keeps a bit for each. */
@@ -108,11 +123,22 @@ void upstream_unbind(struct upstream *upstream);
 /* A drained backend gets no new sessions, from no upstream; open ones go on. False: this loop has none of that name. */
 bool backend_set_drained(struct loop *loop, const char *name, bool drained);
 
+/* The health checks of a plan in force. */
+struct health;
+
+/* Begins to ask all members that have a check, in `upstreams` and those linked to it, which are bound. Backends are taken to
+ * be up until they have been asked; the first checks are spread over an interval, so that workers ask at different times.
+ * Checks under way hold a reference on `owner`. NULL when memory is out. */
+struct health *health_start(struct loop *loop, struct upstream *upstreams, struct counted *owner);
+
+/* Stops asking. A backend that nobody asks any more is not down any more. Accepts NULL. */
+void health_stop(struct health *health);
+
 struct upstream_call;
 
 /* Calls a backend chosen by the policy; if it fails before it has said anything (or says 502, 503 or 504) the next one, and
- * so on, each one once. The visitor hears of the last failure only. Who is known not to work is tried when nobody else is
- * left, the one whose last failure is the longest ago first. Callbacks as of backend_call_new, never from within this
+ * so on, each one once. The visitor hears of the last failure only. Who is down or ejected is tried when nobody else is left,
+ * the one whose last failure is the longest ago first. Callbacks as of backend_call_new, never from within this
  * function. All that `visitor` points to must live until the answer, or the cancel. Holds a reference on `owner`, which keeps
  * the upstream. NULL when memory is out. */
 struct upstream_call *upstream_call_new(struct loop *loop, struct upstream *upstream, struct counted *owner,

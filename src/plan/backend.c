@@ -232,7 +232,7 @@ void builder_read_backends(struct builder *builder, const char *urls)
         size_t length = strcspn(urls, "\n");
         const char *url = config_format(&builder->reader, "%.*s", (int)length, urls);
         const struct backend *backend = read_url(builder, url);
-        const char *why = backend ? upstream_add(builder, upstream, backend) : NULL;
+        const char *why = backend ? upstream_add(builder, upstream, backend, builder->balance) : NULL;
         if (why)
             refuse(builder, url, why);
         more = urls[length] == '\n';

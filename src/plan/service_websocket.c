@@ -122,9 +122,10 @@ static bool names_its_backends_once(struct config_reader *reader, const struct c
 }
 
 static void add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
-                const struct backend_settings *settings)
+                const struct backend_settings *settings, const struct balance *balance)
 {
-    const char *why = settings->backend ? upstream_add(builder_of(reader), upstream, settings->backend) : NULL;
+    const struct backend *backend = settings->backend;
+    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance) : NULL;
 
     if (why)
         config_report(reader, PROBLEM_ERROR, place, "give it an `id` that no other backend has, or leave it out", "%s",
@@ -142,9 +143,9 @@ static void finish_reverseproxy(struct config_reader *reader, const struct confi
     if (!upstream)
         return;
     if (read->backend)
-        add(reader, config_place_key(reader, place, "backend"), upstream, read->backend);
+        add(reader, config_place_key(reader, place, "backend"), upstream, read->backend, read->balance);
     for (size_t i = 0; i < read->backends.count; i++)
-        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].object);
+        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].object, read->balance);
     upstream = upstream_finish(builder, upstream);
     if (upstream)
         read->made.service = build(builder, upstream, read->options, true);

@@ -165,6 +165,13 @@ struct backend_settings {
 extern const struct config_object backend_object;
 
 /* Several backends (upstream.c). */
+struct health_settings {
+    const char *type; /* NULL: websocket */
+    int64_t interval;
+    int64_t timeout;
+    int64_t rise;
+    int64_t fall;
+};
 struct balance {
     const char *policy; /* NULL: round_robin */
     int64_t timeout;
@@ -172,14 +179,16 @@ struct balance {
     int64_t eject_time;
     int64_t eject_time_max;
     int64_t slow_start;
+    struct health_settings *health_check;
 };
 extern const struct config_object balance_object;
 
 /* An upstream for at most `count` backends. `balance` may be NULL. NULL: memory is out, and the plan fails. */
 struct upstream *upstream_begin(struct builder *builder, size_t count, const struct balance *balance);
 
-/* NULL: it is one more of the upstream. Else why not, which the caller reports. */
-const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend);
+/* NULL: it is one more of the upstream, asked as `balance` (or NULL) says. Else why not, which the caller reports. */
+const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
+                         const struct balance *balance);
 
 /* Has the plan keep it. NULL: it has no backends, or memory is out. */
 struct upstream *upstream_finish(struct builder *builder, struct upstream *upstream);

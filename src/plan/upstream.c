@@ -11,12 +11,44 @@ static bool fits_policy(const char *text)
     return strcmp(text, round_robin) == 0 || strcmp(text, least_connections) == 0;
 }
 
-#define ROW_BALANCE(name, least, most, usual, its_unit, its_doc)                                                       \
+static const char tcp[] = "tcp", websocket[] = "websocket";
+
+static bool fits_type(const char *text)
+{
+    return strcmp(text, tcp) == 0 || strcmp(text, websocket) == 0;
+}
+
+#define ROW_NUMBER(T, name, least, most, usual, its_unit, its_doc)                                                     \
     {                                                                                                                  \
-        .key = #name, .kind = CONFIG_INTEGER, .status = CONFIG_EXTENSION,                                              \
-        .at = CONFIG_AT(struct balance, name, int64_t), .min = (least), .max = (most), .standard = (usual),            \
-        .unit = (its_unit), .doc = (its_doc)                                                                           \
+        .key = #name, .kind = CONFIG_INTEGER, .status = CONFIG_EXTENSION, .at = CONFIG_AT(T, name, int64_t),           \
+        .min = (least), .max = (most), .standard = (usual), .unit = (its_unit), .doc = (its_doc)                       \
     }
+#define ROW_HEALTH(name, least, most, usual, its_unit, its_doc)                                                        \
+    ROW_NUMBER(struct health_settings, name, least, most, usual, its_unit, its_doc)
+#define ROW_BALANCE(name, least, most, usual, its_unit, its_doc)                                                       \
+    ROW_NUMBER(struct balance, name, least, most, usual, its_unit, its_doc)
+
+static const struct config_row health_rows[] = {
+    {.key = "type",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct health_settings, type, const char *),
+     .fits = fits_type,
+     .allowed = "\"websocket\" or \"tcp\"",
+     .doc = "An opening handshake as for a visitor, then Close, as if absent; or a connection only."},
+    ROW_HEALTH(interval, 100, 3600000, 5000, "ms", "Between the end of a check and the next one."),
+    ROW_HEALTH(timeout, 10, 600000, 2000, "ms", "For the whole check."),
+    ROW_HEALTH(rise, 1, 1000, 2, "checks", "So many good ones in a row, and it is up."),
+    ROW_HEALTH(fall, 1, 1000, 3, "checks", "So many bad ones in a row, and it is down: tried only if all are."),
+};
+
+static const struct config_object health_object = {
+    .name = "health_check",
+    CONFIG_ROWS(health_rows),
+    .size = sizeof(struct health_settings),
+    .doc = "Each worker asks each backend whether it works. Any answer of HTTP but 502, 503 and 504 says that it does. "
+           "Extension.",
+};
 
 static const struct config_row balance_rows[] = {
     {.key = "policy",
@@ -36,6 +68,12 @@ static const struct config_row balance_rows[] = {
     ROW_BALANCE(eject_time_max, 100, 3600000, LIMIT_EJECT_MAX, "ms", "But no longer than this."),
     ROW_BALANCE(slow_start, 0, 3600000, 0, "ms",
                 "In which the share of a backend that has come back grows to its full size; 0: at once."),
+    {.key = "health_check",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct balance, health_check, struct health_settings *),
+     .object = &health_object,
+     .doc = "Ask the backends at intervals whether they work; if absent, only visitors find out."},
 };
 
 const struct config_object balance_object = {
@@ -68,6 +106,30 @@ static struct upstream_settings settings_of(const struct balance *balance)
     };
 }
 
+/* NULL: memory is out, and the plan fails. */
+static const struct health_check *make_check(struct builder *builder, const struct health_settings *settings,
+                                             const struct backend *backend)
+{
+    struct health_check *check = builder_alloc(builder, sizeof *check);
+    if (!check)
+        return NULL;
+    *check = (struct health_check){
+        .type = settings->type && strcmp(settings->type, tcp) == 0 ? HEALTH_TCP : HEALTH_WEBSOCKET,
+        .interval = (uint32_t)settings->interval,
+        .rise = (unsigned)settings->rise,
+        .fall = (unsigned)settings->fall,
+        .backend = *backend,
+    };
+    check->backend.target.timeout = (uint32_t)settings->timeout;
+    return check;
+}
+
+static bool same_check(const struct health_check *a, const struct health_check *b)
+{
+    return a->type == b->type && a->interval == b->interval && a->rise == b->rise && a->fall == b->fall &&
+           a->backend.target.timeout == b->backend.target.timeout;
+}
+
 /* ---- one name, one node */
 
 static bool same_text(const char *a, const char *b)
@@ -80,25 +142,33 @@ static bool same_node(const struct net_target *a, const struct net_target *b)
     return a->kind == b->kind && a->port == b->port && same_text(a->host, b->host) && same_text(a->path, b->path);
 }
 
-/* The first backend of that name in what has been made so far. */
-static const struct backend *find_backend(const struct plan *plan, const char *name)
+static const struct upstream_member *find_member(const struct upstream *upstream, const char *name)
 {
-    for (const struct upstream *upstream = plan->upstreams; upstream; upstream = upstream->next) {
-        for (size_t i = 0; i < upstream->count; i++) {
-            if (strcmp(upstream->members[i].backend->name, name) == 0)
-                return upstream->members[i].backend;
-        }
+    for (size_t i = 0; i < upstream->count; i++) {
+        if (strcmp(upstream->members[i].backend->name, name) == 0)
+            return &upstream->members[i];
     }
     return NULL;
 }
 
-static bool has(const struct upstream *upstream, const char *name)
+/* A backend of that name in what has been made so far. */
+static const struct backend *find_backend(const struct plan *plan, const char *name)
 {
-    for (size_t i = 0; i < upstream->count; i++) {
-        if (strcmp(upstream->members[i].backend->name, name) == 0)
-            return true;
+    const struct upstream_member *member = NULL;
+    for (const struct upstream *upstream = plan->upstreams; upstream && !member; upstream = upstream->next)
+        member = find_member(upstream, name);
+    return member ? member->backend : NULL;
+}
+
+/* How it is asked already. */
+static const struct health_check *find_check(const struct plan *plan, const char *name)
+{
+    for (const struct upstream *upstream = plan->upstreams; upstream; upstream = upstream->next) {
+        const struct upstream_member *member = find_member(upstream, name);
+        if (member && member->check)
+            return member->check;
     }
-    return false;
+    return NULL;
 }
 
 /* Why the backend cannot be one more of the upstream; NULL: it can. */
@@ -109,7 +179,7 @@ static const char *objection(struct builder *builder, const struct upstream *ups
         return config_format(&builder->reader, "more than %d backends", UPSTREAM_MEMBERS_MAX);
     if (strlen(backend->name) > PLAN_BACKEND_NAME_MAX)
         return "the backend's address is too long for a name";
-    if (has(upstream, backend->name))
+    if (find_member(upstream, backend->name))
         return config_format(&builder->reader, "the backend %s is named twice", backend->name);
     if (other && !same_node(&other->target, &backend->target))
         return config_format(&builder->reader, "another backend is called %s, and is somewhere else", backend->name);
@@ -131,13 +201,20 @@ struct upstream *upstream_begin(struct builder *builder, size_t count, const str
     return upstream->members ? upstream : NULL;
 }
 
-const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend)
+/* A backend that two upstreams share is asked once. */
+const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
+                         const struct balance *balance)
 {
     const char *why = objection(builder, upstream, backend);
+    const struct health_check *other = find_check(builder->plan, backend->name), *check = NULL;
     if (why)
         return why;
+    if (balance && balance->health_check)
+        check = make_check(builder, balance->health_check, backend);
+    if (check && other && !same_check(check, other))
+        return config_format(&builder->reader, "another service asks the backend %s in another way", backend->name);
     builder->plan->backend_count += !find_backend(builder->plan, backend->name);
-    upstream->members[upstream->count++].backend = backend;
+    upstream->members[upstream->count++] = (struct upstream_member){.backend = backend, .check = other ? NULL : check};
     return NULL;
 }
 

@@ -19,6 +19,7 @@ struct entrance {
 struct front {
     struct loop *loop;
     struct plan *plan;
+    struct health *health; /* NULL: not open */
     unsigned limit;
     bool full;
     uint64_t said; /* when a reached limit was logged last; 0: never */
@@ -138,7 +139,8 @@ bool front_open(struct front *front)
         if (!entrance->listener)
             return false;
     }
-    return true;
+    front->health = health_start(front->loop, front->plan->upstreams, &front->plan->counted);
+    return front->health != NULL;
 }
 
 void front_close(struct front *front)
@@ -152,6 +154,7 @@ void front_close(struct front *front)
         if (entrance->socket >= 0)
             close(entrance->socket);
     }
+    health_stop(front->health);
     front->plan->superseded = true;
     counted_unref(&front->plan->counted);
     free(front);

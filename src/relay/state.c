@@ -85,7 +85,7 @@ void backend_state_unref(struct backend_state *state)
 
 bool backend_state_may_be_tried(const struct backend_state *state)
 {
-    if (state->drained || state->loop->now < state->ejected_until)
+    if (state->drained || state->down || state->loop->now < state->ejected_until)
         return false;
     return state->ejections == 0 || state->calls == 0;
 }
@@ -101,9 +101,24 @@ unsigned backend_state_share(const struct backend_state *state, uint32_t slow_st
 
 /* ---- what is noted */
 
-static void set_condition(struct backend_state *state, enum backend_condition condition)
+static void publish_condition(struct backend_state *state)
 {
-    set(&state->counts->condition, condition);
+    set(&state->counts->condition, state->down ? BACKEND_DOWN : state->ejections > 0 ? BACKEND_EJECTED : BACKEND_UP);
+}
+
+static void forgive(struct backend_state *state)
+{
+    state->failures = 0;
+    state->ejections = 0;
+    state->ejected_until = 0;
+    state->returned = state->loop->now;
+}
+
+/* ": cause", or "": what is said of a call begins with the backend's name, which is known here. */
+static const char *cause_of(const struct backend_state *state, const char *detail)
+{
+    size_t length = strlen(state->name);
+    return strncmp(detail, state->name, length) == 0 ? detail + length : "";
 }
 
 static void count_failure(struct backend_state *state, enum ending why)
@@ -120,14 +135,13 @@ void backend_state_note_success(struct backend_state *state)
     state->failures = 0;
     if (state->ejections == 0)
         return;
-    state->ejections = 0;
-    state->ejected_until = 0;
-    state->returned = state->loop->now;
-    set_condition(state, BACKEND_UP);
+    forgive(state);
+    publish_condition(state);
     log_write(state->loop->log, LOG_INFO, "backend %s works again", state->name);
 }
 
-static void eject(struct backend_state *state, const char *detail, const struct upstream_settings *settings)
+static void eject(struct backend_state *state, enum ending why, const char *detail,
+                  const struct upstream_settings *settings)
 {
     unsigned doublings = state->ejections < DOUBLINGS_MAX ? state->ejections : DOUBLINGS_MAX;
     uint64_t length = (uint64_t)settings->eject_time << doublings;
@@ -135,10 +149,10 @@ static void eject(struct backend_state *state, const char *detail, const struct 
         length = settings->eject_time_max;
     state->ejections++;
     state->ejected_until = state->loop->now + length;
-    set_condition(state, BACKEND_EJECTED);
+    publish_condition(state);
     counter_add(&state->loop->counters->backend_ejections, 1);
-    log_write(state->loop->log, LOG_WARNING, "backend %s is left out for %llu ms after %u failures in a row: %s",
-              state->name, (unsigned long long)length, state->failures, detail);
+    log_write(state->loop->log, LOG_WARNING, "backend %s is left out for %llu ms after %u failures in a row: %s%s",
+              state->name, (unsigned long long)length, state->failures, ending_row(why)->text, cause_of(state, detail));
 }
 
 /* Calls that were under way when it was ejected may fail afterwards: that is no news. */
@@ -150,7 +164,63 @@ void backend_state_note_failure(struct backend_state *state, enum ending why, co
         state->failures++;
     if (settings && settings->eject_after > 0 && state->failures >= settings->eject_after &&
         state->loop->now >= state->ejected_until)
-        eject(state, detail, settings);
+        eject(state, why, detail, settings);
+}
+
+bool backend_has_failed(enum ending why, const struct http_response *answer)
+{
+    if (why == ENDING_BACKEND_DENIED)
+        return answer->status == 502 || answer->status == 503 || answer->status == 504;
+    return ending_row(why)->fault == FAULT_BACKEND;
+}
+
+/* ---- health checks */
+
+static void rise(struct backend_state *state)
+{
+    state->down = false;
+    forgive(state);
+    publish_condition(state);
+}
+
+void backend_state_note_pass(struct backend_state *state, const struct health_check *check)
+{
+    state->misses = 0;
+    if (state->passes < UINT32_MAX)
+        state->passes++;
+    if (!state->down || state->passes < check->rise)
+        return;
+    rise(state);
+    log_write(state->loop->log, LOG_INFO, "backend %s is up again", state->name);
+}
+
+void backend_state_note_miss(struct backend_state *state, const struct health_check *check, enum ending why,
+                             const char *detail)
+{
+    count_failure(state, why);
+    state->passes = 0;
+    if (state->misses < UINT32_MAX)
+        state->misses++;
+    if (state->down || state->misses < check->fall)
+        return;
+    state->down = true;
+    publish_condition(state);
+    log_write(state->loop->log, LOG_WARNING, "backend %s is down: %s%s", state->name, ending_row(why)->text,
+              cause_of(state, detail));
+}
+
+void backend_state_set_checked(struct backend_state *state, bool checked)
+{
+    assert(checked || state->checked > 0);
+    if (checked)
+        state->checked++;
+    else
+        state->checked--;
+    if (state->checked > 0)
+        return;
+    state->passes = state->misses = 0;
+    if (state->down)
+        rise(state);
 }
 
 /* ---- by command */

@@ -11,8 +11,12 @@ struct backend_state {
     unsigned references;
     struct backend_counters *counts; /* a row of the worker's page, or `own` */
     struct backend_counters own;
-    unsigned calls; /* visitors' calls under way */
+    unsigned calls;   /* visitors' calls under way */
+    unsigned checked; /* by so many plans in force: two at most, while one follows the other */
     bool drained;
+    bool down;
+    unsigned passes;        /* good checks in a row */
+    unsigned misses;        /* bad checks in a row */
     unsigned failures;      /* of visitors' calls, in a row */
     unsigned ejections;     /* in a row; 0: it is not known to fail */
     uint64_t ejected_until; /* ms */
@@ -39,5 +43,17 @@ void backend_state_note_success(struct backend_state *state);
  * would help nobody. */
 void backend_state_note_failure(struct backend_state *state, enum ending why, const char *detail,
                                 const struct upstream_settings *settings);
+
+/* Is this the backend's fault, so that another one may do better, and a check has failed? What it says of the visitor (401,
+ * 404, …) is no failure. `answer` as of backend_call_user. */
+bool backend_has_failed(enum ending why, const struct http_response *answer);
+
+/* A health check has gone well, or not. */
+void backend_state_note_pass(struct backend_state *state, const struct health_check *check);
+void backend_state_note_miss(struct backend_state *state, const struct health_check *check, enum ending why,
+                             const char *detail);
+
+/* A plan in force begins, or ceases, to check it. */
+void backend_state_set_checked(struct backend_state *state, bool checked);
 
 #endif

@@ -159,14 +159,6 @@ static void on_open(void *user, struct endpoint *back, const struct http_respons
     call_free(call);
 }
 
-/* Is it the backend's fault, so that another one may do better? What it says of the visitor (401, 404, …) is no failure. */
-static bool is_failure(enum ending why, const struct http_response *answer)
-{
-    if (why == ENDING_BACKEND_DENIED)
-        return answer->status == 502 || answer->status == 503 || answer->status == 504;
-    return ending_row(why)->fault == FAULT_BACKEND;
-}
-
 static void fail(struct upstream_call *call, enum ending why, const struct http_response *answer, const char *detail)
 {
     call->on->on_fail(call->user, why, answer, detail);
@@ -180,7 +172,7 @@ static void on_fail(void *user, enum ending why, const struct http_response *ans
     struct upstream_call *call = user;
     struct upstream *upstream = call->upstream;
     let_go(call);
-    if (!is_failure(why, answer)) {
+    if (!backend_has_failed(why, answer)) {
         fail(call, why, answer, detail);
         return;
     }

@@ -254,3 +254,68 @@ def test_a_visitor_who_leaves_between_two_tries_leaves_nothing(crossgate):
                   f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.KEY}\r\n\r\n")
         assert reached.wait(10)
         wire.cut()  # the end of the test counts what is left
+
+
+CHECK = {"interval": 100, "timeout": 1000, "rise": 2, "fall": 2}
+
+
+@pytest.mark.parametrize("kind", ["tcp", "websocket"])
+def test_health_checks_find_out_before_visitors_do(crossgate, kind):
+    with Backend() as good:
+        sick = Backend().__enter__()
+        gate = crossgate(front(several(good, sick, health_check={**CHECK, "type": kind})), workers=2)
+        name = f"ws://127.0.0.1:{sick.port}"
+        if kind == "websocket":
+            eventually(lambda: sick.closes.count((1000, "health check")) >= 2)
+        since = len(gate.log)
+        sick.stop()
+        for worker in (0, 1):
+            gate.wait_log(f"worker {worker}: backend {name} is down", since=since)
+        for _ in range(10):
+            visit(gate)
+        assert "backend refused" not in gate.log[since:].replace(f"{name} is down: backend refused", "")
+        with Backend(port=sick.port) as again:
+            for worker in (0, 1):
+                gate.wait_log(f"worker {worker}: backend {name} is up again", since=since)
+
+            def visited():
+                visit(gate)
+                return any("health check" not in str(headers) for _, headers in again.requests)
+            eventually(visited)
+
+
+def test_a_node_that_does_not_speak_is_down_for_the_websocket_check_only(crossgate):
+    def be_silent(backend, peer):
+        backend.wait_end(peer)
+
+    with RawBackend(be_silent) as silent, Backend() as good:
+        check = {**CHECK, "timeout": 100}
+        gate = crossgate(web({"/": HELLO, "ws": several(silent, good, health_check=check)}), workers=1)
+        gate.wait_log(f"backend ws://127.0.0.1:{silent.port} is down: backend did not answer in time")
+        visit(gate)
+        visit(gate)
+
+
+def test_when_all_are_down_visitors_try_anyway(crossgate):
+    one, two = Nobody(), Nobody()
+    gate = crossgate(front(several(one, two, health_check={**CHECK, "rise": 1000})), workers=1)
+    for nobody in (one, two):
+        gate.wait_log(f"backend ws://127.0.0.1:{nobody.port} is down")
+    assert status(gate) == 503
+    with Backend(port=two.port):
+        visit(gate)
+
+
+def test_checks_follow_the_configuration(crossgate):
+    nobody = Nobody()
+    with Backend() as good:
+        transport = front(several(nobody, good, health_check=CHECK))
+        gate = crossgate(transport, workers=1)
+        gate.wait_log("is down")
+        since = len(gate.log)
+        gate.reload(document(transport), expect="reloaded: 1 transport")
+        assert "is down" not in gate.log[since:] and "is up" not in gate.log[since:]  # it still is, and is no news
+        del transport["paths"]["ws"]["balance"]
+        gate.reload(document(transport), expect="reloaded: 1 transport")
+        with Backend(port=nobody.port) as back:
+            eventually(lambda: visit(gate) or back.requests)

@@ -1,3 +1,3 @@
-foreach(name relay request backend upstream)
+foreach(name relay request backend upstream health)
   unit_test(relay ${name})
 endforeach()

@@ -23,7 +23,9 @@
     X(bytes_out, "bytes sent to clients, after encryption")                                                            \
     X(log_lines_dropped, "log lines dropped")                                                                          \
     X(backend_retries, "calls that went on to another backend")                                                        \
-    X(backend_ejections, "times a backend was left out after failures in a row")
+    X(backend_ejections, "times a backend was left out after failures in a row")                                       \
+    X(health_checks, "health checks of backends")                                                                      \
+    X(health_checks_failed, "health checks of backends that failed")
 
 /* What a worker thinks of a backend. */
 enum backend_condition {
