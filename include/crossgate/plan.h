@@ -20,6 +20,9 @@ struct plan_transport {
     uint32_t handshake_timeout; /* ms */
 };
 
+/* Name of the control socket in the node directory, if the configuration has no other. */
+#define PROCESS_CONTROL "crossgate.sock"
+
 /* Extension: the top-level object "crossgate". */
 struct plan_process {
     unsigned workers;         /* 0: one per processor that the master may use */
@@ -27,6 +30,7 @@ struct plan_process {
     const char *group;        /* NULL: the user's own */
     uint32_t drain_timeout;   /* ms a stopping worker waits for its connections */
     unsigned max_connections; /* per worker; 0: as many as descriptors allow */
+    const char *control;      /* absolute path of the master's control socket; NULL: none */
 };
 
 /* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */

@@ -214,6 +214,7 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
                    .send_timeout = LIMIT_SEND,
                    .close_timeout = LIMIT_CLOSE},
     };
+    plan->process.control = builder_path(&builder, PROCESS_CONTROL);
     if (text)
         read_document(&builder, text);
     config_text_free(text);

@@ -231,7 +231,9 @@ struct upstream *upstream_finish(struct builder *builder, struct upstream *upstr
         diagnostics_add_memory(builder->reader.diagnostics);
         return NULL;
     }
-    upstream->next = builder->plan->upstreams;
-    builder->plan->upstreams = upstream;
+    struct upstream **end = &builder->plan->upstreams;
+    while (*end)
+        end = &(*end)->next;
+    *end = upstream;
     return upstream;
 }
