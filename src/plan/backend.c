@@ -61,8 +61,8 @@ static const char *path_of_url(const char *url)
     return path && path[1] ? path : NULL;
 }
 
-/* As --backend has it: the url may be that of another machine, and of many nodes. */
-static const char *name_of(struct builder *builder, const struct net_target *target, bool secure)
+/* The url may be that of another machine, and of many nodes. */
+const char *backend_address(struct builder *builder, const struct net_target *target, bool secure)
 {
     bool brackets = target->kind == NET_TCP && strchr(target->host, ':');
 
@@ -96,7 +96,8 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
-    backend->name = read->id ? read->id : name_of(builder_of(reader), &connecting->target, connecting->tls != NULL);
+    backend->name =
+        read->id ? read->id : backend_address(builder_of(reader), &connecting->target, connecting->tls != NULL);
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
     gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
     read->backend = backend;
@@ -112,7 +113,9 @@ const struct config_object backend_object = {
 
 /* --backend URL: "ws://host[:port]", "wss://host[:port]", "ws+unix:/path". */
 
-static void refuse(struct builder *builder, const char *url, const char *why)
+static const char remedy_url[] = "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH";
+
+static void refuse(struct builder *builder, const char *url, const char *why, const char *remedy)
 {
     /* What may hold a password is not printed. */
     bool shown = strchr(url, '@') == NULL;
@@ -123,7 +126,7 @@ static void refuse(struct builder *builder, const char *url, const char *why)
                                                      .file = "command line",
                                                      .path = "--backend",
                                                      .text = text,
-                                                     .remedy = "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH",
+                                                     .remedy = remedy,
                                                  });
 }
 
@@ -186,7 +189,7 @@ static void report_url_problem(struct problems *self, const struct problem *prob
     struct url_problems *problems = (struct url_problems *)(void *)self;
 
     if (problem->severity == PROBLEM_ERROR)
-        refuse(problems->builder, problems->url, problem->text);
+        refuse(problems->builder, problems->url, problem->text, remedy_url);
 }
 
 static bool add_tls(struct builder *builder, const char *url, struct backend *backend)
@@ -215,11 +218,11 @@ static const struct backend *read_url(struct builder *builder, const char *url)
     else if (span_starts(text, SPAN("ws+unix:")))
         why = read_unix(builder, span_tail(text, 8), backend);
     if (why) {
-        refuse(builder, url, why);
+        refuse(builder, url, why, remedy_url);
         return NULL;
     }
     backend->target.timeout = LIMIT_CONNECT;
-    backend->name = name_of(builder, &backend->target, secure);
+    backend->name = backend_address(builder, &backend->target, secure);
     websocket_options_apply(builder, NULL, &backend->settings);
     return !secure || add_tls(builder, url, backend) ? backend : NULL;
 }
@@ -232,9 +235,10 @@ void builder_read_backends(struct builder *builder, const char *urls)
         size_t length = strcspn(urls, "\n");
         const char *url = config_format(&builder->reader, "%.*s", (int)length, urls);
         const struct backend *backend = read_url(builder, url);
-        const char *why = backend ? upstream_add(builder, upstream, backend, builder->balance) : NULL;
+        const char *remedy = NULL;
+        const char *why = backend ? upstream_add(builder, upstream, backend, builder->balance, &remedy) : NULL;
         if (why)
-            refuse(builder, url, why);
+            refuse(builder, url, why, remedy);
         more = urls[length] == '\n';
         urls += length + more;
     }

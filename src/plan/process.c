@@ -81,8 +81,7 @@ static const struct config_row process_rows[] = {
      .fits = fits_path,
      .allowed = ALLOWED_PATH ", or \"none\"",
      .doc = "Unix socket for `crossgate status`, `backend`, `reload` and `stop`, relative to the node directory; if "
-            "absent, "
-            "`crossgate.sock`. Only root and the user that the master runs as may use it."},
+            "absent, `crossgate.sock`. Only root and the user that the master runs as may use it."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,

@@ -121,15 +121,33 @@ static bool names_its_backends_once(struct config_reader *reader, const struct c
     return false;
 }
 
+/* Crossbar lets backends of two services have one id. NULL: memory is out, and the plan fails. */
+static const struct backend *rename_if_taken(struct config_reader *reader, const struct config_place *place,
+                                             const struct backend *backend)
+{
+    struct backend *renamed;
+
+    if (!upstream_name_is_taken(builder_of(reader), backend))
+        return backend;
+    renamed = builder_alloc(builder_of(reader), sizeof *renamed);
+    if (!renamed)
+        return NULL;
+    *renamed = *backend;
+    renamed->name = backend_address(builder_of(reader), &backend->target, backend->tls != NULL);
+    config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "id"), "give it an `id` of its own",
+                  "another backend is called %s: logs and commands call this one %s", backend->name, renamed->name);
+    return renamed;
+}
+
 static void add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
                 const struct backend_settings *settings, const struct balance *balance)
 {
-    const struct backend *backend = settings->backend;
-    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance) : NULL;
+    const struct backend *backend = settings->backend ? rename_if_taken(reader, place, settings->backend) : NULL;
+    const char *remedy = NULL;
+    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance, &remedy) : NULL;
 
     if (why)
-        config_report(reader, PROBLEM_ERROR, place, "give it an `id` that no other backend has, or leave it out", "%s",
-                      why);
+        config_report(reader, PROBLEM_ERROR, place, remedy, "%s", why);
 }
 
 static void finish_reverseproxy(struct config_reader *reader, const struct config_place *place, void *settings)

@@ -164,6 +164,9 @@ struct backend_settings {
 };
 extern const struct config_object backend_object;
 
+/* A backend's name if it has no id, as --backend would have it. */
+const char *backend_address(struct builder *builder, const struct net_target *target, bool secure);
+
 /* Several backends (upstream.c). */
 struct health_settings {
     const char *type; /* NULL: websocket */
@@ -186,9 +189,13 @@ extern const struct config_object balance_object;
 /* An upstream for at most `count` backends. `balance` may be NULL. NULL: memory is out, and the plan fails. */
 struct upstream *upstream_begin(struct builder *builder, size_t count, const struct balance *balance);
 
-/* NULL: it is one more of the upstream, asked as `balance` (or NULL) says. Else why not, which the caller reports. */
+/* NULL: it is one more of the upstream, asked as `balance` (or NULL) says. Else why not, and what to do, which the caller
+ * reports. */
 const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
-                         const struct balance *balance);
+                         const struct balance *balance, const char **remedy);
+
+/* Whether another node has that name already, so that this one must get another. */
+bool upstream_name_is_taken(const struct builder *builder, const struct backend *backend);
 
 /* Has the plan keep it. NULL: it has no backends, or memory is out. */
 struct upstream *upstream_finish(struct builder *builder, struct upstream *upstream);

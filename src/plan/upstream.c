@@ -171,20 +171,28 @@ static const struct health_check *find_check(const struct plan *plan, const char
     return NULL;
 }
 
-/* Why the backend cannot be one more of the upstream; NULL: it can. */
-static const char *objection(struct builder *builder, const struct upstream *upstream, const struct backend *backend)
+bool upstream_name_is_taken(const struct builder *builder, const struct backend *backend)
 {
     const struct backend *other = find_backend(builder->plan, backend->name);
+    return other && !same_node(&other->target, &backend->target);
+}
+
+/* Why the backend cannot be one more of the upstream; NULL: it can. */
+static const char *objection(struct builder *builder, const struct upstream *upstream, const struct backend *backend,
+                             const char **remedy)
+{
+    bool known = find_backend(builder->plan, backend->name) != NULL;
+    *remedy = "name fewer";
     if (upstream->count == UPSTREAM_MEMBERS_MAX)
         return config_format(&builder->reader, "more than %d backends", UPSTREAM_MEMBERS_MAX);
+    if (!known && builder->plan->backend_count == PLAN_BACKENDS_MAX)
+        return config_format(&builder->reader, "more than %d backends in all", PLAN_BACKENDS_MAX);
+    *remedy = "give it an `id`";
     if (strlen(backend->name) > PLAN_BACKEND_NAME_MAX)
         return "the backend's address is too long for a name";
+    *remedy = "leave it out, or give each an `id` of its own";
     if (find_member(upstream, backend->name))
         return config_format(&builder->reader, "the backend %s is named twice", backend->name);
-    if (other && !same_node(&other->target, &backend->target))
-        return config_format(&builder->reader, "another backend is called %s, and is somewhere else", backend->name);
-    if (!other && builder->plan->backend_count == PLAN_BACKENDS_MAX)
-        return config_format(&builder->reader, "more than %d backends in all", PLAN_BACKENDS_MAX);
     return NULL;
 }
 
@@ -203,14 +211,15 @@ struct upstream *upstream_begin(struct builder *builder, size_t count, const str
 
 /* A backend that two upstreams share is asked once. */
 const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
-                         const struct balance *balance)
+                         const struct balance *balance, const char **remedy)
 {
-    const char *why = objection(builder, upstream, backend);
+    const char *why = objection(builder, upstream, backend, remedy);
     const struct health_check *other = find_check(builder->plan, backend->name), *check = NULL;
     if (why)
         return why;
     if (balance && balance->health_check)
         check = make_check(builder, balance->health_check, backend);
+    *remedy = "give both the same health_check, or one of them none: it holds for both";
     if (check && other && !same_check(check, other))
         return config_format(&builder->reader, "another service asks the backend %s in another way", backend->name);
     builder->plan->backend_count += !find_backend(builder->plan, backend->name);

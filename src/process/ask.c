@@ -64,9 +64,12 @@ static bool say(int socket, const char *line, struct error *error)
 {
     char text[CONTROL_LINE];
     int length = snprintf(text, sizeof text, "%s\n", line);
-    if (length < 0 || (size_t)length >= sizeof text)
+    if (length < 0 || (size_t)length >= sizeof text) {
         error_set(error, ERROR_INPUT, "the command is too long");
-    else if (send(socket, text, (size_t)length, MSG_NOSIGNAL) == length)
+        return false;
+    }
+    /* Who hangs up at once has said why. */
+    if (send(socket, text, (size_t)length, MSG_NOSIGNAL) == length || errno == EPIPE)
         return true;
     error_set_errno(error, "the command cannot be sent");
     return false;

@@ -502,6 +502,77 @@ static void one_node_in_two_services_is_one_backend(void **state)
     node_unload(&loaded);
 }
 
+static void a_shared_backend_is_asked_once(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         WEB("'a': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://x', 'endpoint': {'type': 'unix', 'path': "
+             "'/run/n.sock'}}], 'balance': {'health_check': {'type': 'tcp', 'timeout': 99}}}, 'b': {'type': "
+             "'websocket-proxy', 'backends': [{'url': 'ws://x/y', 'endpoint': {'type': 'unix', 'path': "
+             "'/run/n.sock'}}], "
+             "'balance': {'health_check': {'type': 'tcp', 'timeout': 99}}}"),
+         NULL);
+    const struct health_check *check = loaded.plan->upstreams->members[0].check;
+    assert_non_null(check);
+    assert_int_equal(check->type, HEALTH_TCP);
+    assert_int_equal(check->interval, 5000);
+    assert_int_equal(check->rise, 2);
+    assert_int_equal(check->fall, 3);
+    assert_int_equal(check->backend.target.timeout, 99);
+    assert_string_equal(check->backend.target.path, "/run/n.sock");
+    assert_int_equal(loaded.plan->upstreams->members[0].backend->target.timeout, 10000);
+    assert_null(loaded.plan->upstreams->next->members[0].check);
+    node_unload(&loaded);
+}
+
+static void two_nodes_of_one_id_get_two_names(void **state)
+{
+    static const char *const first[] = {"one"}, *const second[] = {"ws+unix:/run/m.sock"};
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        WEB("'a': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': 'ws://x', 'endpoint': {'type': "
+            "'unix', 'path': '/run/n.sock'}}}, 'b': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': "
+            "'ws://x', 'endpoint': {'type': 'unix', 'path': '/run/m.sock'}}}"),
+        NULL);
+    assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+    assert_members(loaded.plan->upstreams, first, 1);
+    assert_members(loaded.plan->upstreams->next, second, 1);
+    node_unload(&loaded);
+}
+
+static void the_control_socket_is_in_the_node_directory(void **state)
+{
+    static const struct {
+        const char *extension, *path; /* relative to the node directory; NULL: none */
+    } rows[] = {{"", "/crossgate.sock"},
+                {"'crossgate': {'workers': 2},", "/crossgate.sock"},
+                {"'crossgate': {'control': 'run/x.sock'},", "/run/x.sock"},
+                {"'crossgate': {'control': './none'},", "/none"},
+                {"'crossgate': {'control': 'none'},", NULL}};
+    struct loaded loaded;
+    char text[512], expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text,
+                 "{'version': 2, %s 'workers': [{'type': 'router', 'transports': [{'type': 'web', 'endpoint': {'type': "
+                 "'tcp', 'port': 80}, 'paths': {}}]}]}",
+                 rows[i].extension);
+        load(&loaded, text, NULL);
+        snprintf(expected, sizeof expected, "%s%s", node_path(), rows[i].path ? rows[i].path : "");
+        if (rows[i].path)
+            assert_string_equal(loaded.plan->process.control, expected);
+        else
+            assert_null(loaded.plan->process.control);
+        node_unload(&loaded);
+    }
+}
+
 static void backends_of_the_command_line_are_one_upstream(void **state)
 {
     static const char *const names[] = {"ws://a:80", "ws://b:8080", "ws+unix:/run/c d.sock"};
@@ -561,6 +632,9 @@ int main(void)
         cmocka_unit_test(a_backend_of_the_command_line_serves_websocket_transports),
         cmocka_unit_test(several_backends_make_one_upstream),
         cmocka_unit_test(one_node_in_two_services_is_one_backend),
+        cmocka_unit_test(a_shared_backend_is_asked_once),
+        cmocka_unit_test(two_nodes_of_one_id_get_two_names),
+        cmocka_unit_test(the_control_socket_is_in_the_node_directory),
         cmocka_unit_test(backends_of_the_command_line_are_one_upstream),
         cmocka_unit_test(addresses_that_differ_are_no_conflict),
     };

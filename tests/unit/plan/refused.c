@@ -269,9 +269,10 @@ static const struct refused cases[] = {
      "is named twice", "`id`"},
     {BACKENDS("{'id': 'one', 'url': 'ws://n', " LOCAL "}, ^{'id': 'one', 'url': 'ws://n', " REMOTE "}"),
      T0 ".paths.ws.backends[1]", "one is named twice", NULL},
-    {WEB("'a': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': 'ws://n', " LOCAL "}}, "
-         "'b': {'type': 'websocket-reverseproxy', 'backend': ^{'id': 'one', 'url': 'ws://n', " REMOTE "}}"),
-     T0 ".paths.b.backend", "another backend is called one", "`id`"},
+    {WEB("'a': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'health_check': {}}}, 'b': {'type': 'websocket-proxy', 'backends': [^{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'health_check': {'rise': 7}}}"),
+     T0 ".paths.b.backends[0]", "in another way", "same health_check"},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://n', " LOCAL
          "}, 'balance': {'policy': ^'random'}}"),
      T0 ".paths.ws.balance.policy", "least_connections", NULL},
