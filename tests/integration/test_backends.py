@@ -11,6 +11,7 @@ from support.clients import run
 from support.gate import HELLO, document, tcp, web
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, frame
+from wamp_router import Router
 
 
 def several(*backends, **balance):
@@ -42,10 +43,10 @@ def served(*backends):
 
 
 class Nobody:
-    """An address where nothing listens."""
+    """An address where nothing listens, or somebody else."""
 
-    def __init__(self):
-        self.port = ports.take()
+    def __init__(self, port=None):
+        self.port = port or ports.take()
 
     @property
     def endpoint(self):
@@ -294,6 +295,14 @@ def test_a_node_that_does_not_speak_is_down_for_the_websocket_check_only(crossga
         gate.wait_log(f"backend ws://127.0.0.1:{silent.port} is down: backend did not answer in time")
         visit(gate)
         visit(gate)
+
+
+def test_a_check_is_to_a_node_what_a_wamp_client_is(crossgate):
+    with Router() as router:
+        gate = crossgate(front(several(Nobody(router.port), health_check={**CHECK, "fall": 1})), workers=2)
+        eventually(lambda: len(router.subprotocols) >= 6)
+        assert set(router.subprotocols) == {"wamp.2.json"}
+        assert "is down" not in gate.log
 
 
 def test_when_all_are_down_visitors_try_anyway(crossgate):
