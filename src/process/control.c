@@ -108,7 +108,7 @@ static void give_answer(struct control *control, struct caller *caller, char *an
         send_more(control, caller);
 }
 
-/* It may hang up while it waits, which is seen when it is answered. */
+/* With nothing asked for, epoll tells only that it has hung up. */
 static void let_wait(struct control *control, struct caller *caller, uint64_t now)
 {
     struct epoll_event event = {.events = 0, .data.ptr = caller};
@@ -161,6 +161,19 @@ static void receive(struct control *control, struct caller *caller, uint64_t now
 
 /* ---- who may connect */
 
+static void hang_up(struct control *control)
+{
+    struct stat facts;
+    if (control->socket >= 0) {
+        if (lstat(control->path, &facts) == 0 && facts.st_dev == control->device && facts.st_ino == control->inode)
+            unlink(control->path);
+        close(control->socket);
+    }
+    free(control->path);
+    control->path = NULL;
+    control->socket = -1;
+}
+
 /* The mode of the socket keeps others away already. */
 static bool may_command(int socket)
 {
@@ -189,6 +202,11 @@ static void accept_one(struct control *control, uint64_t now)
 {
     static const char busy[] = "error too many commands at once: try again\n";
     int socket = accept4(control->socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket < 0 && errno != EAGAIN && errno != ECONNABORTED) {
+        /* It would be told of on and on. */
+        log_write(control->log, LOG_ERROR, "no commands can be given until a reload: %s", strerror(errno));
+        hang_up(control);
+    }
     if (socket < 0)
         return;
     if (may_command(socket) && control->caller_count < CONTROL_CALLERS) {
@@ -339,19 +357,6 @@ static int open_socket(struct control *control, int directory, const char *name,
     unlinkat(directory, name, 0);
     close(opened);
     return -1;
-}
-
-static void hang_up(struct control *control)
-{
-    struct stat facts;
-    if (control->socket >= 0) {
-        if (lstat(control->path, &facts) == 0 && facts.st_dev == control->device && facts.st_ino == control->inode)
-            unlink(control->path);
-        close(control->socket);
-    }
-    free(control->path);
-    control->path = NULL;
-    control->socket = -1;
 }
 
 void control_listen(struct control *control, const char *path)

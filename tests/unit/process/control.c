@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -275,6 +276,28 @@ static void only_so_many_are_listened_to(void **state)
     assert_int_equal(t->control.caller_count, 0);
 }
 
+/* A socket that cannot be accepted from would be told of again and again. */
+static void without_descriptors_nobody_is_listened_to(void **state)
+{
+    struct scene *t = *state;
+    struct rlimit before, none;
+    char text[64];
+    control_listen(&t->control, t->path);
+    int client = enter(t), next = dup(client);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    run(t, 1000);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(t->control.socket, -1);
+    assert_int_equal(hear(client, text, sizeof text), 'E');
+    close(client);
+    control_listen(&t->control, t->path);
+    assert_true(t->control.socket >= 0);
+}
+
 /* Another master's, before and after. */
 static void a_socket_that_is_answered_on_is_left_alone(void **state)
 {
@@ -358,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_answer_waits_for_its_reader_but_not_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(who_asks_for_a_reload_hears_of_that_one, setup, teardown),
         cmocka_unit_test_setup_teardown(only_so_many_are_listened_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_descriptors_nobody_is_listened_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_socket_that_is_answered_on_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(long_paths_are_no_trouble, setup, teardown),
         cmocka_unit_test_setup_teardown(an_operator_asks_and_hears, setup, teardown),
