@@ -8,6 +8,10 @@ const struct command commands[] = {
     {"run", command_run, "serve a node's configuration"},
     {"check", command_check, "check a configuration and say all that is wrong with it"},
     {"schema", command_schema, "print a JSON Schema of the configuration, for editors"},
+    {"status", command_status, "show the processes of a running crossgate"},
+    {"backend", command_backend, "show its backends, take one out of service or put it back"},
+    {"reload", command_reload, "have it read its configuration again"},
+    {"stop", command_stop, "have it stop when all connections are finished"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only */

@@ -15,6 +15,9 @@ enum {
     LIMIT_ANSWER = 60000,    /* without a byte of a backend's answer, or taken by it */
     LIMIT_KEPT = 4000,       /* a connection to a backend between two requests; common servers close theirs after 5 s */
     LIMIT_DRAIN = 30000,     /* a stopping worker */
+    LIMIT_CALL = 20000,      /* a visitor's call to one of several backends, all tries together */
+    LIMIT_EJECT = 10000,     /* a backend that failed too often is left out, the first time */
+    LIMIT_EJECT_MAX = 300000 /* and at last */
 };
 
 /* CPU time that handshakes may take of one turn while other connections wait, ns. */

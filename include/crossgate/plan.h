@@ -7,6 +7,7 @@
 #include "crossgate/config.h"
 #include "crossgate/http.h"
 #include "crossgate/net.h"
+#include "crossgate/relay.h"
 #include "crossgate/sources.h"
 #include "crossgate/tls.h"
 
@@ -19,6 +20,9 @@ struct plan_transport {
     uint32_t handshake_timeout; /* ms */
 };
 
+/* Name of the control socket in the node directory, if the configuration has no other. */
+#define PROCESS_CONTROL "crossgate.sock"
+
 /* Extension: the top-level object "crossgate". */
 struct plan_process {
     unsigned workers;         /* 0: one per processor that the master may use */
@@ -26,7 +30,11 @@ struct plan_process {
     const char *group;        /* NULL: the user's own */
     uint32_t drain_timeout;   /* ms a stopping worker waits for its connections */
     unsigned max_connections; /* per worker; 0: as many as descriptors allow */
+    const char *control;      /* absolute path of the master's control socket; NULL: none */
 };
+
+/* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */
+enum { PLAN_BACKENDS_MAX = COUNTERS_BACKENDS / 2, PLAN_BACKEND_NAME_MAX = 200 };
 
 struct plan {
     struct counted counted;
@@ -35,6 +43,8 @@ struct plan {
     struct plan_process process;
     struct plan_transport *transports;
     size_t transport_count;
+    struct upstream *upstreams; /* all, linked by `next` */
+    size_t backend_count;       /* different names in them */
 };
 
 /* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first

@@ -2,6 +2,7 @@
 #ifndef CROSSGATE_PROCESS_H
 #define CROSSGATE_PROCESS_H
 
+#include "crossgate/base/error.h"
 #include "crossgate/base/log.h"
 #include "crossgate/sources.h"
 
@@ -21,6 +22,12 @@ struct run_options {
  * of these (stop at once). SIGHUP reloads. Returns the exit status: 0 after a stop, 1 if it could not start, all
  * reasons printed. */
 int master_run(const struct run_options *options);
+
+/* Asks the master whose control socket is at that path, as src/process/control.h has it: sends the line (without its
+ * end) and waits for the answer, which becomes the caller's to free, without its first line "ok". False: nobody listens, or the
+ * answer was "error", with the reason. */
+bool control_ask(const char *path, const char *line, char **answer, struct error *error)
+    __attribute__((warn_unused_result));
 
 /* What `crossgate worker` is: started by the master only, with the control socket as descriptor 3. Returns the exit
  * status. */

@@ -10,10 +10,11 @@
 #include "crossgate/websocket.h"
 
 /* Couples front and back until both have ended; owns both from now on, frees itself. Holds a reference on `owner`
- * (the plan that the endpoints' settings belong to). A guest of the loop: on leave both sides get Close 1001.
+ * (the plan that the endpoints' settings belong to). A guest of the loop: on leave both sides get Close 1001. `sessions`
+ * (or NULL) is a count of open relays in memory that `owner` keeps: this one is in it as long as it lives.
  * False when memory is out: both have been aborted. */
 bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back, struct counted *owner,
-               const struct peer *peer);
+               _Atomic uint64_t *sessions, const struct peer *peer);
 
 /* An endpoint that answers each piece to its sender. NULL when memory is out. */
 struct endpoint *echo_new(struct loop *loop);
@@ -24,7 +25,7 @@ struct backend {
     struct tls_context *tls; /* wss; NULL: ws */
     const char *path;        /* path of the backend's URL if it names one other than "/": the request's path below the
                                 service is put behind it. NULL: the request's path is passed as it is */
-    const char *name;        /* for logs: URL or id */
+    const char *name;        /* its id, else where it is: "ws://host:port", "ws+unix:/path". One name, one node */
     bool proxy_protocol;     /* the connection begins with a PROXY header, version 2 */
     const char *host;        /* Host of requests to it; NULL: the visitor's */
     /* What X-Forwarded-Port and -Proto say instead of how the visitor came; 0 and NULL: that. */
@@ -62,5 +63,96 @@ struct backend_call *backend_call_new(struct loop *loop, const struct backend *b
 
 /* The visitor has left: no callback any more. */
 void backend_call_cancel(struct backend_call *call);
+
+/* ---- several backends
+ *
+ * An upstream is a list of backends with a rule which of them a visitor gets. It belongs to a plan; what is known of a
+ * backend (sessions, failures, drained or not) belongs to the loop, by the backend's name: plans that name the same backend,
+ * the next one after a reload for one, share it. It is there as long as one of them lives. */
+
+enum upstream_policy {
+    UPSTREAM_ROUND_ROBIN,       /* in turn, as Crossbar's connection lists */
+    UPSTREAM_LEAST_CONNECTIONS, /* who has the fewest sessions; in turn among equals */
+};
+
+/* All in milliseconds. */
+struct upstream_settings {
+    enum upstream_policy policy;
+    uint32_t timeout;        /* for all tries of a call; each has the backend's own besides */
+    unsigned eject_after;    /* failures in a row; 0: nobody is ejected */
+    uint32_t eject_time;     /* for the first ejection; each one in a row doubles it */
+    uint32_t eject_time_max; /* no longer */
+    uint32_t slow_start;     /* in which the share of one that has come back grows to its full size; 0: at once */
+};
+
+enum health_type {
+    HEALTH_TCP,       /* it accepts connections */
+    HEALTH_WEBSOCKET, /* it makes an opening handshake as for a visitor, TLS included; then Close */
+};
+
+/* How a backend is asked whether it works. */
+struct health_check {
+    enum health_type type;
+    uint32_t interval;      /* ms between the end of one check and the beginning of the next */
+    unsigned rise;          /* good ones in a row: it is up */
+    unsigned fall;          /* bad ones in a row: it is down */
+    struct backend backend; /* the same with the check's own timeout */
+};
+
+struct backend_state;
+
+struct upstream_member {
+    const struct backend *backend;
+    const struct health_check *check; /* NULL: not asked, or by another upstream of the plan */
+    struct backend_state *state;      /* NULL until upstream_bind */
+    int credit;                       /* whose turn it is */
+};
+
+/* A call keeps a bit for each. */
+enum { UPSTREAM_MEMBERS_MAX = 64 };
+
+struct upstream {
+    struct upstream *next; /* of the plan */
+    struct upstream_settings settings;
+    struct upstream_member *members;
+    size_t count; /* 1..UPSTREAM_MEMBERS_MAX */
+};
+
+/* Before the first call: finds or makes the states of the backends in this loop. False when memory is out. */
+bool upstream_bind(struct upstream *upstream, struct loop *loop) __attribute__((warn_unused_result));
+
+/* Gives the states up. Safe on one that is not bound, or not whole. */
+void upstream_unbind(struct upstream *upstream);
+
+/* A drained backend gets no new sessions, from no upstream; open ones go on. False: this loop has none of that name. */
+bool backend_set_drained(struct loop *loop, const char *name, bool drained);
+
+/* The health checks of a plan in force. */
+struct health;
+
+/* Begins to ask all members that have a check, in `upstreams` and those linked to it, which are bound. Backends are taken to
+ * be up until they have been asked; the first checks are spread over an interval, so that workers ask at different times.
+ * Checks under way hold a reference on `owner`. NULL when memory is out. */
+struct health *health_start(struct loop *loop, struct upstream *upstreams, struct counted *owner);
+
+/* Stops asking. A backend that nobody asks any more is not down any more. Accepts NULL. */
+void health_stop(struct health *health);
+
+struct upstream_call;
+
+/* Calls a backend chosen by the policy; if it fails before it has said anything (or says 502, 503 or 504) the next one, and
+ * so on, each one once. The visitor hears of the last failure only. Who is down or ejected is tried when nobody else is left,
+ * the one whose last failure is the longest ago first. Callbacks as of backend_call_new, never from within this
+ * function. All that `visitor` points to must live until the answer, or the cancel. Holds a reference on `owner`, which keeps
+ * the upstream. NULL when memory is out. */
+struct upstream_call *upstream_call_new(struct loop *loop, struct upstream *upstream, struct counted *owner,
+                                        const struct backend_visitor *visitor, const struct backend_call_user *on,
+                                        void *user);
+
+/* Within on_open: the count of sessions of the backend that was chosen, for relay_new. */
+_Atomic uint64_t *upstream_call_sessions(const struct upstream_call *call);
+
+/* The visitor has left: no callback any more. */
+void upstream_call_cancel(struct upstream_call *call);
 
 #endif

@@ -64,10 +64,10 @@ struct websocket_gate {
     bool webstatus;         /* GET without a handshake gets a page (Crossbar: enable_webstatus), else 426 */
 };
 
-/* Crossbar's service types "websocket", "websocket-reverseproxy" (backend) and "websocket-testee", and the bare transports
+/* Crossbar's service types "websocket", "websocket-reverseproxy" (upstream) and "websocket-testee", and the bare transports
  * "websocket" and "websocket.testee" (echo). */
 struct websocket_service_settings {
-    const struct backend *backend; /* NULL: echo */
+    struct upstream *upstream; /* NULL: echo */
     struct websocket_settings front;
     struct websocket_gate gate;
     uint32_t open_timeout; /* ms that a visitor waits for the backend's yes; 0: as long as the backend may take */

@@ -14,7 +14,7 @@
 struct plan_request {
     const char *config;   /* path of the configuration file */
     const char *node_dir; /* absolute; relative paths in the configuration start here, as with Crossbar */
-    const char *backend;  /* --backend URL, or NULL */
+    const char *backends; /* the URLs of --backend, one a line; or NULL */
     bool strict;          /* --strict: extensions are errors */
 };
 

@@ -22,6 +22,7 @@ bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *co
         list_init(&loop->phases[i]);
     list_init(&loop->guests);
     list_init(&loop->kept);
+    list_init(&loop->backends);
     loop_tick(loop);
     return true;
 }
@@ -32,6 +33,7 @@ void loop_deinit(struct loop *loop)
         assert(list_is_empty(&loop->phases[i]));
     assert(list_is_empty(&loop->guests));
     assert(list_is_empty(&loop->kept));
+    assert(list_is_empty(&loop->backends));
     pool_deinit(&loop->pool);
     free(loop->receive);
     free(loop->plaintext);

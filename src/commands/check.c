@@ -11,7 +11,7 @@
 struct check_words {
     const char *cbdir;
     const char *config;
-    const char *backend;
+    struct option_lines backends;
     bool strict;
     bool json;
     bool print;
@@ -195,7 +195,8 @@ static int refuse(const struct error *error, const struct check_words *words)
 
 static int run(const struct check_words *words)
 {
-    struct plan_request request = {.backend = words->backend, .strict = words->strict};
+    struct plan_request request = {.backends = words->backends.given ? words->backends.text : NULL,
+                                   .strict = words->strict};
     struct node_dir place;
     struct error error = {.class = ERROR_NONE};
 
@@ -216,8 +217,9 @@ int command_check(int argc, char **argv)
         {"--config", "FILE",
          "configuration (default: config.yaml or config.json of the\nnode directory); with --cbdir a path within DIR",
          &words.config, NULL},
-        {"--backend", "URL", "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH",
-         &words.backend, NULL},
+        {"--backend", "URL",
+         "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH; may be repeated", NULL,
+         &words.backends.given},
         {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},
         {"--print", NULL,
          "print the configuration as it is understood, with defaults,\nas JSON; what is the node's own is left out",

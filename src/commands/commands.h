@@ -21,6 +21,10 @@ enum { EXIT_USAGE = 2 };
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_schema(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_backend(int argc, char **argv);
+int command_reload(int argc, char **argv);
+int command_stop(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 

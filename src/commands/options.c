@@ -2,6 +2,7 @@
 
 #include "commands.h"
 
+#include "crossgate/base/list.h"
 #include "crossgate/base/nearest.h"
 
 #include <string.h>
@@ -81,6 +82,14 @@ static enum options_result refuse_value(const struct usage *usage, const struct 
     return OPTIONS_WRONG;
 }
 
+/* False: there are too many. */
+static bool append_line(struct option_lines *lines, const char *value)
+{
+    size_t used = strlen(lines->text);
+    int added = snprintf(lines->text + used, sizeof lines->text - used, "%s%s", used > 0 ? "\n" : "", value);
+    return added >= 0 && (size_t)added < sizeof lines->text - used;
+}
+
 static bool is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
@@ -106,6 +115,11 @@ enum options_result options_read(const struct usage *usage, int argc, char **arg
             *option->text = value;
         if (option->flag)
             *option->flag = true;
+        if (option->value && !option->text &&
+            !append_line(CONTAINER_OF(option->flag, struct option_lines, given), value)) {
+            option_refuse(usage, option->name, value, "as short as all of them together must be");
+            return OPTIONS_WRONG;
+        }
     }
     return OPTIONS_READ;
 }

@@ -5,12 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { OPTION_LINES = 8192 };
+
+/* Of an option that may be repeated. */
+struct option_lines {
+    bool given;
+    char text[OPTION_LINES]; /* zero-terminated; "\n" between the values */
+};
+
 struct option {
     const char *name;  /* "--config" */
     const char *value; /* "FILE" in the help; NULL: a flag */
     const char *help;  /* "\n" begins another line, indented like the first */
     const char **text; /* receives the value: `--config FILE` or `--config=FILE`; the last one wins */
-    bool *flag;        /* receives true */
+    bool *flag;        /* receives true. Of an option with a value, without `text`: `given` of a struct option_lines,
+                          which receives each value of it as one more line */
 };
 
 struct usage {

@@ -8,7 +8,7 @@
 struct run_words {
     const char *cbdir;
     const char *config;
-    const char *backend;
+    struct option_lines backends;
     const char *workers;
     const char *user;
     const char *group;
@@ -29,7 +29,7 @@ static void print_notes(const struct node_dir *place)
 static int run(const struct usage *usage, const struct run_words *words)
 {
     struct run_options options = {
-        .request = {.backend = words->backend},
+        .request = {.backends = words->backends.given ? words->backends.text : NULL},
         .user = words->user,
         .group = words->group,
         .level = LOG_INFO,
@@ -61,8 +61,8 @@ int command_run(int argc, char **argv)
          &words.config, NULL},
         {"--backend", "URL",
          "the node behind the door, for `websocket` services, which\nname no backend of their own: "
-         "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH",
-         &words.backend, NULL},
+         "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH; may be repeated",
+         NULL, &words.backends.given},
         {"--workers", "N", "worker processes (default: as configured, else one per processor)", &words.workers, NULL},
         {"--user", "USER", "whom the workers run as when started as root (default: as\nconfigured, else nobody)",
          &words.user, NULL},

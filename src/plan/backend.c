@@ -12,7 +12,13 @@ static bool fits_websocket(const char *text)
 }
 
 static const struct config_row backend_rows[] = {
-    ROW_ID,
+    {.key = "id",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct backend_settings, id, const char *),
+     .fits = fits_id,
+     .allowed = ALLOWED_ID,
+     .doc = "Name of the backend, for logs and `crossgate backend`; if absent, its address: `ws://HOST:PORT`, "
+            "`wss://HOST:PORT` or `ws+unix:/PATH`."},
     {.key = "type",
      .kind = CONFIG_STRING,
      .at = CONFIG_UNSTORED,
@@ -55,6 +61,17 @@ static const char *path_of_url(const char *url)
     return path && path[1] ? path : NULL;
 }
 
+/* The url may be that of another machine, and of many nodes. */
+const char *backend_address(struct builder *builder, const struct net_target *target, bool secure)
+{
+    bool brackets = target->kind == NET_TCP && strchr(target->host, ':');
+
+    if (target->kind == NET_UNIX)
+        return config_format(&builder->reader, "ws+unix:%s", target->path);
+    return config_format(&builder->reader, "%s://%s%s%s:%u", secure ? "wss" : "ws", brackets ? "[" : "", target->host,
+                         brackets ? "]" : "", (unsigned)target->port);
+}
+
 static void finish_backend(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct backend_settings *read = settings;
@@ -79,7 +96,8 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
-    backend->name = read->url;
+    backend->name =
+        read->id ? read->id : backend_address(builder_of(reader), &connecting->target, connecting->tls != NULL);
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
     gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
     read->backend = backend;
@@ -95,7 +113,9 @@ const struct config_object backend_object = {
 
 /* --backend URL: "ws://host[:port]", "wss://host[:port]", "ws+unix:/path". */
 
-static void refuse(struct builder *builder, const char *url, const char *why)
+static const char remedy_url[] = "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH";
+
+static void refuse(struct builder *builder, const char *url, const char *why, const char *remedy)
 {
     /* What may hold a password is not printed. */
     bool shown = strchr(url, '@') == NULL;
@@ -106,7 +126,7 @@ static void refuse(struct builder *builder, const char *url, const char *why)
                                                      .file = "command line",
                                                      .path = "--backend",
                                                      .text = text,
-                                                     .remedy = "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH",
+                                                     .remedy = remedy,
                                                  });
 }
 
@@ -169,7 +189,7 @@ static void report_url_problem(struct problems *self, const struct problem *prob
     struct url_problems *problems = (struct url_problems *)(void *)self;
 
     if (problem->severity == PROBLEM_ERROR)
-        refuse(problems->builder, problems->url, problem->text);
+        refuse(problems->builder, problems->url, problem->text, remedy_url);
 }
 
 static bool add_tls(struct builder *builder, const char *url, struct backend *backend)
@@ -183,7 +203,8 @@ static bool add_tls(struct builder *builder, const char *url, struct backend *ba
     return backend->tls != NULL;
 }
 
-void builder_read_backend(struct builder *builder, const char *url)
+/* NULL: refused, or memory is out. */
+static const struct backend *read_url(struct builder *builder, const char *url)
 {
     struct backend *backend = builder_alloc(builder, sizeof *backend);
     struct span text = span_string(url);
@@ -191,18 +212,45 @@ void builder_read_backend(struct builder *builder, const char *url)
     const char *why = "the scheme is unknown";
 
     if (!backend)
-        return;
+        return NULL;
     if (secure || span_starts(text, SPAN("ws://")))
         why = read_tcp(builder, span_tail(text, secure ? 6 : 5), secure, backend);
     else if (span_starts(text, SPAN("ws+unix:")))
         why = read_unix(builder, span_tail(text, 8), backend);
     if (why) {
-        refuse(builder, url, why);
-        return;
+        refuse(builder, url, why, remedy_url);
+        return NULL;
     }
     backend->target.timeout = LIMIT_CONNECT;
-    backend->name = config_format(&builder->reader, "%s", url);
+    backend->name = backend_address(builder, &backend->target, secure);
     websocket_options_apply(builder, NULL, &backend->settings);
-    if (!secure || add_tls(builder, url, backend))
-        builder->backend = backend;
+    return !secure || add_tls(builder, url, backend) ? backend : NULL;
+}
+
+void builder_read_backends(struct builder *builder, const char *urls)
+{
+    struct upstream *upstream = upstream_begin(builder, UPSTREAM_MEMBERS_MAX, builder->balance);
+
+    for (bool more = true; upstream && more;) {
+        size_t length = strcspn(urls, "\n");
+        const char *url = config_format(&builder->reader, "%.*s", (int)length, urls);
+        const struct backend *backend = read_url(builder, url);
+        const char *remedy = NULL;
+        const char *why = backend ? upstream_add(builder, upstream, backend, builder->balance, &remedy) : NULL;
+        if (why)
+            refuse(builder, url, why, remedy);
+        more = urls[length] == '\n';
+        urls += length + more;
+    }
+    builder->upstream = upstream ? upstream_finish(builder, upstream) : NULL;
+}
+
+struct upstream *upstream_of_words(struct builder *builder)
+{
+    const char *urls = sources_request(builder->sources)->backends;
+
+    if (urls && !builder->backend_used)
+        builder_read_backends(builder, urls);
+    builder->backend_used = true;
+    return builder->upstream;
 }

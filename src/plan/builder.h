@@ -22,7 +22,8 @@ struct builder {
     struct plan *plan;
     struct sources *sources;
     struct limits limits;
-    const struct backend *backend; /* of --backend; NULL: not given, or wrong */
+    const struct balance *balance; /* of --backend; NULL: as usual */
+    struct upstream *upstream;     /* of --backend; NULL: not given, or wrong */
     bool backend_used;
 };
 
@@ -56,7 +57,7 @@ const char *builder_expand(struct builder *builder, const struct config_place *p
 bool builder_file(struct builder *builder, const struct config_place *place, const char *path, struct tls_file *file)
     __attribute__((warn_unused_result));
 
-/* Reads --backend URL into builder->backend. */
-void builder_read_backend(struct builder *builder, const char *url);
+/* Reads the URLs of --backend, one a line, into builder->upstream. */
+void builder_read_backends(struct builder *builder, const char *urls);
 
 #endif

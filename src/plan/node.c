@@ -79,7 +79,7 @@ static const struct config_object router_object = {
 
 static const char *backend_wins(const struct config_reader *reader)
 {
-    return sources_request(builder_of(reader)->sources)->backend ? "--backend names the node" : NULL;
+    return sources_request(builder_of(reader)->sources)->backends ? "--backend names the node" : NULL;
 }
 
 static const struct config_row proxy_rows[] = {

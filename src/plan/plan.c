@@ -149,7 +149,7 @@ static void check_whole(struct builder *builder)
         config_report(&builder->reader, PROBLEM_ERROR, config_place_key(&builder->reader, &root, "workers"),
                       "give a worker of type router or proxy a transport of type web",
                       "nothing would listen: there is no transport that is served here");
-    else if (builder->backend && !builder->backend_used)
+    else if (sources_request(builder->sources)->backends && !builder->backend_used)
         config_report(&builder->reader, PROBLEM_WARNING, &root, NULL,
                       "--backend is not used: no transport and no service is passed to a node");
 }
@@ -176,9 +176,9 @@ static void read_document(struct builder *builder, const struct config_text *tex
     node = builder_alloc(builder, sizeof *node);
     if (!node)
         return;
-    if (request->backend)
-        builder_read_backend(builder, request->backend);
     config_read(&builder->reader, &node_object, node);
+    if (request->backends && !builder->backend_used)
+        builder_read_backends(builder, request->backends);
     compose(builder, node);
     check_whole(builder);
 }
@@ -215,6 +215,7 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
                    .close_timeout = LIMIT_CLOSE,
                    .answer_timeout = LIMIT_ANSWER},
     };
+    plan->process.control = builder_path(&builder, PROCESS_CONTROL);
     if (text)
         read_document(&builder, text);
     config_text_free(text);

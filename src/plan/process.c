@@ -8,7 +8,9 @@ struct process_settings {
     const char *group;
     int64_t drain_timeout;
     int64_t max_connections;
+    const char *control;
     struct limits *limits;
+    struct balance *balance;
 };
 
 #define ROW_LIMIT(name, length, its_doc)                                                                               \
@@ -74,6 +76,14 @@ static const struct config_row process_rows[] = {
      .min = 1,
      .max = 10000000,
      .doc = "Connections of each worker; if absent, as many as descriptors allow."},
+    {.key = "control",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, control, const char *),
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH ", or \"none\"",
+     .doc = "Unix socket for `crossgate status`, `backend`, `reload` and `stop`, relative to the node directory; if "
+            "absent, `crossgate.sock`. Only root and the user that the master runs as may use it."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
@@ -81,21 +91,32 @@ static const struct config_row process_rows[] = {
      .implied = true,
      .object = &limits_object,
      .doc = "See below."},
+    {.key = "balance",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, balance, struct balance *),
+     .object = &balance_object,
+     .doc = "How visitors are spread over the backends of `--backend`, if it is given more than once."},
 };
 
 static void finish_process(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct process_settings *read = settings;
     struct builder *builder = builder_of(reader);
+    const char *control = builder->plan->process.control;
 
     (void)place;
+    if (read->control)
+        control = strcmp(read->control, "none") == 0 ? NULL : builder_path(builder, read->control);
     builder->plan->process = (struct plan_process){
         .workers = (unsigned)read->workers,
         .user = read->user,
         .group = read->group,
         .drain_timeout = (uint32_t)read->drain_timeout,
         .max_connections = (unsigned)read->max_connections,
+        .control = control,
     };
+    builder->balance = read->balance;
     if (read->limits)
         builder->limits = *read->limits;
 }

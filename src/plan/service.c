@@ -10,7 +10,7 @@ static const struct config_variant variants[] = {
     {.type = "websocket", .object = &service_websocket_object},
     {.type = "websocket-reverseproxy", .object = &service_websocket_reverseproxy_object},
     {.type = "websocket-testee", .status = CONFIG_EXTENSION, .object = &service_websocket_testee_object},
-    {.type = "websocket-proxy", .status = CONFIG_REFUSED},
+    {.type = "websocket-proxy", .status = CONFIG_EXTENSION, .object = &service_websocket_proxy_object},
     {.type = "reverseproxy", .object = &service_reverseproxy_object},
     {.type = "wsgi", .object = &service_wsgi_object},
     {.type = "cgi", .object = &service_cgi_object},

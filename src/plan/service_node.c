@@ -24,16 +24,20 @@ struct node_service {
 #define ROW_DEBUG      ROW_NODE("debug", CONFIG_BOOL, "More log lines.")
 #define ROW_BODY_LIMIT ROW_NUMBER("post_body_limit", 1048576, "bytes", "Longest body.")
 
+static const struct backend *first_of(const struct upstream *upstream)
+{
+    return upstream ? upstream->members[0].backend : NULL;
+}
+
 static void finish(struct config_reader *reader, const struct config_place *place, void *settings, const char *type)
 {
     struct node_service *read = settings;
     struct builder *builder = builder_of(reader);
-    const struct backend *backend = read->backend ? read->backend->backend : builder->backend;
+    const struct backend *backend = read->backend ? read->backend->backend : first_of(upstream_of_words(builder));
 
-    builder->backend_used = builder->backend_used || !read->backend;
     if (backend)
         read->made.service = reverseproxy_build(builder, backend, NULL);
-    else if (!read->backend && !sources_request(builder->sources)->backend)
+    else if (!read->backend && !sources_request(builder->sources)->backends)
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
                       "name the node: --backend ws://127.0.0.1:8080, or give the service a `backend`",
                       "a service of type %s is run by a node, and there is none here", type);

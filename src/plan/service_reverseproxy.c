@@ -143,13 +143,18 @@ static void finish_reverseproxy(struct config_reader *reader, const struct confi
     struct builder *builder = builder_of(reader);
     struct backend *backend = builder_alloc(builder, sizeof *backend);
     const struct service *websocket = NULL;
+    struct upstream *upstream;
     struct connecting to = {.tls = NULL};
 
     if (!backend || !find_target(reader, place, read, &to))
         return;
     fill_backend(reader, read, &to, backend);
-    if (read->websocket)
-        websocket = websocket_build(builder, backend, NULL);
+    if (read->websocket) {
+        upstream = upstream_of_one(reader, place, backend);
+        websocket = upstream ? websocket_build(builder, upstream, NULL) : NULL;
+        if (!websocket)
+            return;
+    }
     read->made.service = reverseproxy_build(builder, backend, websocket);
 }
 

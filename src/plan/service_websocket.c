@@ -3,6 +3,8 @@
 struct websocket_service {
     struct made_service made;
     struct backend_settings *backend; /* websocket-reverseproxy */
+    struct config_items backends;     /* likewise, instead */
+    struct balance *balance;
     struct websocket_options *options;
 };
 
@@ -12,15 +14,48 @@ static const struct config_row websocket_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
+static const struct config_row backend_row = {.kind = CONFIG_OBJECT, .object = &backend_object};
+
+#define ROW_BALANCE                                                                                                    \
+    {                                                                                                                  \
+        .key = "balance", .kind = CONFIG_OBJECT, .status = CONFIG_EXTENSION,                                           \
+        .at = CONFIG_AT(struct websocket_service, balance, struct balance *), .object = &balance_object,               \
+        .doc = "How visitors are spread over the backends."                                                            \
+    }
+
 static const struct config_row reverseproxy_rows[] = {
     ROW_ID,
     ROW_URL,
     {.key = "backend",
      .kind = CONFIG_OBJECT,
      .at = CONFIG_AT(struct websocket_service, backend, struct backend_settings *),
-     .required = true,
      .object = &backend_object,
-     .doc = "The connecting WebSocket transport to the node."},
+     .doc = "The connecting WebSocket transport to the node; required, unless there are `backends`."},
+    {.key = "backends",
+     .kind = CONFIG_LIST,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct websocket_service, backends, struct config_items),
+     .min = 1,
+     .max = UPSTREAM_MEMBERS_MAX,
+     .item = &backend_row,
+     .doc = "Several nodes instead of one."},
+    ROW_BALANCE,
+    ROW_WEBSOCKET_OPTIONS(struct websocket_service),
+};
+
+static const struct config_row proxy_rows[] = {
+    ROW_ID,
+    ROW_URL,
+    {.key = "backends",
+     .kind = CONFIG_LIST,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct websocket_service, backends, struct config_items),
+     .required = true,
+     .min = 1,
+     .max = UPSTREAM_MEMBERS_MAX,
+     .item = &backend_row,
+     .doc = "The connecting WebSocket transports to the nodes."},
+    ROW_BALANCE,
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
@@ -29,52 +64,105 @@ static const struct config_row testee_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
-static const struct service *build(struct builder *builder, const struct backend *backend,
+static const struct service *build(struct builder *builder, struct upstream *upstream,
                                    const struct websocket_options *options, bool shows_version)
 {
-    struct websocket_service_settings made = {.backend = backend};
+    struct websocket_service_settings made = {.upstream = upstream};
 
     websocket_options_apply(builder, options, &made.front);
     gate_apply(options, shows_version, &made);
     return builder_keep_service(builder, websocket_service_new(builder->plan->arena, &made));
 }
 
-const struct service *websocket_build(struct builder *builder, const struct backend *backend,
+const struct service *websocket_build(struct builder *builder, struct upstream *upstream,
                                       const struct websocket_options *options)
 {
-    return build(builder, backend, options, false);
+    return build(builder, upstream, options, false);
 }
 
-const struct backend *websocket_find_backend(struct config_reader *reader, const struct config_place *place)
+struct upstream *websocket_find_upstream(struct config_reader *reader, const struct config_place *place)
 {
-    struct builder *builder = builder_of(reader);
+    struct upstream *upstream = upstream_of_words(builder_of(reader));
 
-    builder->backend_used = true;
-    if (!builder->backend && !sources_request(builder->sources)->backend)
+    if (!sources_request(builder_of(reader)->sources)->backends)
         config_report(
             reader, PROBLEM_ERROR, place,
             "name the node: --backend ws://127.0.0.1:8080, or use the service websocket-reverseproxy with its "
             "`backend`",
             "a transport or service of type websocket ends in a router, and there is none here");
-    return builder->backend;
+    return upstream;
 }
 
 static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_service *read = settings;
-    const struct backend *backend = websocket_find_backend(reader, place);
+    struct upstream *upstream = websocket_find_upstream(reader, place);
 
-    if (backend)
-        read->made.service = websocket_build(builder_of(reader), backend, read->options);
+    if (upstream)
+        read->made.service = websocket_build(builder_of(reader), upstream, read->options);
+}
+
+static bool names_its_backends_once(struct config_reader *reader, const struct config_place *place,
+                                    const struct websocket_service *read)
+{
+    if (!read->backend && !read->backends.given)
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "backend"),
+                      "name the node: \"backend\": {\"type\": \"websocket\", \"endpoint\": {…}, \"url\": \"ws://…\"}",
+                      "backend is missing");
+    else if (read->backend && read->backends.given)
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "backend"),
+                      "put all of them into `backends`", "backend and backends are there");
+    else
+        return true;
+    return false;
+}
+
+/* Crossbar lets backends of two services have one id. NULL: memory is out, and the plan fails. */
+static const struct backend *rename_if_taken(struct config_reader *reader, const struct config_place *place,
+                                             const struct backend *backend)
+{
+    struct backend *renamed;
+
+    if (!upstream_name_is_taken(builder_of(reader), backend))
+        return backend;
+    renamed = builder_alloc(builder_of(reader), sizeof *renamed);
+    if (!renamed)
+        return NULL;
+    *renamed = *backend;
+    renamed->name = backend_address(builder_of(reader), &backend->target, backend->tls != NULL);
+    config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "id"), "give it an `id` of its own",
+                  "another backend is called %s: logs and commands call this one %s", backend->name, renamed->name);
+    return renamed;
+}
+
+static void add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
+                const struct backend_settings *settings, const struct balance *balance)
+{
+    const struct backend *backend = settings->backend ? rename_if_taken(reader, place, settings->backend) : NULL;
+    const char *remedy = NULL;
+    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance, &remedy) : NULL;
+
+    if (why)
+        config_report(reader, PROBLEM_ERROR, place, remedy, "%s", why);
 }
 
 static void finish_reverseproxy(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_service *read = settings;
+    struct builder *builder = builder_of(reader);
 
-    (void)place;
-    if (read->backend->backend)
-        read->made.service = build(builder_of(reader), read->backend->backend, read->options, true);
+    if (!names_its_backends_once(reader, place, read))
+        return;
+    struct upstream *upstream = upstream_begin(builder, read->backend ? 1 : read->backends.count, read->balance);
+    if (!upstream)
+        return;
+    if (read->backend)
+        add(reader, config_place_key(reader, place, "backend"), upstream, read->backend, read->balance);
+    for (size_t i = 0; i < read->backends.count; i++)
+        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].object, read->balance);
+    upstream = upstream_finish(builder, upstream);
+    if (upstream)
+        read->made.service = build(builder, upstream, read->options, true);
 }
 
 static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)
@@ -90,7 +178,7 @@ const struct config_object service_websocket_object = {
     CONFIG_ROWS(websocket_rows),
     .size = sizeof(struct websocket_service),
     .finish = finish_websocket,
-    .doc = "WebSocket to the node that `--backend` names.",
+    .doc = "WebSocket to the nodes that `--backend` names.",
 };
 
 const struct config_object service_websocket_reverseproxy_object = {
@@ -98,7 +186,16 @@ const struct config_object service_websocket_reverseproxy_object = {
     CONFIG_ROWS(reverseproxy_rows),
     .size = sizeof(struct websocket_service),
     .finish = finish_reverseproxy,
-    .doc = "WebSocket to the node that `backend` names.",
+    .doc = "WebSocket to the node that `backend` names, or to one of `backends`.",
+};
+
+const struct config_object service_websocket_proxy_object = {
+    .name = "service of type websocket-proxy",
+    CONFIG_ROWS(proxy_rows),
+    .size = sizeof(struct websocket_service),
+    .finish = finish_reverseproxy,
+    .doc = "WebSocket to one of several nodes: a type that Crossbar had once, and another name for "
+           "websocket-reverseproxy with `backends`.",
 };
 
 const struct config_object service_websocket_testee_object = {

@@ -157,11 +157,52 @@ void web_options_apply(const struct builder *builder, const struct web_options *
 /* The backend of websocket-reverseproxy (backend.c). */
 struct backend_settings {
     const struct backend *backend; /* made by finish */
+    const char *id;
     const char *url;
     struct config_choice endpoint;
     struct websocket_options *options;
 };
 extern const struct config_object backend_object;
+
+/* A backend's name if it has no id, as --backend would have it. */
+const char *backend_address(struct builder *builder, const struct net_target *target, bool secure);
+
+/* Several backends (upstream.c). */
+struct health_settings {
+    const char *type; /* NULL: websocket */
+    int64_t interval;
+    int64_t timeout;
+    int64_t rise;
+    int64_t fall;
+};
+struct balance {
+    const char *policy; /* NULL: round_robin */
+    int64_t timeout;
+    int64_t eject_after;
+    int64_t eject_time;
+    int64_t eject_time_max;
+    int64_t slow_start;
+    struct health_settings *health_check;
+};
+extern const struct config_object balance_object;
+
+/* An upstream for at most `count` backends. `balance` may be NULL. NULL: memory is out, and the plan fails. */
+struct upstream *upstream_begin(struct builder *builder, size_t count, const struct balance *balance);
+
+/* NULL: it is one more of the upstream, asked as `balance` (or NULL) says. Else why not, and what to do, which the caller
+ * reports. */
+const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
+                         const struct balance *balance, const char **remedy);
+
+/* Whether another node has that name already, so that this one must get another. */
+bool upstream_name_is_taken(const struct builder *builder, const struct backend *backend);
+
+/* Has the plan keep it. NULL: it has no backends, or memory is out. */
+struct upstream *upstream_finish(struct builder *builder, struct upstream *upstream);
+
+/* Of a service with one backend and no settings for several. NULL: reported, at the place. */
+struct upstream *upstream_of_one(struct config_reader *reader, const struct config_place *place,
+                                 const struct backend *backend);
 
 /* Services on paths (service.c has the list, service_*.c the tables): each variant's settings begin with the service that finish has made. */
 struct made_service {
@@ -175,6 +216,7 @@ extern const struct config_object service_nodeinfo_object;
 extern const struct config_object service_path_object;
 extern const struct config_object service_websocket_object;
 extern const struct config_object service_websocket_reverseproxy_object;
+extern const struct config_object service_websocket_proxy_object;
 extern const struct config_object service_websocket_testee_object;
 extern const struct config_object service_reverseproxy_object;
 extern const struct config_object service_wsgi_object;
@@ -191,16 +233,19 @@ extern const struct config_object service_catalog_object;
 /* The service for a map of paths. */
 const struct service *paths_build(struct builder *builder, const struct config_items *paths);
 
-/* The service of a websocket transport or service: to `backend`, or an echo (NULL). */
-const struct service *websocket_build(struct builder *builder, const struct backend *backend,
+/* The service of a websocket transport or service: to `upstream`, or an echo (NULL). */
+const struct service *websocket_build(struct builder *builder, struct upstream *upstream,
                                       const struct websocket_options *options);
 
 /* The service that passes HTTP to `backend`, and WebSocket upgrades to `websocket` (NULL: they are not passed). */
 const struct service *reverseproxy_build(struct builder *builder, const struct backend *backend,
                                          const struct service *websocket);
 
-/* The backend of a websocket transport or service that names none: --backend. NULL: reported at the place. */
-const struct backend *websocket_find_backend(struct config_reader *reader, const struct config_place *place);
+/* The backends that --backend names, for a transport or service that needs them. NULL: none, or reported. */
+struct upstream *upstream_of_words(struct builder *builder);
+
+/* The backends of a websocket transport or service that names none: --backend. NULL: reported at the place. */
+struct upstream *websocket_find_upstream(struct config_reader *reader, const struct config_place *place);
 
 /* Transports (transport.c): each variant's settings begin with what listens. */
 struct made_transport {

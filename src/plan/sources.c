@@ -110,7 +110,7 @@ static void settle_request(struct sources *sources)
         else if (answer->kind == ANSWER_NODE_DIR)
             sources->request.node_dir = answer->name;
         else if (answer->kind == ANSWER_BACKEND)
-            sources->request.backend = answer->name;
+            sources->request.backends = answer->name;
         else if (answer->kind == ANSWER_STRICT)
             sources->request.strict = true;
     }
@@ -142,7 +142,7 @@ struct sources *sources_new_disk(const struct plan_request *request)
         return NULL;
     if (!remember(sources, ANSWER_CONFIG, span_string(request->config), NULL, 0) ||
         !remember(sources, ANSWER_NODE_DIR, span_string(request->node_dir), NULL, 0) ||
-        (request->backend && !remember(sources, ANSWER_BACKEND, span_string(request->backend), NULL, 0)) ||
+        (request->backends && !remember(sources, ANSWER_BACKEND, span_string(request->backends), NULL, 0)) ||
         (request->strict && !remember(sources, ANSWER_STRICT, SPAN(""), NULL, 0))) {
         sources_free(sources);
         return NULL;

@@ -95,10 +95,10 @@ static void finish_web(struct config_reader *reader, const struct config_place *
 static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_transport *websocket = settings;
-    const struct backend *backend = websocket_find_backend(reader, place);
+    struct upstream *upstream = websocket_find_upstream(reader, place);
 
     fill(reader, place, &websocket->made, NULL,
-         backend ? websocket_build(builder_of(reader), backend, websocket->options) : NULL);
+         upstream ? websocket_build(builder_of(reader), upstream, websocket->options) : NULL);
     gate_apply_transport(websocket->options, &websocket->made.transport);
 }
 

@@ -41,6 +41,22 @@ void crew_tell(struct child *child, enum handover_type type, uint64_t edition)
         child_kill(child);
 }
 
+static void tell_of_backend(struct child *child, const char *name, bool drained)
+{
+    struct handover message = {.type = drained ? HANDOVER_DRAIN : HANDOVER_RESUME};
+    snprintf(message.text, sizeof message.text, "%s", name);
+    if (child->control >= 0 && !handover_send(child->control, &message))
+        child_kill(child);
+}
+
+/* What it must know before it serves an edition. */
+static void switch_to(struct crew *crew, struct child *child)
+{
+    for (size_t i = 0; i < crew->drained.count; i++)
+        tell_of_backend(child, crew->drained.names[i], true);
+    crew_tell(child, HANDOVER_SWITCH, child->asked);
+}
+
 /* False: it is dead, or as good as dead. */
 static bool send_edition(struct crew *crew, struct child *child, const struct edition *edition)
 {
@@ -111,7 +127,7 @@ static void on_ready(struct crew *crew, struct child *child)
     if (child->state == CHILD_STARTING) {
         child->state = CHILD_SERVING;
         crew->has_served = true;
-        crew_tell(child, HANDOVER_SWITCH, child->asked);
+        switch_to(crew, child);
     } else if (child->state == CHILD_PREPARING) {
         child->state = CHILD_PREPARED;
     } else {
@@ -343,7 +359,10 @@ static void conclude(struct crew *crew, enum handover_type type)
             continue;
         child->state = CHILD_SERVING;
         child->due = UINT64_MAX;
-        crew_tell(child, type, child->asked);
+        if (type == HANDOVER_SWITCH)
+            switch_to(crew, child);
+        else
+            crew_tell(child, type, child->asked);
     }
 }
 
@@ -356,6 +375,18 @@ void crew_switch(struct crew *crew)
 void crew_drop(struct crew *crew)
 {
     conclude(crew, HANDOVER_DROP);
+}
+
+bool crew_set_drained(struct crew *crew, const char *name, bool drained)
+{
+    if (drained ? !drained_add(&crew->drained, name) : !drained_remove(&crew->drained, name))
+        return !drained;
+    for (unsigned i = 0; i < crew->count; i++) {
+        struct child *child = crew->places[i].child;
+        if (child && child->state != CHILD_STARTING)
+            tell_of_backend(child, name, drained);
+    }
+    return true;
 }
 
 void crew_stop(struct crew *crew)
@@ -415,5 +446,6 @@ bool crew_has_failed(const struct crew *crew)
 void crew_deinit(struct crew *crew)
 {
     assert(crew_is_gone(crew));
+    drained_deinit(&crew->drained);
     free(crew->places);
 }

@@ -5,6 +5,7 @@
 #define CROSSGATE_PROCESS_CREW_H
 
 #include "child.h"
+#include "drained.h"
 #include "edition.h"
 #include "handover.h"
 
@@ -20,6 +21,7 @@ struct crew {
     int executable;
     const struct account *account;
     struct edition *edition; /* in force; owned by the master */
+    struct drained drained;  /* backends, by name */
     struct crew_place *places;
     unsigned count;
     struct list leavers;
@@ -63,6 +65,10 @@ void crew_kill(struct crew *crew);
 
 /* Tells one worker; one that does not listen is killed, and replaced by one that does. */
 void crew_tell(struct child *child, enum handover_type type, uint64_t edition);
+
+/* Drains a backend, or has it get sessions again, now and in each worker that is to come. False: too many are drained, or memory
+ * is out. */
+bool crew_set_drained(struct crew *crew, const char *name, bool drained) __attribute__((warn_unused_result));
 
 /* Has all who serve, and were not asked yet, prepare the edition. */
 void crew_prepare(struct crew *crew, const struct edition *edition);

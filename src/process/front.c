@@ -19,6 +19,7 @@ struct entrance {
 struct front {
     struct loop *loop;
     struct plan *plan;
+    struct health *health; /* NULL: not open */
     unsigned limit;
     bool full;
     uint64_t said; /* when a reached limit was logged last; 0: never */
@@ -62,6 +63,15 @@ void front_settle(struct front *front)
         listener_pause(front->entrances[i].listener, full);
 }
 
+static bool bind_upstreams(struct plan *plan, struct loop *loop)
+{
+    for (struct upstream *upstream = plan->upstreams; upstream; upstream = upstream->next) {
+        if (!upstream_bind(upstream, loop))
+            return false;
+    }
+    return true;
+}
+
 static void check_limit(struct front *front, const struct peer *peer)
 {
     struct loop *loop = front->loop;
@@ -100,7 +110,8 @@ static void on_accept(void *user, int descriptor, const struct peer *peer)
 struct front *front_new(struct loop *loop, struct plan *plan, const int *sockets)
 {
     struct front *front = calloc(1, sizeof *front + plan->transport_count * sizeof front->entrances[0]);
-    if (!front) {
+    if (!front || !bind_upstreams(plan, loop)) {
+        free(front);
         for (size_t i = 0; i < plan->transport_count; i++)
             close(sockets[i]);
         counted_unref(&plan->counted);
@@ -128,7 +139,8 @@ bool front_open(struct front *front)
         if (!entrance->listener)
             return false;
     }
-    return true;
+    front->health = health_start(front->loop, front->plan->upstreams, &front->plan->counted);
+    return front->health != NULL;
 }
 
 void front_close(struct front *front)
@@ -142,6 +154,7 @@ void front_close(struct front *front)
         if (entrance->socket >= 0)
             close(entrance->socket);
     }
+    health_stop(front->health);
     front->plan->superseded = true;
     counted_unref(&front->plan->counted);
     free(front);

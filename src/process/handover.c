@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAGIC = 0x43474854, VERSION = 1 };
+enum { MAGIC = 0x43474854, VERSION = 2 };
 
 /* What travels. */
 struct packet {
@@ -19,15 +19,22 @@ struct packet {
     char text[HANDOVER_TEXT];
 };
 
-/* How many descriptors each type has. */
+/* How many descriptors each type has, and whether it must have a text. */
 static const struct {
     size_t least, most;
-} descriptors_of[] = {
-    [HANDOVER_PLAN] = {1, 1},    [HANDOVER_DIRECTORIES] = {1, HANDOVER_DESCRIPTORS},
-    [HANDOVER_SWITCH] = {0, 0},  [HANDOVER_SOCKETS] = {1, HANDOVER_DESCRIPTORS},
-    [HANDOVER_DROP] = {0, 0},    [HANDOVER_LEAVE] = {0, 0},
-    [HANDOVER_READY] = {0, 0},   [HANDOVER_REFUSED] = {0, 0},
-    [HANDOVER_LEAVING] = {0, 0},
+    bool text;
+} contents_of[] = {
+    [HANDOVER_PLAN] = {1, 1, false},
+    [HANDOVER_DIRECTORIES] = {1, HANDOVER_DESCRIPTORS, false},
+    [HANDOVER_SOCKETS] = {1, HANDOVER_DESCRIPTORS, false},
+    [HANDOVER_SWITCH] = {0, 0, false},
+    [HANDOVER_DROP] = {0, 0, false},
+    [HANDOVER_LEAVE] = {0, 0, false},
+    [HANDOVER_READY] = {0, 0, false},
+    [HANDOVER_REFUSED] = {0, 0, false},
+    [HANDOVER_LEAVING] = {0, 0, false},
+    [HANDOVER_DRAIN] = {0, 0, true},
+    [HANDOVER_RESUME] = {0, 0, true},
 };
 
 /* One more than we accept, so that one too many is seen as what it is. */
@@ -101,7 +108,7 @@ static bool read_packet(const struct packet *packet, struct handover *message)
 {
     if (packet->magic != MAGIC || packet->version != VERSION)
         return false;
-    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_LEAVING)
+    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_RESUME)
         return false;
     message->type = (enum handover_type)packet->type;
     message->directories = packet->directories;
@@ -110,8 +117,8 @@ static bool read_packet(const struct packet *packet, struct handover *message)
     message->edition = packet->edition;
     memcpy(message->text, packet->text, sizeof message->text);
     return memchr(message->text, '\0', sizeof message->text) != NULL &&
-           message->count >= descriptors_of[message->type].least &&
-           message->count <= descriptors_of[message->type].most;
+           message->count >= contents_of[message->type].least && message->count <= contents_of[message->type].most &&
+           (message->text[0] != '\0' || !contents_of[message->type].text);
 }
 
 enum handover_result handover_receive(int socket, struct handover *message)

@@ -6,8 +6,11 @@
  *                                 <- REFUSED    it cannot be built, and why; what was in force stays so
  *   SWITCH                        ->            the plan that was built is in force from now on
  *   DROP                          ->            it is not: another worker refused it
+ *   DRAIN, RESUME                 ->            the backend of that name gets no new sessions, or gets them again
  *   LEAVE                         ->            drain and exit
  *                                 <- LEAVING    told by somebody else to drain: send a successor
+ *
+ * Before each SWITCH the master tells which backends are drained: it remembers, workers come and go.
  *
  * All of a plan's messages carry its edition, so that an answer that is late is not taken for another's. Both sides are the
  * same program, so numbers travel as they are. */
@@ -28,6 +31,8 @@ enum handover_type {
     HANDOVER_READY,
     HANDOVER_REFUSED, /* text: why */
     HANDOVER_LEAVING,
+    HANDOVER_DRAIN,  /* text: the backend's name */
+    HANDOVER_RESUME, /* likewise */
 };
 
 /* The kernel takes at most 253 descriptors a packet (SCM_MAX_FD). */

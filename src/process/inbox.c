@@ -118,6 +118,10 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
         return INBOX_NOTED;
     case HANDOVER_LEAVE:
         return INBOX_LEAVE;
+    case HANDOVER_DRAIN:
+    case HANDOVER_RESUME:
+        backend_set_drained(loop, message->text, message->type == HANDOVER_DRAIN);
+        return INBOX_NOTED;
     case HANDOVER_READY:
     case HANDOVER_REFUSED:
     case HANDOVER_LEAVING:

@@ -68,18 +68,20 @@ static void announce(struct master *master)
 
 /* ---- events */
 
-static void stop(struct master *master, const char *signal)
+void master_stop(struct master *master, const char *word)
 {
     if (master->crew.stopping) {
-        log_write(&master->log, LOG_INFO, "%s: stopping at once", signal);
+        log_write(&master->log, LOG_INFO, "%s: stopping at once", word);
         crew_kill(&master->crew);
         return;
     }
     log_write(&master->log, LOG_INFO,
               "%s: stopping when all connections are finished, after %u s at the latest; "
               "a second signal stops at once",
-              signal, (master->edition->plan->process.drain_timeout + 999) / 1000);
+              word, (master->edition->plan->process.drain_timeout + 999) / 1000);
     reload_cancel(master);
+    control_begin(&master->control);
+    control_conclude(&master->control, "error it is stopping\n", master->crew.now);
     edition_close_doors(master->edition);
     crew_stop(&master->crew);
 }
@@ -98,13 +100,13 @@ static bool on_signal(struct master *master)
         master->reload_wanted = !master->crew.stopping;
         break;
     case SIGINT:
-        stop(master, "SIGINT");
+        master_stop(master, "SIGINT");
         break;
     case SIGQUIT:
-        stop(master, "SIGQUIT");
+        master_stop(master, "SIGQUIT");
         break;
     case SIGTERM:
-        stop(master, "SIGTERM");
+        master_stop(master, "SIGTERM");
         break;
     default:
         break;
@@ -115,14 +117,18 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    uint64_t next = crew_next(&master->crew), now = clock_now();
+    uint64_t next = crew_next(&master->crew), late = control_next(&master->control), now = clock_now();
     int timeout = -1;
+    if (late < next)
+        next = late;
     if (next != UINT64_MAX)
         timeout = next <= now ? 0 : next - now < 60000 ? (int)(next - now) : 60000;
     struct epoll_event event;
     int count = epoll_wait(master->events, &event, 1, timeout);
     master->crew.now = clock_now();
-    if (count == 1 && event.data.ptr)
+    if (count == 1 && event.data.ptr == &master->control)
+        control_hear(&master->control, master->crew.now);
+    else if (count == 1 && event.data.ptr)
         crew_hear(&master->crew, event.data.ptr);
     while (on_signal(master)) {
     }
@@ -132,6 +138,7 @@ static int serve(struct master *master)
 {
     for (;;) {
         crew_settle(&master->crew);
+        control_settle(&master->control, master->crew.now);
         if (master->crew.stopping) {
             if (crew_is_gone(&master->crew)) {
                 log_write(&master->log, LOG_INFO, "stopped");
@@ -223,10 +230,21 @@ static bool resolve_account(struct master *master)
     return false;
 }
 
+static bool open_control(struct master *master)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &master->control};
+    master->control.answer = command_answer;
+    master->control.user = master;
+    if (epoll_ctl(master->events, EPOLL_CTL_ADD, master->control.events, &event) == 0)
+        return true;
+    log_write(&master->log, LOG_ERROR, "commands cannot be received: %s", strerror(errno));
+    return false;
+}
+
 static bool start(struct master *master)
 {
     raise_descriptor_limit(&master->log);
-    if (!open_descriptors(master))
+    if (!open_descriptors(master) || !open_control(master))
         return false;
     master->edition = edition_new(master->options, ++master->editions, NULL, &master->log);
     if (!master->edition || !resolve_account(master))
@@ -235,14 +253,17 @@ static bool start(struct master *master)
     crew->events = master->events;
     crew->executable = master->executable;
     crew->now = clock_now();
-    if (crew_adopt(crew, master->edition))
-        return true;
-    log_write(&master->log, LOG_ERROR, "out of memory");
-    return false;
+    if (!crew_adopt(crew, master->edition)) {
+        log_write(&master->log, LOG_ERROR, "out of memory");
+        return false;
+    }
+    control_listen(&master->control, master->edition->plan->process.control);
+    return true;
 }
 
 static void finish(struct master *master)
 {
+    control_deinit(&master->control);
     crew_deinit(&master->crew);
     account_deinit(&master->account);
     edition_free(master->edition);
@@ -263,6 +284,10 @@ int master_run(const struct run_options *options)
     master.crew.log = &master.log;
     master.crew.account = &master.account;
     list_init(&master.crew.leavers);
+    if (!control_init(&master.control, &master.log)) {
+        log_write(&master.log, LOG_ERROR, "out of descriptors");
+        return 1;
+    }
     int status = start(&master) ? serve(&master) : 1;
     finish(&master);
     return status;

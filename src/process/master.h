@@ -1,7 +1,8 @@
-/* The master as a value, for master.c (start, signals, stop) and reload.c. */
+/* The master as a value, for master.c (start, signals, stop), reload.c and command.c. */
 #ifndef CROSSGATE_PROCESS_MASTER_H
 #define CROSSGATE_PROCESS_MASTER_H
 
+#include "control.h"
 #include "crew.h"
 
 struct master {
@@ -9,6 +10,7 @@ struct master {
     struct log log;
     struct account account;
     struct crew crew;
+    struct control control;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
     uint64_t editions;       /* numbers given so far */
@@ -28,5 +30,11 @@ void reload_settle(struct master *master);
 
 /* The master stops: what is under way is dropped. */
 void reload_cancel(struct master *master);
+
+/* Drains; asked for again, stops at once. `word`: who asks for it, for the log. */
+void master_stop(struct master *master, const char *word);
+
+/* Answers an operator; see control.h. `user` is the master. */
+bool command_answer(void *user, const struct control_request *request, FILE *out);
 
 #endif

@@ -22,12 +22,15 @@ static void warn_of_account(struct master *master)
 static void refuse(struct master *master, const char *why)
 {
     log_write(&master->log, LOG_ERROR, "reload refused%s: the configuration in force stays as it was", why);
+    control_conclude(&master->control, "error refused: the log says why; the configuration in force stays as it was\n",
+                     master->crew.now);
     reload_cancel(master);
 }
 
 static void begin(struct master *master)
 {
     master->reload_wanted = false;
+    control_begin(&master->control);
     master->next = edition_new(master->options, ++master->editions, master->edition, &master->log);
     if (!master->next) {
         refuse(master, "");
@@ -53,6 +56,9 @@ static void commit(struct master *master)
     master_log_doors(master, false);
     edition_succeed(master->edition);
     edition_free(old);
+    drained_keep(&master->crew.drained, master->edition->plan);
+    control_listen(&master->control, master->edition->plan->process.control);
+    control_conclude(&master->control, "ok\n", master->crew.now);
 }
 
 /* Workers that start while the others prepare are asked as soon as they serve. */

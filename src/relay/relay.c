@@ -19,6 +19,7 @@ struct relay {
     struct relay_side front;
     struct relay_side back;
     struct counted *owner;
+    _Atomic uint64_t *sessions; /* or NULL */
     struct guest guest;
     struct peer peer;
     enum ending why;
@@ -111,6 +112,8 @@ static void relay_free(struct relay *relay)
 {
     list_remove(&relay->guest.link);
     loop_report(relay->loop, relay->why, &relay->peer, relay->detail);
+    if (relay->sessions)
+        counter_subtract(relay->sessions, 1);
     counted_unref(relay->owner);
     free(relay);
 }
@@ -151,7 +154,7 @@ static void couple(struct relay *relay, struct relay_side *side, struct relay_si
 }
 
 bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back, struct counted *owner,
-               const struct peer *peer)
+               _Atomic uint64_t *sessions, const struct peer *peer)
 {
     struct relay *relay = calloc(1, sizeof *relay);
     if (!relay) {
@@ -161,10 +164,13 @@ bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back,
     }
     relay->loop = loop;
     relay->owner = owner;
+    relay->sessions = sessions;
     relay->peer = *peer;
     relay->why = ENDING_DONE;
     relay->guest.leave = leave;
     counted_ref(owner);
+    if (sessions)
+        counter_add(sessions, 1);
     couple(relay, &relay->front, &relay->back, front);
     couple(relay, &relay->back, &relay->front, back);
     list_init(&relay->guest.link);

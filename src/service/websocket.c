@@ -17,7 +17,8 @@ struct websocket_service {
 struct dial {
     const struct websocket_service *service;
     struct exchange *exchange;
-    struct backend_call *call; /* NULL: it was answered */
+    struct upstream_call *call; /* NULL: it was answered */
+    struct connection_facts facts;
     struct deadline deadline;
 };
 
@@ -44,9 +45,9 @@ static void put_all(struct fields *fields, const struct http_headers *from, stru
 
 /* ---- yes */
 
-/* Says 101 and couples the visitor to `back`. `answer`: the backend's, or NULL for the echo. */
+/* Says 101 and couples the visitor to `back`. `answer` and `sessions`: the backend's, or NULL for the echo. */
 static void welcome(const struct websocket_service *service, struct exchange *exchange, struct endpoint *back,
-                    struct span protocol, const struct http_response *answer)
+                    struct span protocol, const struct http_response *answer, _Atomic uint64_t *sessions)
 {
     const struct http_request *request = exchange_request(exchange);
     struct loop *loop = exchange_loop(exchange);
@@ -74,7 +75,7 @@ static void welcome(const struct websocket_service *service, struct exchange *ex
         endpoint_abort(back, ENDING_MEMORY);
         return;
     }
-    if (!relay_new(loop, front, back, owner, &peer))
+    if (!relay_new(loop, front, back, owner, sessions, &peer))
         loop_report(loop, ENDING_MEMORY, &peer, NULL);
 }
 
@@ -90,7 +91,7 @@ static void serve_echo(const struct websocket_service *service, struct exchange 
     if (http_header_find(&exchange_request(exchange)->headers, SPAN("Sec-WebSocket-Protocol"), &offered) &&
         !span_next_item(&offered, &first))
         first = span_of(NULL, 0);
-    welcome(service, exchange, back, first, NULL);
+    welcome(service, exchange, back, first, NULL, NULL);
 }
 
 /* ---- the backend's answer */
@@ -107,12 +108,13 @@ static void on_open(void *user, struct endpoint *back, const struct http_respons
     struct span protocol = {0};
     if (!http_header_find(&answer->headers, SPAN("Sec-WebSocket-Protocol"), &protocol))
         protocol = span_of(NULL, 0);
+    _Atomic uint64_t *sessions = upstream_call_sessions(dial->call);
     stop_waiting(dial);
     const struct websocket_service *service = dial->service;
     struct exchange *exchange = dial->exchange;
     exchange_watch(exchange, NULL, NULL);
     free(dial);
-    welcome(service, exchange, back, span_trim(protocol), answer);
+    welcome(service, exchange, back, span_trim(protocol), answer, sessions);
 }
 
 /* The backend's own refusal is passed on as what it is, so that clients learn whether to authenticate or to come back. */
@@ -145,7 +147,7 @@ static void on_fail(void *user, enum ending why, const struct http_response *ans
 static void on_late(struct deadline *deadline)
 {
     struct dial *dial = CONTAINER_OF(deadline, struct dial, deadline);
-    backend_call_cancel(dial->call);
+    upstream_call_cancel(dial->call);
     stop_waiting(dial);
     exchange_fail(dial->exchange, ENDING_BACKEND_LATE, "open_handshake_timeout");
 }
@@ -163,7 +165,7 @@ static void on_end(void *user)
 {
     struct dial *dial = user;
     if (dial->call)
-        backend_call_cancel(dial->call);
+        upstream_call_cancel(dial->call);
     stop_waiting(dial);
     free(dial);
 }
@@ -174,8 +176,9 @@ static void serve_backend(const struct websocket_service *service, struct exchan
 {
     const struct http_site *site = exchange_site(exchange);
     struct loop *loop = exchange_loop(exchange);
-    struct connection_facts facts;
-    if (!exchange_describe(exchange, &facts)) {
+    struct dial *dial = calloc(1, sizeof *dial);
+    if (!dial || !exchange_describe(exchange, &dial->facts)) {
+        free(dial);
         exchange_fail(exchange, ENDING_MEMORY, NULL);
         return;
     }
@@ -185,17 +188,12 @@ static void serve_backend(const struct websocket_service *service, struct exchan
         .peer = exchange_peer(exchange),
         .secure = site->secure,
         .port = site->port,
-        .facts = &facts,
+        .facts = &dial->facts,
     };
-    struct dial *dial = calloc(1, sizeof *dial);
-    if (!dial) {
-        exchange_fail(exchange, ENDING_MEMORY, NULL);
-        return;
-    }
     dial->service = service;
     dial->exchange = exchange;
     deadline_init(&dial->deadline, on_late);
-    dial->call = backend_call_new(loop, service->settings.backend, site->owner, &visitor, &call_user, dial);
+    dial->call = upstream_call_new(loop, service->settings.upstream, site->owner, &visitor, &call_user, dial);
     if (!dial->call) {
         free(dial);
         exchange_fail(exchange, ENDING_MEMORY, NULL);
@@ -216,7 +214,7 @@ static void serve(const struct service *self, struct exchange *exchange)
         return;
     if (exchange_loop(exchange)->leaving)
         exchange_fail(exchange, ENDING_GOING_AWAY, NULL);
-    else if (service->settings.backend)
+    else if (service->settings.upstream)
         serve_backend(service, exchange);
     else
         serve_echo(service, exchange);

@@ -1,1 +1,2 @@
 fuzz_target(process_handover room_process)
+fuzz_target(process_control room_process)

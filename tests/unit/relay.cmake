@@ -1,3 +1,3 @@
-foreach(name relay request backend fetch)
+foreach(name relay request backend fetch upstream health)
   unit_test(relay ${name})
 endforeach()

@@ -21,14 +21,49 @@
     X(messages_out, "WebSocket messages sent to clients")                                                              \
     X(bytes_in, "bytes received from clients, before decryption")                                                      \
     X(bytes_out, "bytes sent to clients, after encryption")                                                            \
-    X(log_lines_dropped, "log lines dropped")
+    X(log_lines_dropped, "log lines dropped")                                                                          \
+    X(backend_retries, "calls that went on to another backend")                                                        \
+    X(backend_ejections, "times a backend was left out after failures in a row")                                       \
+    X(health_checks, "health checks of backends")                                                                      \
+    X(health_checks_failed, "health checks of backends that failed")
+
+/* What a worker thinks of a backend. */
+enum backend_condition {
+    BACKEND_UP,
+    BACKEND_EJECTED, /* has failed too often in a row, and has not been seen to work since */
+    BACKEND_DOWN,    /* fails its health checks */
+};
+
+/* One backend, as a worker sees it. */
+struct backend_counters {
+    _Atomic uint64_t key;       /* backend_key of its name; 0: the row is free */
+    _Atomic uint64_t sessions;  /* open now */
+    _Atomic uint64_t opened;    /* sessions so far */
+    _Atomic uint64_t failures;  /* calls and checks so far that failed */
+    _Atomic uint64_t condition; /* enum backend_condition */
+    _Atomic uint64_t failed_by; /* enum ending of the last failure; has a meaning if failures > 0 */
+    _Atomic uint64_t failed_at; /* its time, s since 1970 */
+};
+
+/* Twice as many as a plan may name, since an old plan lives on with its sessions. */
+enum { COUNTERS_BACKENDS = 512 };
 
 struct counters {
 #define X(name, help) _Atomic uint64_t name;
     COUNTER_ROWS(X)
 #undef X
     _Atomic uint64_t endings[ENDING_COUNT];
+    struct backend_counters backends[COUNTERS_BACKENDS];
 };
+
+/* By what the rows of one backend are found in all workers' pages (FNV-1a, 64 bits; never 0). */
+static inline uint64_t backend_key(const char *name)
+{
+    uint64_t key = 0xcbf29ce484222325;
+    for (; *name; name++)
+        key = (key ^ (unsigned char)*name) * 0x100000001b3;
+    return key ? key : 1;
+}
 
 /* The page has one writer, so a plain load and store is enough and costs no lock prefix. */
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)

@@ -60,6 +60,7 @@ struct loop {
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */
     struct websocket_codec *websockets; /* owned by websocket/codec.c */
+    struct list backends;               /* states of backends; see relay/state.h */
     uint8_t *receive;                   /* LOOP_RECEIVE_BYTES; valid within one callback */
     uint8_t *plaintext;                 /* LOOP_PLAINTEXT_BYTES; likewise */
     uint8_t *message;                   /* LOOP_MESSAGE_BYTES; likewise */
@@ -69,7 +70,7 @@ struct loop {
 bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *counters)
     __attribute__((warn_unused_result));
 
-/* Asserts that no guest, task or block is left: the leak test of each run. */
+/* Asserts that no guest, task, block or state is left: the leak test of each run. */
 void loop_deinit(struct loop *loop);
 
 /* Reads the monotonic clock into loop->now. */

@@ -491,6 +491,150 @@ static void services_of_the_node_are_passed_to_it(void **state)
     }
 }
 
+static void assert_members(const struct upstream *upstream, const char *const *names, size_t count)
+{
+    assert_int_equal(upstream->count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(upstream->members[i].backend->name, names[i]);
+}
+
+static void several_backends_make_one_upstream(void **state)
+{
+    static const char *const names[] = {"ws://n:8080", "wss://[::1]:443", "ws+unix:/run/n.sock", "fourth"};
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         WEB("'ws': {'type': 'websocket-reverseproxy', 'backends': ["
+             "{'url': 'ws://x', 'endpoint': {'type': 'tcp', 'host': 'n', 'port': 8080}},"
+             "{'url': 'wss://x', 'endpoint': {'type': 'tcp', 'host': '::1', 'port': 443, 'tls': {'hostname': 'n'}}},"
+             "{'url': 'ws://x', 'endpoint': {'type': 'unix', 'path': '/run/n.sock'}},"
+             "{'url': 'ws://x', 'id': 'fourth', 'endpoint': {'type': 'unix', 'path': '/run/m.sock'}}],"
+             "'balance': {'policy': 'least_connections', 'timeout': 101, 'eject_after': 0, 'eject_time': 102, "
+             "'eject_time_max': 103, 'slow_start': 104}}"),
+         NULL);
+    const struct upstream *upstream = loaded.plan->upstreams;
+    assert_members(upstream, names, 4);
+    assert_null(upstream->next);
+    assert_int_equal(loaded.plan->backend_count, 4);
+    assert_int_equal(upstream->settings.policy, UPSTREAM_LEAST_CONNECTIONS);
+    assert_int_equal(upstream->settings.timeout, 101);
+    assert_int_equal(upstream->settings.eject_after, 0);
+    assert_int_equal(upstream->settings.eject_time, 102);
+    assert_int_equal(upstream->settings.eject_time_max, 103);
+    assert_int_equal(upstream->settings.slow_start, 104);
+    node_unload(&loaded);
+}
+
+static void one_node_in_two_services_is_one_backend(void **state)
+{
+    static const char *const names[] = {"ws+unix:/run/n.sock"};
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        WEB("'a': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://x', 'endpoint': {'type': 'unix', 'path': "
+            "'/run/n.sock'}}}, 'b': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://x/y', 'endpoint': {'type': "
+            "'unix', 'path': '/run/n.sock'}}]}"),
+        NULL);
+    assert_members(loaded.plan->upstreams, names, 1);
+    assert_members(loaded.plan->upstreams->next, names, 1);
+    assert_int_equal(loaded.plan->backend_count, 1);
+    assert_int_equal(loaded.plan->upstreams->settings.policy, UPSTREAM_ROUND_ROBIN);
+    assert_int_equal(loaded.plan->upstreams->settings.timeout, LIMIT_CALL);
+    assert_int_equal(loaded.plan->upstreams->settings.eject_time, LIMIT_EJECT);
+    node_unload(&loaded);
+}
+
+static void a_shared_backend_is_asked_once(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         WEB("'a': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://x', 'endpoint': {'type': 'unix', 'path': "
+             "'/run/n.sock'}}], 'balance': {'health_check': {'type': 'tcp', 'timeout': 99}}}, 'b': {'type': "
+             "'websocket-proxy', 'backends': [{'url': 'ws://x/y', 'endpoint': {'type': 'unix', 'path': "
+             "'/run/n.sock'}}], "
+             "'balance': {'health_check': {'type': 'tcp', 'timeout': 99}}}"),
+         NULL);
+    const struct health_check *check = loaded.plan->upstreams->members[0].check;
+    assert_non_null(check);
+    assert_int_equal(check->type, HEALTH_TCP);
+    assert_int_equal(check->interval, 5000);
+    assert_int_equal(check->rise, 2);
+    assert_int_equal(check->fall, 3);
+    assert_int_equal(check->backend.target.timeout, 99);
+    assert_string_equal(check->backend.target.path, "/run/n.sock");
+    assert_int_equal(loaded.plan->upstreams->members[0].backend->target.timeout, 10000);
+    assert_null(loaded.plan->upstreams->next->members[0].check);
+    node_unload(&loaded);
+}
+
+static void two_nodes_of_one_id_get_two_names(void **state)
+{
+    static const char *const first[] = {"one"}, *const second[] = {"ws+unix:/run/m.sock"};
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        WEB("'a': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': 'ws://x', 'endpoint': {'type': "
+            "'unix', 'path': '/run/n.sock'}}}, 'b': {'type': 'websocket-reverseproxy', 'backend': {'id': 'one', 'url': "
+            "'ws://x', 'endpoint': {'type': 'unix', 'path': '/run/m.sock'}}}"),
+        NULL);
+    assert_int_equal(count(&loaded, PROBLEM_WARNING), 1);
+    assert_members(loaded.plan->upstreams, first, 1);
+    assert_members(loaded.plan->upstreams->next, second, 1);
+    node_unload(&loaded);
+}
+
+static void the_control_socket_is_in_the_node_directory(void **state)
+{
+    static const struct {
+        const char *extension, *path; /* relative to the node directory; NULL: none */
+    } rows[] = {{"", "/crossgate.sock"},
+                {"'crossgate': {'workers': 2},", "/crossgate.sock"},
+                {"'crossgate': {'control': 'run/x.sock'},", "/run/x.sock"},
+                {"'crossgate': {'control': './none'},", "/none"},
+                {"'crossgate': {'control': 'none'},", NULL}};
+    struct loaded loaded;
+    char text[512], expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text,
+                 "{'version': 2, %s 'workers': [{'type': 'router', 'transports': [{'type': 'web', 'endpoint': {'type': "
+                 "'tcp', 'port': 80}, 'paths': {}}]}]}",
+                 rows[i].extension);
+        load(&loaded, text, NULL);
+        snprintf(expected, sizeof expected, "%s%s", node_path(), rows[i].path ? rows[i].path : "");
+        if (rows[i].path)
+            assert_string_equal(loaded.plan->process.control, expected);
+        else
+            assert_null(loaded.plan->process.control);
+        node_unload(&loaded);
+    }
+}
+
+static void backends_of_the_command_line_are_one_upstream(void **state)
+{
+    static const char *const names[] = {"ws://a:80", "ws://b:8080", "ws+unix:/run/c d.sock"};
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         "{'version': 2, 'crossgate': {'balance': {'policy': 'least_connections'}}, 'workers': [{'type': 'router', "
+         "'transports': [{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}},"
+         "{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 81}}]}]}",
+         "ws://a/\nws://b:8080\nws+unix:/run/c d.sock");
+    assert_members(loaded.plan->upstreams, names, 3);
+    assert_null(loaded.plan->upstreams->next);
+    assert_int_equal(loaded.plan->upstreams->settings.policy, UPSTREAM_LEAST_CONNECTIONS);
+    node_unload(&loaded);
+}
+
 static void addresses_that_differ_are_no_conflict(void **state)
 {
     struct loaded loaded;
@@ -532,6 +676,12 @@ int main(void)
         cmocka_unit_test(transports_keep_the_order_of_the_file),
         cmocka_unit_test(a_backend_of_the_command_line_serves_websocket_transports),
         cmocka_unit_test(services_of_the_node_are_passed_to_it),
+        cmocka_unit_test(several_backends_make_one_upstream),
+        cmocka_unit_test(one_node_in_two_services_is_one_backend),
+        cmocka_unit_test(a_shared_backend_is_asked_once),
+        cmocka_unit_test(two_nodes_of_one_id_get_two_names),
+        cmocka_unit_test(the_control_socket_is_in_the_node_directory),
+        cmocka_unit_test(backends_of_the_command_line_are_one_upstream),
         cmocka_unit_test(addresses_that_differ_are_no_conflict),
     };
 

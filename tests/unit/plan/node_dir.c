@@ -11,7 +11,7 @@ static char base[PATH_MAX];
 
 static bool resolve(const char *cbdir, const char *config, struct node_dir *place)
 {
-    struct plan_request request = {.backend = "kept"};
+    struct plan_request request = {.backends = "kept"};
     struct error error = {0};
     bool worked = node_dir_resolve(cbdir, config, place, &request, &error);
 
@@ -19,7 +19,7 @@ static bool resolve(const char *cbdir, const char *config, struct node_dir *plac
     if (worked) {
         assert_ptr_equal(request.config, place->config);
         assert_ptr_equal(request.node_dir, place->directory);
-        assert_string_equal(request.backend, "kept");
+        assert_string_equal(request.backends, "kept");
     }
     return worked;
 }

@@ -30,6 +30,8 @@ struct refused {
 #define B0             T0 ".paths.ws.backend"
 #define HTTP(keys)     WEB("'a': ^{'type': 'reverseproxy', " keys "}")
 #define HTTP_OF(keys)  WEB("'a': {'type': 'reverseproxy', " keys "}")
+#define REMOTE         "'endpoint': {'type': 'tcp', 'host': 'n', 'port': 80}"
+#define BACKENDS(list) WEB("'ws': {'type': 'websocket-reverseproxy', 'backends': [" list "]}")
 
 static const struct refused cases[] = {
     /* The text. */
@@ -191,7 +193,6 @@ static const struct refused cases[] = {
     {WEB("'a': {'type': 'path', 'paths': {^'b/': {'type': 'nodeinfo'}}}"), T0 ".paths.a.paths[\"b/\"]",
      "a key of paths must be", NULL},
     {WEB("'a': {'type': ^'upload'}"), T0 ".paths.a.type", "not served here", "does not have it any more"},
-    {WEB("'a': {'type': ^'websocket-proxy'}"), T0 ".paths.a.type", "not served here", NULL},
     {WEB("'a': {'type': ^'none'}"), T0 ".paths.a.type", "is refused", "leave the path out"},
     {WEB("'a': {'type': ^'statik'}"), T0 ".paths.a.type", "no web service", "did you mean \"static\""},
     {WEB("'a': ^'static'"), T0 ".paths.a", "must be an object", NULL},
@@ -303,6 +304,25 @@ static const struct refused cases[] = {
     {TESTEE("^'auto_pong_interval': 1"), T0 ".options.auto_pong_interval", "did you mean \"auto_ping_interval\"", NULL},
     /* Backends. */
     {WEB("'ws': ^{'type': 'websocket-reverseproxy'}"), T0 ".paths.ws.backend", "backend is missing", NULL},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{'url': 'ws://n', " LOCAL
+         "}, 'backends': [{'url': 'ws://n', " LOCAL "}]}"),
+     T0 ".paths.ws.backend", "backend and backends", "into `backends`"},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backends': ^[]}"), T0 ".paths.ws.backends", "at least 1", NULL},
+    {WEB("'ws': ^{'type': 'websocket-proxy'}"), T0 ".paths.ws.backends", "backends is missing", NULL},
+    {BACKENDS("{'url': 'ws://n', " LOCAL "}, ^{'url': 'ws://m', " LOCAL "}"), T0 ".paths.ws.backends[1]",
+     "is named twice", "`id`"},
+    {BACKENDS("{'id': 'one', 'url': 'ws://n', " LOCAL "}, ^{'id': 'one', 'url': 'ws://n', " REMOTE "}"),
+     T0 ".paths.ws.backends[1]", "one is named twice", NULL},
+    {WEB("'a': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'health_check': {}}}, 'b': {'type': 'websocket-proxy', 'backends': [^{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'health_check': {'rise': 7}}}"),
+     T0 ".paths.b.backends[0]", "in another way", "same health_check"},
+    {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://n', " LOCAL
+         "}, 'balance': {'policy': ^'random'}}"),
+     T0 ".paths.ws.balance.policy", "least_connections", NULL},
+    {WEB("'ws': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://n', " LOCAL
+         "}], 'balance': {'eject_after': ^-1}}"),
+     T0 ".paths.ws.balance.eject_after", "0 to 1000", NULL},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{" LOCAL "}}"), B0 ".url", "url is missing", NULL},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': ^{'url': 'ws://x'}}"), B0 ".endpoint",
      "endpoint is missing", NULL},

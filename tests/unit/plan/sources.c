@@ -67,7 +67,7 @@ static void a_worker_gets_the_same_answers(void **state)
     assert_int_equal(received.mode, 0);
     assert_string_equal(sources_request(worker)->config, "config.json");
     assert_string_equal(sources_request(worker)->node_dir, node_path());
-    assert_string_equal(sources_request(worker)->backend, "ws://x");
+    assert_string_equal(sources_request(worker)->backends, "ws://x");
     assert_true(sources_request(worker)->strict);
     sources_free(worker);
 }

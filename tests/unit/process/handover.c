@@ -134,6 +134,27 @@ static void text_without_end_is_refused(void **state)
     assert_broken(pair);
 }
 
+static void backends_are_named(void **state)
+{
+    struct pair *pair = *state;
+    struct handover got;
+    for (enum handover_type type = HANDOVER_DRAIN; type <= HANDOVER_RESUME; type++) {
+        struct handover message = {.type = type, .text = "ws://a:1"};
+        assert_true(handover_send(pair->master, &message));
+        assert_int_equal(handover_receive(pair->worker, &got), HANDOVER_OK);
+        assert_int_equal(got.type, type);
+        assert_string_equal(got.text, "ws://a:1");
+        message.text[0] = '\0';
+        assert_true(handover_send(pair->master, &message));
+        assert_broken(pair);
+    }
+    char bytes[1024];
+    size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
+    bytes[8] = HANDOVER_RESUME + 1; /* none of that number */
+    send_raw(pair->master, bytes, length, 0);
+    assert_broken(pair);
+}
+
 static void descriptors_where_none_belong_are_closed(void **state)
 {
     struct pair *pair = *state;
@@ -218,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(message_of_wrong_length_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(message_with_a_wrong_head_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(text_without_end_is_refused, pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(backends_are_named, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(descriptors_where_none_belong_are_closed, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(plan_without_its_descriptor_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(too_many_descriptors_are_refused_and_closed, pair_setup, pair_teardown),

@@ -22,6 +22,7 @@ struct scene {
     struct fake visitor_fake, front_fake, back_fake, node_fake;
     struct ear visitor, node;
     struct owner owner;
+    _Atomic uint64_t sessions;
     bool echo;
 };
 
@@ -34,6 +35,7 @@ static void scene_start(struct scene *t, bool echo)
     struct loop *loop = &t->world.loop;
     t->echo = echo;
     t->owner = (struct owner){.freed = false};
+    t->sessions = 7;
     counted_init(&t->owner.counted, owner_free);
     fake_pair(&t->visitor_fake, &t->front_fake, loop);
     ear_start(&t->visitor, &t->visitor_fake, WEBSOCKET_CLIENT, &settings);
@@ -46,9 +48,10 @@ static void scene_start(struct scene *t, bool echo)
         ear_start(&t->node, &t->node_fake, WEBSOCKET_SERVER, &settings);
         back = websocket_session_new(loop, &t->back_fake.stream, WEBSOCKET_CLIENT, &settings);
     }
-    assert_true(relay_new(loop, front, back, &t->owner.counted, &peer));
+    assert_true(relay_new(loop, front, back, &t->owner.counted, &t->sessions, &peer));
     counted_unref(&t->owner.counted); /* the plan is superseded: the relay alone holds it */
     assert_false(t->owner.freed);
+    assert_int_equal(t->sessions, 8);
     fake_run(loop);
 }
 
@@ -57,6 +60,7 @@ static void scene_stop(struct scene *t, enum ending why)
 {
     assert_true(t->visitor.ended && t->node.ended);
     assert_true(t->owner.freed);
+    assert_int_equal(t->sessions, 7);
     for (int i = 0; i < ENDING_COUNT; i++)
         assert_int_equal(t->world.counters->endings[i], i == (int)why);
     free(t->visitor.text.at);
@@ -380,8 +384,9 @@ static void a_relay_made_while_the_worker_leaves_leaves_at_once(void **state)
     ear_start(&t.visitor, &t.visitor_fake, WEBSOCKET_CLIENT, &settings);
     loop->leaving = true;
     assert_true(relay_new(loop, websocket_session_new(loop, &t.front_fake.stream, WEBSOCKET_SERVER, &settings),
-                          echo_new(loop), &t.owner.counted, &peer));
+                          echo_new(loop), &t.owner.counted, NULL, &peer));
     counted_unref(&t.owner.counted);
+    t.sessions = 7;
     fake_run(loop);
     assert_int_equal(t.visitor.code, 1001);
     scene_stop(&t, ENDING_GOING_AWAY);

@@ -23,6 +23,8 @@ struct scene {
     bool superseded;
     struct http_site site;
     struct backend backend;
+    struct upstream_member member;
+    struct upstream upstream;
     struct fake visitor; /* what the HTTP connection has */
     struct fake node;    /* what the backend call has */
     bool dialed;
@@ -57,7 +59,10 @@ static void scene_start_with(struct scene *t, bool echo, struct websocket_servic
     counted_init(&t->owner.counted, owner_free);
     t->site.owner = &t->owner.counted;
     t->site.superseded = &t->superseded;
-    more.backend = echo ? NULL : &t->backend;
+    t->member.backend = &t->backend;
+    t->upstream = (struct upstream){.members = &t->member, .count = 1};
+    assert_true(upstream_bind(&t->upstream, &t->world.loop));
+    more.upstream = echo ? NULL : &t->upstream;
     more.front.close_timeout = more.front.send_timeout = 1000;
     t->site.root = websocket_service_new(t->arena, &more);
     assert_non_null(t->site.root);
@@ -71,7 +76,7 @@ static void scene_start_with(struct scene *t, bool echo, struct websocket_servic
 
 static void scene_start(struct scene *t, bool echo)
 {
-    scene_start_with(t, echo, (struct websocket_service_settings){.backend = NULL});
+    scene_start_with(t, echo, (struct websocket_service_settings){.upstream = NULL});
 }
 
 static void scene_stop(struct scene *t)
@@ -85,6 +90,7 @@ static void scene_stop(struct scene *t)
         fake_deinit(&t->node);
     counted_unref(&t->owner.counted);
     assert_true(t->owner.freed);
+    upstream_unbind(&t->upstream);
     fake_world_deinit(&t->world);
     arena_free(t->arena);
 }

@@ -1,0 +1,322 @@
+/* The commands to a running master: status, backend, reload, stop. */
+#include "commands.h"
+#include "node_dir.h"
+#include "options.h"
+
+#include "crossgate/base/nearest.h"
+#include "crossgate/config.h"
+#include "crossgate/plan.h"
+#include "crossgate/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct control_words {
+    const char *cbdir;
+    const char *config;
+    const char *socket;
+    bool json;
+};
+
+/* A table on stdout, from lines of fields that are separated by tabs. */
+enum { FIELDS_MAX = 16 };
+
+struct fields {
+    const char *at[FIELDS_MAX];
+    size_t count;
+};
+
+/* Cuts a line off *rest, in place. False: there is none. */
+static bool cut_line(char **rest, struct fields *fields)
+{
+    char *line = *rest;
+    if (!*line)
+        return false;
+    *rest = line + strcspn(line, "\n");
+    if (**rest)
+        *(*rest)++ = '\0';
+    for (fields->count = 0; line && fields->count < FIELDS_MAX; fields->count++)
+        fields->at[fields->count] = strsep(&line, "\t");
+    return true;
+}
+
+/* The master is asked; `answer` is the caller's to free. */
+static bool ask(const char *command, const struct control_words *words, const char *line, char **answer)
+{
+    struct plan_request request = {0};
+    struct node_dir place;
+    struct error error = {0};
+    char path[PATH_MAX + sizeof PROCESS_CONTROL + 1];
+    if (words->socket)
+        snprintf(path, sizeof path, "%s", words->socket);
+    else if (node_dir_resolve(words->cbdir, words->config, &place, &request, &error))
+        snprintf(path, sizeof path, "%s/%s", place.directory, PROCESS_CONTROL);
+    if (error.class == ERROR_NONE && control_ask(path, line, answer, &error))
+        return true;
+    fprintf(stderr, "crossgate %s: %s\n", command, error.text);
+    return false;
+}
+
+#define OPTIONS_CONTROL(words)                                                                                         \
+    {"--cbdir", "DIR", "node directory (default: $CROSSBAR_DIR, else .crossbar, else .)", &(words).cbdir, NULL},       \
+        {"--config", "FILE", "configuration that it runs, if it was started with --config", &(words).config, NULL},    \
+    {                                                                                                                  \
+        "--socket", "PATH", "its control socket, if `crossgate.control` of the configuration has\nmoved it",           \
+            &(words).socket, NULL                                                                                      \
+    }
+
+#define OPTION_JSON(words)                                                                                             \
+    {                                                                                                                  \
+        "--json", NULL, "print one JSON document", NULL, &(words).json                                                 \
+    }
+
+/* ---- printing */
+
+static void print_member(const char *name, const char *value, bool number)
+{
+    printf("\"%s\": ", name);
+    if (number)
+        fputs(value, stdout);
+    else
+        config_print_string(value, stdout);
+}
+
+struct column {
+    const char *name;
+    bool number;
+};
+
+/* False: the master is of another version. */
+static bool print_object(const struct fields *fields, size_t skip, const struct column *columns, size_t count)
+{
+    uint64_t number;
+    if (fields->count != skip + count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *value = fields->at[skip + i];
+        if (columns[i].number && !span_to_uint(span_string(value), UINT64_MAX, &number))
+            return false;
+        fputs(i == 0 ? "{" : ", ", stdout);
+        print_member(columns[i].name, value, columns[i].number);
+    }
+    putchar('}');
+    return true;
+}
+
+static int refuse_answer(const char *command)
+{
+    fprintf(stderr, "crossgate %s: the answer is not understood: command and master are of different versions\n",
+            command);
+    return EXIT_FAILURE;
+}
+
+/* ---- backend */
+
+enum { BACKEND_FIELDS = 10 };
+
+static const struct column backend_columns[BACKEND_FIELDS] = {
+    {"name", false},     {"state", false},   {"workers_down", true},    {"workers_left_out", true},
+    {"workers", true},   {"sessions", true}, {"sessions_opened", true}, {"failures", true},
+    {"failed_at", true}, {"failure", false},
+};
+
+/* "2026-11-26T15:34:27Z: why", or "-". */
+static void print_failure(const char *at, const char *why)
+{
+    uint64_t seconds;
+    char text[32] = "";
+    struct tm utc;
+    if (!span_to_uint(span_string(at), INT64_MAX, &seconds) || seconds == 0 ||
+        !gmtime_r(&(time_t){(time_t)seconds}, &utc)) {
+        puts("-");
+        return;
+    }
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    printf("%s %s\n", text, why);
+}
+
+static void print_backend(const struct fields *fields)
+{
+    const char *const *at = fields->at;
+    char state[48];
+    const char *some = strcmp(at[1], "down") == 0 ? at[2] : strcmp(at[1], "left out") == 0 ? at[3] : at[4];
+    if (strcmp(some, at[4]) == 0)
+        snprintf(state, sizeof state, "%s", at[1]);
+    else
+        snprintf(state, sizeof state, "%s (%s of %s)", at[1], some, at[4]);
+    printf("%-36s  %-16s %8s %8s  ", at[0], state, at[5], at[7]);
+    print_failure(at[8], at[9]);
+}
+
+static int print_backends(char *answer, bool json)
+{
+    struct fields fields;
+    bool first = true;
+    if (json)
+        fputs("[", stdout);
+    else
+        printf("%-36s  %-16s %8s %8s  %s\n", "BACKEND", "STATE", "SESSIONS", "FAILURES", "LAST FAILURE");
+    for (; cut_line(&answer, &fields); first = false) {
+        if (fields.count != BACKEND_FIELDS)
+            return refuse_answer("backend");
+        if (!json) {
+            print_backend(&fields);
+            continue;
+        }
+        fputs(first ? "\n  " : ",\n  ", stdout);
+        if (!print_object(&fields, 0, backend_columns, BACKEND_FIELDS))
+            return refuse_answer("backend");
+    }
+    if (json)
+        fputs("\n]\n", stdout);
+    return EXIT_SUCCESS;
+}
+
+/* Words before the options: the action, and for two of them a name. */
+static int run_backend(const struct usage *usage, const char *action, const char *name,
+                       const struct control_words *words)
+{
+    char line[512], *answer;
+    bool lists = strcmp(action, "list") == 0;
+    if (!lists && strcmp(action, "drain") != 0 && strcmp(action, "resume") != 0)
+        return option_refuse(usage, "action", action, "one of list, drain, resume");
+    if (lists ? name != NULL : name == NULL) {
+        fprintf(stderr, "crossgate backend: %s\nTry: crossgate backend --help\n",
+                lists ? "list takes no name" : "which one? `crossgate backend list` names them");
+        return EXIT_USAGE;
+    }
+    snprintf(line, sizeof line, "1 %s%s%s", action, name ? " " : "", name ? name : "");
+    if (!ask("backend", words, line, &answer))
+        return EXIT_FAILURE;
+    int status = lists ? print_backends(answer, words->json) : EXIT_SUCCESS;
+    free(answer);
+    return status;
+}
+
+int command_backend(int argc, char **argv)
+{
+    struct control_words words = {0};
+    const struct option options[] = {OPTIONS_CONTROL(words), OPTION_JSON(words)};
+    const struct usage usage = {
+        .command = "backend",
+        .synopsis = "list | drain NAME | resume NAME [OPTIONS]",
+        .about = "Shows the backends of a running crossgate, takes one out of service, or puts it back. A drained\n"
+                 "backend gets no new sessions; open ones go on. That outlives a reload and the end of a worker.\n",
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+        .examples = "  crossgate backend list --cbdir /var/crossbar\n"
+                    "  crossgate backend drain ws://127.0.0.1:9001 --cbdir /var/crossbar\n",
+    };
+    int named = 0;
+    while (named < 2 && named + 1 < argc && *argv[named + 1] != '-')
+        named++;
+    enum options_result result = options_read(&usage, argc - named, argv + named);
+    if (result != OPTIONS_READ)
+        return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
+    return run_backend(&usage, named > 0 ? argv[1] : "list", named > 1 ? argv[2] : NULL, &words);
+}
+
+/* ---- status */
+
+static const struct column master_columns[] = {
+    {"pid", true}, {"state", false}, {"edition", true}, {"configuration", false}};
+static const struct column worker_columns[] = {
+    {"index", true}, {"pid", true}, {"state", false}, {"connections", true}, {"websockets", true}};
+enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5 };
+
+static bool print_status_json(char *answer)
+{
+    struct fields fields;
+    if (!cut_line(&answer, &fields))
+        return false;
+    fputs("{\"master\": ", stdout);
+    if (!print_object(&fields, 1, master_columns, MASTER_FIELDS))
+        return false;
+    fputs(",\n \"workers\": [", stdout);
+    for (bool first = true; cut_line(&answer, &fields); first = false) {
+        fputs(first ? "\n  " : ",\n  ", stdout);
+        if (!print_object(&fields, 1, worker_columns, WORKER_FIELDS))
+            return false;
+    }
+    fputs("\n ]}\n", stdout);
+    return true;
+}
+
+static bool print_status(char *answer)
+{
+    struct fields fields;
+    if (!cut_line(&answer, &fields) || fields.count != MASTER_FIELDS + 1)
+        return false;
+    printf("master (pid %s) is %s, edition %s of %s\n", fields.at[1], fields.at[2], fields.at[3], fields.at[4]);
+    while (cut_line(&answer, &fields)) {
+        if (fields.count != WORKER_FIELDS + 1)
+            return false;
+        printf("worker %s (pid %s) is %s, with %s connection(s) and %s WebSocket(s)\n", fields.at[1], fields.at[2],
+               fields.at[3], fields.at[4], fields.at[5]);
+    }
+    return true;
+}
+
+int command_status(int argc, char **argv)
+{
+    struct control_words words = {0};
+    const struct option options[] = {OPTIONS_CONTROL(words), OPTION_JSON(words)};
+    const struct usage usage = {
+        .command = "status",
+        .synopsis = "[OPTIONS]",
+        .about = "Shows the master and the workers of a running crossgate.\n\n"
+                 "Exit status: 0 if it runs, 1 if not.\n",
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+        .examples = "  crossgate status --cbdir /var/crossbar --json\n",
+    };
+    char *answer;
+    enum options_result result = options_read(&usage, argc, argv);
+    if (result != OPTIONS_READ)
+        return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
+    if (!ask("status", &words, "1 status", &answer))
+        return EXIT_FAILURE;
+    bool printed = words.json ? print_status_json(answer) : print_status(answer);
+    free(answer);
+    return printed ? EXIT_SUCCESS : refuse_answer("status");
+}
+
+/* ---- reload and stop */
+
+static int tell(int argc, char **argv, const char *command, const char *about)
+{
+    struct control_words words = {0};
+    const struct option options[] = {OPTIONS_CONTROL(words)};
+    const struct usage usage = {
+        .command = command,
+        .synopsis = "[OPTIONS]",
+        .about = about,
+        .options = options,
+        .count = sizeof options / sizeof options[0],
+    };
+    char line[32], *answer;
+    enum options_result result = options_read(&usage, argc, argv);
+    if (result != OPTIONS_READ)
+        return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
+    snprintf(line, sizeof line, "1 %s", command);
+    if (!ask(command, &words, line, &answer))
+        return EXIT_FAILURE;
+    free(answer);
+    return EXIT_SUCCESS;
+}
+
+int command_reload(int argc, char **argv)
+{
+    return tell(argc, argv, "reload",
+                "Has a running crossgate read its configuration and all certificates again, as SIGHUP does, and waits\n"
+                "until that is in force.\n\n"
+                "Exit status: 0 if it is, 1 if it was refused: then all stays as it was, and the log says why.\n");
+}
+
+int command_stop(int argc, char **argv)
+{
+    return tell(argc, argv, "stop",
+                "Has a running crossgate stop when all connections are finished, as SIGTERM does; at once if it is\n"
+                "told so again. Does not wait for the end.\n");
+}
