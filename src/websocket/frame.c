@@ -1,6 +1,6 @@
 #include "frame.h"
 
-#include "utf8.h"
+#include "crossgate/base/utf8.h"
 
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 #include "receiver.h"
 
 #include "crossgate/base/loop.h"
-#include "utf8.h"
+#include "crossgate/base/utf8.h"
 
 #include <assert.h>
 #include <stdlib.h>

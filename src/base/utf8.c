@@ -1,4 +1,4 @@
-#include "utf8.h"
+#include "crossgate/base/utf8.h"
 
 enum { STRIDE = 32 };
 

@@ -1,7 +1,7 @@
 /* RFC 3629 section 4, each row at its edges, in parts of all sizes and among runs of ASCII of all lengths. */
 #include "test.h"
 
-#include "utf8.h"
+#include "crossgate/base/utf8.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Is it UTF-8 (RFC 3629)? Text is judged as it comes, in parts of any length, and found wrong at the first byte that no
  * continuation could make right. Pure. */
-#ifndef CROSSGATE_WEBSOCKET_UTF8_H
-#define CROSSGATE_WEBSOCKET_UTF8_H
+#ifndef CROSSGATE_BASE_UTF8_H
+#define CROSSGATE_BASE_UTF8_H
 
 #include "crossgate/base/span.h"
 
