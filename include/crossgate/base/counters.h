@@ -17,8 +17,10 @@
     X(requests, "HTTP requests answered")                                                                              \
     X(websockets_opened, "WebSocket sessions opened")                                                                  \
     X(websockets_open, "WebSocket sessions open now")                                                                  \
-    X(messages_in, "WebSocket messages received from clients")                                                         \
-    X(messages_out, "WebSocket messages sent to clients")                                                              \
+    X(rawsockets_opened, "RawSocket sessions opened")                                                                  \
+    X(rawsockets_open, "RawSocket sessions open now")                                                                  \
+    X(messages_in, "messages received from clients over WebSocket and RawSocket")                                      \
+    X(messages_out, "messages sent to clients over WebSocket and RawSocket")                                           \
     X(bytes_in, "bytes received from clients, before decryption")                                                      \
     X(bytes_out, "bytes sent to clients, after encryption")                                                            \
     X(log_lines_dropped, "log lines dropped")                                                                          \
