@@ -7,6 +7,7 @@
 #include "crossgate/http.h"
 #include "crossgate/net.h"
 #include "crossgate/tls.h"
+#include "crossgate/wamp.h"
 #include "crossgate/websocket.h"
 
 /* Couples front and back until both have ended; owns both from now on, frees itself. Holds a reference on `owner`
@@ -19,10 +20,13 @@ bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back,
 /* An endpoint that answers each piece to its sender. NULL when memory is out. */
 struct endpoint *echo_new(struct loop *loop);
 
+enum backend_kind { BACKEND_WEBSOCKET, BACKEND_RAWSOCKET };
+
 /* A node behind the door: Crossbar's `backend` of websocket-reverseproxy, or --backend URL. Part of a plan. */
 struct backend {
+    enum backend_kind kind;
     struct net_target target;
-    struct tls_context *tls; /* wss; NULL: ws */
+    struct tls_context *tls; /* wss, rss; NULL: ws, rs */
     const char *path;        /* path of the backend's URL if it names one other than "/": the request's path below the
                                 service is put behind it. NULL: the request's path is passed as it is */
     const char *name;        /* its id, else where it is: "ws://host:port", "ws+unix:/path". One name, one node */
@@ -31,38 +35,46 @@ struct backend {
     /* What X-Forwarded-Port and -Proto say instead of how the visitor came; 0 and NULL: that. */
     uint16_t forwarded_port;
     const char *forwarded_proto;
-    struct websocket_settings settings;
+    struct websocket_settings settings;  /* of kind WEBSOCKET */
+    struct rawsocket_settings rawsocket; /* of kind RAWSOCKET; `serializers` are those that visitors may have */
 };
 
 struct backend_call;
 
 /* Answer to a call, exactly one of both, never from within backend_call_new. */
 struct backend_call_user {
-    /* The WebSocket is open. `answer` is the backend's 101, valid for this call. The endpoint is the callee's. */
+    /* The session is open. `answer` is the backend's 101, valid for this call; of a RawSocket backend it is one that names
+     * the subprotocol. The endpoint is the callee's. */
     void (*on_open)(void *user, struct endpoint *back, const struct http_response *answer);
-    /* It is not. `answer` is the backend's refusal (why = BACKEND_DENIED) or NULL. `detail` names backend and cause. */
+    /* It is not. `answer` is a WebSocket backend's refusal (why = BACKEND_DENIED) or NULL. `detail` names backend and cause. */
     void (*on_fail)(void *user, enum ending why, const struct http_response *answer, const char *detail);
 };
 
 /* What the backend is told of the visitor. All borrowed for the time of backend_call_new. */
 struct backend_visitor {
-    const struct http_request *request;   /* Host, Origin, cookies, subprotocols, other end-to-end fields pass */
-    struct span tail;                     /* decoded path below the service */
-    const struct peer *peer;              /* X-Forwarded-For */
-    bool secure;                          /* X-Forwarded-Proto: https or http */
-    uint16_t port;                        /* X-Forwarded-Port */
+    const struct http_request *request; /* Host, Origin, cookies, subprotocols, other end-to-end fields pass. NULL: a
+                                           RawSocket visitor */
+    const struct wamp_serializer *serializer; /* of a RawSocket visitor */
+    struct span tail;                         /* decoded path below the service */
+    const struct peer *peer;                  /* X-Forwarded-For */
+    bool secure;                              /* X-Forwarded-Proto: https or http */
+    uint16_t port;                            /* X-Forwarded-Port */
     const struct connection_facts *facts; /* client certificate and channel binding, as X-TLS- fields; PROXY header */
 };
 
-/* Connects, does TLS if the backend has it, and opens a WebSocket, all within target.timeout. The request is written in one
- * piece. Holds a reference on `owner` (the plan that the backend belongs to) until it is gone, which after a cancel is
- * later than the visitor. NULL when memory is out. */
+/* Connects, does TLS if the backend has it, and opens a WebSocket or RawSocket session, all within target.timeout. A request is
+ * written in one piece. A RawSocket backend is not called if the visitor has none of its serializers: NO_SERIALIZER. Holds a
+ * reference on `owner` (the plan that the backend belongs to) until it is gone, which after a cancel is later than the
+ * visitor. NULL when memory is out. */
 struct backend_call *backend_call_new(struct loop *loop, const struct backend *backend, struct counted *owner,
                                       const struct backend_visitor *visitor, const struct backend_call_user *on,
                                       void *user);
 
 /* The visitor has left: no callback any more. */
 void backend_call_cancel(struct backend_call *call);
+
+/* The first subprotocol in a visitor's fields that is of the set; NULL: none is. */
+const struct wamp_serializer *visitor_serializer(const struct http_headers *headers, wamp_serializers set);
 
 /* ---- several backends
  *
@@ -154,5 +166,35 @@ _Atomic uint64_t *upstream_call_sessions(const struct upstream_call *call);
 
 /* The visitor has left: no callback any more. */
 void upstream_call_cancel(struct upstream_call *call);
+
+/* ---- routing by realm: Crossbar's proxy worker. Part of a plan. */
+
+struct route {
+    struct span realm;
+    struct upstream *upstream;
+};
+
+struct routes {
+    const struct route *at;
+    size_t count;
+    wamp_serializers serializers; /* that are read here, and that one of the backends speaks */
+};
+
+struct routed_visitor {
+    struct counted *owner; /* the plan */
+    const struct wamp_serializer *serializer;
+    struct peer peer;
+    bool secure;                   /* he has TLS */
+    uint16_t port;                 /* that he came to */
+    struct connection_facts facts; /* the arena becomes the callee's, also on failure; it may be NULL */
+    uint32_t hello_timeout;        /* ms for the first message */
+};
+
+/* Reads the first message of a new session, and couples it to a backend of its realm, which gets that message first. Owns the
+ * front from now on, frees itself, is a guest of the loop. How it may end: no route (the visitor gets ABORT, then Close
+ * 1000), BAD_HELLO, HELLO_LATE, WS_TOO_LARGE, or as a call of a backend may. False when memory is out: the front has been
+ * aborted. */
+bool routed_new(struct loop *loop, struct endpoint *front, const struct routes *routes,
+                const struct routed_visitor *visitor);
 
 #endif

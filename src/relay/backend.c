@@ -1,6 +1,6 @@
-/* A call to a backend: connect, TLS if it has it, the client's opening handshake; then a session, or the reason why not. */
+/* A call to a backend: connect, TLS if it has it, the handshake of its protocol; then a session, or the reason why not. */
+#include "call.h"
 #include "dial.h"
-#include "request.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -8,30 +8,11 @@
 
 enum { DETAIL_TEXT = 160 };
 
-struct backend_call {
-    struct loop *loop;
-    const struct backend *backend;
-    struct counted *owner;
-    const struct backend_call_user *on; /* NULL: answered or cancelled */
-    void *user;
-    struct stream *stream; /* NULL: it has ended, or belongs to the session */
-    struct http_response_reader *reader;
-    struct handshake_request request;
-    char key[WEBSOCKET_KEY];
-    bool decided; /* `why` says how; the answer follows from PHASE_SETTLE */
-    enum ending why;
-    const char *cause; /* the stream's detail; or NULL */
-    struct deadline deadline;
-    struct task answer;
-    struct task bury;
-};
-
 static void call_free(struct backend_call *call)
 {
     deadline_disarm(&call->deadline);
     task_cancel(&call->answer);
-    http_response_reader_free(call->reader);
-    handshake_request_deinit(&call->request);
+    call->protocol->release(call);
     counted_unref(call->owner);
     free(call);
 }
@@ -43,14 +24,14 @@ static void bury(struct task *task)
 
 /* ---- the answer */
 
-static void decide(struct backend_call *call, enum ending why)
+void call_decide(struct backend_call *call, enum ending why)
 {
     if (call->decided)
         return;
     call->decided = true;
     call->why = why;
     if (call->stream)
-        stream_pause(call->stream, true); /* what follows the head waits for the session */
+        stream_pause(call->stream, true); /* what follows the answer waits for the session */
     loop_defer(call->loop, PHASE_SETTLE, &call->answer);
 }
 
@@ -62,8 +43,9 @@ static void answer_failure(struct backend_call *call)
     if (!on)
         return;
     call->on = NULL;
-    if (call->why == ENDING_BACKEND_DENIED) {
-        response = http_response_of(call->reader);
+    if (call->why == ENDING_BACKEND_DENIED)
+        response = call->protocol->response(call);
+    if (response) {
         snprintf(detail, sizeof detail, "%s answered %u", call->backend->name, response->status);
     } else {
         const char *cause = call->cause;
@@ -77,14 +59,14 @@ static void answer_success(struct backend_call *call)
     const struct backend_call_user *on = call->on;
     struct stream *stream = call->stream;
     call->stream = NULL;
-    struct endpoint *back = websocket_session_new(call->loop, stream, WEBSOCKET_CLIENT, &call->backend->settings);
+    struct endpoint *back = call->protocol->open(call, stream);
     if (!back) {
         call->why = ENDING_MEMORY;
         answer_failure(call);
         return;
     }
     call->on = NULL;
-    on->on_open(call->user, back, http_response_of(call->reader));
+    on->on_open(call->user, back, call->protocol->response(call));
 }
 
 static void answer(struct task *task)
@@ -102,7 +84,7 @@ static void answer(struct task *task)
 
 static void on_deadline(struct deadline *deadline)
 {
-    decide(CONTAINER_OF(deadline, struct backend_call, deadline), ENDING_BACKEND_LATE);
+    call_decide(CONTAINER_OF(deadline, struct backend_call, deadline), ENDING_BACKEND_LATE);
 }
 
 /* ---- what the stream tells */
@@ -110,34 +92,14 @@ static void on_deadline(struct deadline *deadline)
 static void on_open(void *user)
 {
     struct backend_call *call = user;
-    stream_write(call->stream, span_of(call->request.text, call->request.length));
-}
-
-static enum ending judge(const struct backend_call *call, const struct http_response *response)
-{
-    struct span chosen;
-    if (response->status != 101)
-        return ENDING_BACKEND_DENIED;
-    bool valid = websocket_response_check(response, span_string(call->key), call->request.offered, &chosen);
-    return valid ? ENDING_DONE : ENDING_BACKEND_BROKEN;
+    call->protocol->greet(call);
 }
 
 static size_t on_bytes(void *user, struct span bytes)
 {
     struct backend_call *call = user;
-    size_t taken = 0;
     assert(!call->decided); /* else the stream is paused */
-    switch (http_response_read(call->reader, bytes, &taken)) {
-    case HTTP_MORE:
-        break;
-    case HTTP_HEAD_DONE:
-        decide(call, judge(call, http_response_of(call->reader)));
-        break;
-    case HTTP_BROKEN:
-        decide(call, ENDING_BACKEND_BROKEN);
-        break;
-    }
-    return taken;
+    return call->protocol->read(call, bytes);
 }
 
 static void on_room(void *user)
@@ -147,7 +109,7 @@ static void on_room(void *user)
 
 static void on_eof(void *user)
 {
-    decide(user, ENDING_BACKEND_LOST);
+    call_decide(user, ENDING_BACKEND_LOST);
 }
 
 enum ending backend_ending(enum ending why)
@@ -170,10 +132,11 @@ enum ending backend_ending(enum ending why)
 static void on_end(void *user, enum ending why)
 {
     struct backend_call *call = user;
-    call->cause = call->stream->detail;
-    call->stream = NULL;
-    if (!call->decided || call->why == ENDING_DONE)
+    if (!call->decided || call->why == ENDING_DONE) {
         call->why = backend_ending(why);
+        call->cause = call->stream->detail;
+    }
+    call->stream = NULL;
     answer_failure(call);
     call_free(call);
 }
@@ -217,10 +180,11 @@ struct backend_call *backend_call_new(struct loop *loop, const struct backend *b
     deadline_init(&call->deadline, on_deadline);
     task_init(&call->answer, answer);
     task_init(&call->bury, bury);
-    call->reader = http_response_reader_new();
-    if (!call->reader || !websocket_key_new(call->key) ||
-        !handshake_request_init(&call->request, backend, visitor, call->key))
+    call->protocol = backend->kind == BACKEND_RAWSOCKET ? &call_rawsocket : &call_websocket;
+    if (!call->protocol->prepare(call, visitor))
         goto fail;
+    if (call->decided)
+        return call;
     call->stream = backend_dial(loop, backend, visitor);
     if (!call->stream)
         goto fail;
@@ -238,5 +202,8 @@ void backend_call_cancel(struct backend_call *call)
     call->on = NULL;
     task_cancel(&call->answer);
     call->decided = true;
-    stream_abort(call->stream, ENDING_PEER_LEFT);
+    if (call->stream)
+        stream_abort(call->stream, ENDING_PEER_LEFT);
+    else
+        loop_defer(call->loop, PHASE_BURY, &call->bury);
 }

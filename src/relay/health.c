@@ -166,7 +166,7 @@ static const struct backend_call_user call_user = {.on_open = on_call_open, .on_
 static bool begin_websocket(struct check *check, struct loop *loop, const struct backend *backend)
 {
     struct http_header fields[] = {
-        {SPAN("Sec-WebSocket-Protocol"), SPAN("wamp.2.json, wamp.2.msgpack, wamp.2.cbor")},
+        {SPAN("Sec-WebSocket-Protocol"), SPAN("wamp.2.json, wamp.2.msgpack, wamp.2.cbor, wamp.2.ubjson")},
         {SPAN("User-Agent"), SPAN("Crossgate health check")},
     };
     const struct http_request request = {

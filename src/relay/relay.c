@@ -90,22 +90,37 @@ static void on_close(void *user, uint16_t code, struct span reason)
     close_side(side->other, code == CLOSE_NO_CODE ? 0 : code, reason);
 }
 
-/* Without a goodbye. A node that sees 1001 ends the visitor's WAMP session at once; a visitor that sees 1014 may come back. */
-static void on_lost(struct relay_side *side, enum ending why)
+/* A side that ends since it cannot be sent something: the other, who wants to send it, is told so. */
+static bool is_unsendable(enum ending why)
 {
-    struct relay *relay = side->relay;
-    if (side == &relay->front) {
-        explain(relay, why, NULL);
-        close_side(&relay->back, ending_row(ENDING_GOING_AWAY)->ws, SPAN("client left"));
-        return;
-    }
-    bool ours = ending_row(why)->fault == FAULT_US;
-    enum ending told = ours ? why : ENDING_BACKEND_LOST;
-    explain(relay, told, ours ? NULL : ending_row(why)->text);
+    return why == ENDING_UNSENDABLE_SIZE || why == ENDING_UNSENDABLE_KIND;
+}
+
+static void front_lost(struct relay *relay, enum ending why)
+{
+    const struct ending_row *row = ending_row(is_unsendable(why) ? why : ENDING_GOING_AWAY);
+    explain(relay, why, NULL);
+    close_side(&relay->back, row->ws, is_unsendable(why) ? span_string(row->text) : SPAN("client left"));
+}
+
+static void back_lost(struct relay *relay, enum ending why)
+{
+    bool as_it_is = ending_row(why)->fault == FAULT_US || is_unsendable(why);
+    enum ending told = as_it_is ? why : ENDING_BACKEND_LOST;
+    explain(relay, told, as_it_is ? NULL : ending_row(why)->text);
     if (relay->front.endpoint && !relay->front.bidden) {
         relay->front.bidden = true;
         endpoint_abort(relay->front.endpoint, told);
     }
+}
+
+/* Without a goodbye. A node that sees 1001 ends the visitor's WAMP session at once; a visitor that sees 1014 may come back. */
+static void on_lost(struct relay_side *side, enum ending why)
+{
+    if (side == &side->relay->front)
+        front_lost(side->relay, why);
+    else
+        back_lost(side->relay, why);
 }
 
 static void relay_free(struct relay *relay)

@@ -127,7 +127,8 @@ static void put_forwarded(FILE *out, const struct backend *backend, const struct
         put_field(out, "X-Forwarded-For", span_string(host));
     }
     put_field(out, "X-Forwarded-Proto", span_string(proto));
-    put_field(out, "X-Forwarded-Host", visitor->request->host);
+    if (!visitor->serializer) /* RawSocket visitors name no host */
+        put_field(out, "X-Forwarded-Host", visitor->request->host);
     if (port != 0)
         fprintf(out, "X-Forwarded-Port: %u\r\n", port);
     if (visitor->facts && visitor->facts->tls.has_certificate)

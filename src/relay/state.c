@@ -169,8 +169,9 @@ void backend_state_note_failure(struct backend_state *state, enum ending why, co
 
 bool backend_has_failed(enum ending why, const struct http_response *answer)
 {
+    /* What a RawSocket backend refuses comes without an answer, and is the visitor's serializer as a rule. */
     if (why == ENDING_BACKEND_DENIED)
-        return answer->status == 502 || answer->status == 503 || answer->status == 504;
+        return answer && (answer->status == 502 || answer->status == 503 || answer->status == 504);
     return ending_row(why)->fault == FAULT_BACKEND;
 }
 

@@ -1,3 +1,3 @@
-foreach(name relay request backend fetch upstream health)
+foreach(name relay request backend call_rawsocket fetch routed upstream health)
   unit_test(relay ${name})
 endforeach()
