@@ -6,6 +6,7 @@
 #include "crossgate/base/arena.h"
 #include "crossgate/relay.h"
 #include "crossgate/service.h"
+#include "crossgate/wamp.h"
 
 /* Crossbar's service type "path": passes on by the longest path that the (decoded) tail begins with, whole segments only;
  * what none matches goes to "/" if there is one, else 404. The root of each web transport is one, too. The entries are
@@ -67,7 +68,8 @@ struct websocket_gate {
 /* Crossbar's service types "websocket", "websocket-reverseproxy" (upstream) and "websocket-testee", and the bare transports
  * "websocket" and "websocket.testee" (echo). */
 struct websocket_service_settings {
-    struct upstream *upstream; /* NULL: echo */
+    struct upstream *upstream;   /* NULL: by realm, or echo */
+    const struct routes *routes; /* by realm; NULL: echo */
     struct websocket_settings front;
     struct websocket_gate gate;
     uint32_t open_timeout; /* ms that a visitor waits for the backend's yes; 0: as long as the backend may take */
@@ -82,5 +84,25 @@ struct reverseproxy_settings {
     uint32_t answer_timeout;         /* ms for which the backend may neither read nor answer */
 };
 const struct service *reverseproxy_service_new(struct arena *arena, const struct reverseproxy_settings *settings);
+
+/* What serves whole connections and not requests: transports without HTTP. Each takes the stream over, which may not be open
+ * yet, frees itself when it ends, is a guest of the loop, and holds a reference on the site's owner. Of the site they need
+ * owner, port, security and time limits. False when memory is out: then the stream has been aborted. */
+
+/* Crossbar's transport type "rawsocket". Part of a plan. */
+struct rawsocket_service {
+    struct upstream *upstream;   /* NULL: by realm */
+    const struct routes *routes; /* by realm; its serializers hold besides those of `front` */
+    struct rawsocket_settings front;
+};
+bool rawsocket_visitor_new(struct loop *loop, struct stream *stream, const struct rawsocket_service *service,
+                           const struct http_site *site, const struct peer *peer);
+
+/* Crossbar's transport type "universal": RawSocket (NULL: refused) or HTTP, by the first byte. */
+bool universal_visitor_new(struct loop *loop, struct stream *stream, const struct rawsocket_service *rawsocket,
+                           const struct http_site *site, const struct peer *peer);
+
+/* Crossbar's transport type "stream.testee". */
+bool stream_testee_new(struct loop *loop, struct stream *stream, const struct http_site *site, const struct peer *peer);
 
 #endif

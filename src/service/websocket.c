@@ -45,21 +45,16 @@ static void put_all(struct fields *fields, const struct http_headers *from, stru
 
 /* ---- yes */
 
-/* Says 101 and couples the visitor to `back`. `answer` and `sessions`: the backend's, or NULL for the echo. */
-static void welcome(const struct websocket_service *service, struct exchange *exchange, struct endpoint *back,
-                    struct span protocol, const struct http_response *answer, _Atomic uint64_t *sessions)
+/* Says 101. `answer`: the backend's, or NULL. NULL: no SHA-1, which has been answered. */
+static struct stream *upgrade(struct exchange *exchange, struct span protocol, const struct http_response *answer)
 {
     const struct http_request *request = exchange_request(exchange);
-    struct loop *loop = exchange_loop(exchange);
-    struct counted *owner = exchange_site(exchange)->owner;
-    struct peer peer = *exchange_peer(exchange);
     struct span key = {0};
     char accept[WEBSOCKET_ACCEPT];
     if (!http_header_find(&request->headers, SPAN("Sec-WebSocket-Key"), &key) ||
         !websocket_accept(span_trim(key), accept)) {
-        endpoint_abort(back, ENDING_INTERNAL);
         exchange_fail(exchange, ENDING_INTERNAL, "no SHA-1");
-        return;
+        return NULL;
     }
     struct fields fields = {.count = 0};
     put(&fields, SPAN("Upgrade"), SPAN("websocket"));
@@ -68,7 +63,21 @@ static void welcome(const struct websocket_service *service, struct exchange *ex
         put(&fields, SPAN("Sec-WebSocket-Protocol"), protocol);
     if (answer)
         put_all(&fields, &answer->headers, SPAN("Set-Cookie"));
-    struct stream *stream = exchange_upgrade(exchange, &(struct http_answer){101, fields.at, fields.count});
+    return exchange_upgrade(exchange, &(struct http_answer){101, fields.at, fields.count});
+}
+
+/* Says 101 and couples the visitor to `back`. `answer` and `sessions`: the backend's, or NULL for the echo. */
+static void welcome(const struct websocket_service *service, struct exchange *exchange, struct endpoint *back,
+                    struct span protocol, const struct http_response *answer, _Atomic uint64_t *sessions)
+{
+    struct loop *loop = exchange_loop(exchange);
+    struct counted *owner = exchange_site(exchange)->owner;
+    struct peer peer = *exchange_peer(exchange);
+    struct stream *stream = upgrade(exchange, protocol, answer);
+    if (!stream) {
+        endpoint_abort(back, ENDING_INTERNAL);
+        return;
+    }
     struct endpoint *front = websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front);
     if (!front) {
         loop_report(loop, ENDING_MEMORY, &peer, NULL);
@@ -78,6 +87,48 @@ static void welcome(const struct websocket_service *service, struct exchange *ex
     if (!relay_new(loop, front, back, owner, sessions, &peer))
         loop_report(loop, ENDING_MEMORY, &peer, NULL);
 }
+
+/* ---- by realm */
+
+/* Says 101 with a subprotocol of ours; the backend is called when the first message has named the realm. */
+static void serve_routed(const struct websocket_service *service, struct exchange *exchange)
+{
+    const struct http_site *site = exchange_site(exchange);
+    struct loop *loop = exchange_loop(exchange);
+    const struct routes *routes = service->settings.routes;
+    struct routed_visitor visitor = {
+        .owner = site->owner,
+        .serializer = visitor_serializer(&exchange_request(exchange)->headers, routes->serializers),
+        .peer = *exchange_peer(exchange),
+        .secure = site->secure,
+        .port = site->port,
+        .hello_timeout = site->head_timeout,
+    };
+    if (!visitor.serializer) {
+        exchange_fail(exchange, ENDING_NO_SERIALIZER, NULL);
+        return;
+    }
+    visitor.facts.arena = arena_new();
+    if (!visitor.facts.arena) {
+        exchange_fail(exchange, ENDING_MEMORY, NULL);
+        return;
+    }
+    struct stream *stream = upgrade(exchange, span_string(visitor.serializer->subprotocol), NULL);
+    if (!stream) {
+        arena_free(visitor.facts.arena);
+        return;
+    }
+    bool described = stream_describe(stream, &visitor.facts);
+    struct endpoint *front = websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front);
+    if (front && !described)
+        endpoint_abort(front, ENDING_MEMORY);
+    if (!front || !described)
+        arena_free(visitor.facts.arena);
+    if (!front || !described || !routed_new(loop, front, routes, &visitor))
+        loop_report(loop, ENDING_MEMORY, &visitor.peer, NULL);
+}
+
+/* ---- echo */
 
 static void serve_echo(const struct websocket_service *service, struct exchange *exchange)
 {
@@ -216,6 +267,8 @@ static void serve(const struct service *self, struct exchange *exchange)
         exchange_fail(exchange, ENDING_GOING_AWAY, NULL);
     else if (service->settings.upstream)
         serve_backend(service, exchange);
+    else if (service->settings.routes)
+        serve_routed(service, exchange);
     else
         serve_echo(service, exchange);
 }

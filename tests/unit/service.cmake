@@ -1,3 +1,3 @@
-foreach(name encoding listing selection services static websocket)
+foreach(name encoding listing rawsocket selection services static websocket)
   unit_test(service ${name} PkgConfig::uv)
 endforeach()
