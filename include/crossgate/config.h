@@ -88,6 +88,7 @@ struct config_row {
     bool nullable; /* integers: also null, which stands for `null` */
     int64_t null;
     bool zero_too;                          /* integers: 0 besides min..max */
+    bool single_too;                        /* lists: also one element without the list around it */
     bool environment;                       /* integers: also "$NAME", booleans: also "${NAME}", the whole string */
     int64_t min;                            /* integers: smallest; lists and maps: fewest elements */
     int64_t max;                            /* integers: largest; lists and maps: most elements, 0: no bound */
@@ -120,6 +121,8 @@ struct config_object {
     const struct config_row *rows;
     size_t count;
     size_t size; /* of its settings, which begin zeroed */
+    /* Called before its keys are read, in the order of the rows. May be NULL. */
+    void (*begin)(struct config_reader *reader, void *settings);
     /* Rules between keys, and building. Called when all keys of the object have been read without an error; reports by
      * config_report. May be NULL. */
     void (*finish)(struct config_reader *reader, const struct config_place *place, void *settings);
@@ -138,7 +141,8 @@ struct config_variant {
 };
 
 struct config_variants {
-    const char *name; /* "transport" */
+    const char *name;     /* "transport" */
+    const char *standard; /* the type of an object without one; NULL: it must have one */
     const struct config_variant *at;
     size_t count;
     const char *doc;
@@ -158,6 +162,14 @@ struct config_choice {
 
 struct config_json;
 
+struct config_item;
+
+struct config_items {
+    struct config_item *at;
+    size_t count;
+    bool given; /* the key is there, even if its value is empty */
+};
+
 struct config_item {
     const struct config_place *place;
     const char *key; /* of maps */
@@ -167,14 +179,9 @@ struct config_item {
         const char *string;
         void *object;
         struct config_choice choice;
+        struct config_items items;
         const struct config_json *json;
     };
-};
-
-struct config_items {
-    struct config_item *at;
-    size_t count;
-    bool given; /* the key is there, even if its value is empty */
 };
 
 /* The value as JSON text, zero-terminated: in short form, or indented with sorted keys. NULL when memory is out. */

@@ -318,11 +318,12 @@ static void read_choice(struct config_reader *reader, const struct config_row *r
         refuse_value(reader, row, place, value);
         return;
     }
-    if (!json_is_string(type)) {
+    if (!json_is_string(type) && (type || !row->variants->standard)) {
         refuse_type(reader, row->variants, at_type, type);
         return;
     }
-    const struct config_variant *variant = row_find_variant(row, json_string_value(type));
+    const struct config_variant *variant =
+        row_find_variant(row, type ? json_string_value(type) : row->variants->standard);
     if (!variant) {
         refuse_type(reader, row->variants, at_type, type);
     } else if (!accept_type(reader, row->variants, variant, at_type)) {
@@ -356,17 +357,19 @@ static struct config_item *items_new(struct config_reader *reader, struct config
 static void read_list(struct config_reader *reader, const struct config_row *row, const struct config_place *place,
                       json_t *value, struct config_items *items)
 {
-    size_t count = json_array_size(value);
+    bool list = json_is_array(value);
+    size_t count = list ? json_array_size(value) : 1;
 
-    if (!json_is_array(value)) {
+    if (!list && !row->single_too) {
         refuse_value(reader, row, place, value);
         return;
     }
     if (!count_fits(reader, row, place, value, count) || !items_new(reader, items, count))
         return;
     for (size_t i = 0; i < count; i++) {
-        items->at[i].place = config_place_index(reader, place, i);
-        read_value(reader, row->item, items->at[i].place, json_array_get(value, i), &items->at[i].string);
+        items->at[i].place = list ? config_place_index(reader, place, i) : place;
+        read_value(reader, row->item, items->at[i].place, list ? json_array_get(value, i) : value,
+                   &items->at[i].string);
     }
 }
 
@@ -455,7 +458,7 @@ static bool is_of_kind(const struct config_row *row, json_t *value)
     case CONFIG_MAP:
         return json_is_object(value);
     case CONFIG_LIST:
-        return json_is_array(value);
+        return json_is_array(value) || row->single_too;
     case CONFIG_ANY:
         break;
     }
@@ -634,6 +637,8 @@ static void read_object(struct config_reader *reader, const struct config_object
         if (!has_row(object, typed, key))
             refuse_key(reader, object, typed, place, key);
     }
+    if (object->begin)
+        object->begin(reader, settings);
     size_t count = reader_count_rows(reader, object, value);
     for (size_t i = 0; i < count; i++)
         read_row(reader, &object->rows[i], place, value, settings);

@@ -58,6 +58,8 @@ void row_print_allowed(const struct config_row *row, FILE *out)
             fputs(", each ", out);
             row_print_allowed(row->item, out);
         }
+        if (row->single_too)
+            fputs("; or one without the list", out);
         break;
     case CONFIG_MAP:
         fputs("an object", out);
@@ -177,7 +179,7 @@ static void print_row(const struct config_row *row, FILE *out)
 }
 
 static void print_object(struct reference *reference, const struct config_object *object,
-                         const struct config_variant *variant);
+                         const struct config_variant *variant, const char *standard);
 static void print_variants(struct reference *reference, const struct config_variants *variants);
 
 static void print_below(struct reference *reference, const struct config_row *row)
@@ -185,14 +187,14 @@ static void print_below(struct reference *reference, const struct config_row *ro
     if (row->item)
         print_below(reference, row->item);
     if (row->object)
-        print_object(reference, row->object, NULL);
+        print_object(reference, row->object, NULL, NULL);
     if (row->variants)
         print_variants(reference, row->variants);
 }
 
-/* `variant`: the choice whose object it is; NULL: none. */
+/* `variant`: the choice whose object it is; NULL: none. `standard`: the type that may be left out; NULL: none may. */
 static void print_object(struct reference *reference, const struct config_object *object,
-                         const struct config_variant *variant)
+                         const struct config_variant *variant, const char *standard)
 {
     if (!is_new(reference, (struct section){.object = object}))
         return;
@@ -202,7 +204,8 @@ static void print_object(struct reference *reference, const struct config_object
     if (object->count > 0 || variant)
         fputs("| Key | Allowed | Default | Status | Meaning |\n|---|---|---|---|---|\n", reference->out);
     if (variant)
-        fprintf(reference->out, "| `type` | `\"%s\"` | required | %s | Says which it is. |\n", variant->type,
+        fprintf(reference->out, "| `type` | `\"%s\"` | %s%s%s | %s | Says which it is. |\n", variant->type,
+                standard ? "`\"" : "required", standard ? standard : "", standard ? "\"`" : "",
                 status_name(variant->status));
     for (size_t i = 0; i < object->count; i++)
         print_row(&object->rows[i], reference->out);
@@ -228,7 +231,7 @@ static void print_variants(struct reference *reference, const struct config_vari
     }
     for (size_t i = 0; i < variants->count; i++) {
         if (variants->at[i].object)
-            print_object(reference, variants->at[i].object, &variants->at[i]);
+            print_object(reference, variants->at[i].object, &variants->at[i], variants->standard);
     }
 }
 
@@ -285,6 +288,6 @@ void config_reference_print(const struct config_object *root, FILE *out)
 {
     struct reference reference = {.out = out};
 
-    print_object(&reference, root, NULL);
+    print_object(&reference, root, NULL, NULL);
     print_coverage(&reference);
 }

@@ -81,7 +81,8 @@ static void resolve_key(struct config_reader *reader, const struct config_row *r
 static json_t *resolve_choice(struct config_reader *reader, const struct config_row *row,
                               const struct config_place *place, json_t *value)
 {
-    const char *type = json_string_value(json_object_get(value, "type"));
+    const json_t *given = json_object_get(value, "type");
+    const char *type = given ? json_string_value(given) : row->variants->standard;
     const struct config_variant *variant = type ? row_find_variant(row, type) : NULL;
 
     if (variant && (variant->status == CONFIG_SERVED || variant->status == CONFIG_EXTENSION))
@@ -94,6 +95,8 @@ static json_t *resolve_list(struct config_reader *reader, const struct config_ro
 {
     json_t *resolved = json_array();
 
+    if (!json_is_array(value))
+        return json_pack("[o]", resolve_value(reader, row->item, place, value));
     for (size_t i = 0; i < json_array_size(value); i++) {
         const struct config_place below = {.up = place, .index = i};
         json_t *element = resolve_value(reader, row->item, &below, json_array_get(value, i));

@@ -86,8 +86,14 @@ static bool begin_definition(struct schema *schema, const struct name *name)
     return !schema->failed;
 }
 
+/* A value of "type" by which an object is chosen. */
+struct type {
+    const char *word; /* NULL: the object is not chosen */
+    bool standard;    /* it may be left out */
+};
+
 static json_t *object_reference(struct schema *schema, const struct config_object *object, const struct name *name,
-                                const char *type);
+                                struct type type);
 static json_t *variants_reference(struct schema *schema, const struct config_variants *variants);
 
 /* Values. */
@@ -169,7 +175,7 @@ static json_t *kind_schema(struct schema *schema, const struct config_row *row)
         return string_schema(schema, row);
     case CONFIG_OBJECT:
         name_append(&name, row->object->name);
-        return object_reference(schema, row->object, &name, NULL);
+        return object_reference(schema, row->object, &name, (struct type){0});
     case CONFIG_CHOICE:
         return variants_reference(schema, row->variants);
     case CONFIG_LIST:
@@ -187,9 +193,11 @@ static json_t *value_schema(struct schema *schema, const struct config_row *row)
 {
     json_t *value = kind_schema(schema, row);
 
-    if (!row->zero_too && !row->nullable && !row->environment)
+    if (!row->zero_too && !row->nullable && !row->environment && !row->single_too)
         return value;
     json_t *list = json_pack("[o]", value);
+    if (row->single_too)
+        append(schema, list, value_schema(schema, row->item));
     if (row->zero_too)
         append(schema, list, json_pack("{s:i}", "const", 0));
     if (row->nullable)
@@ -247,15 +255,14 @@ static void add_property(struct schema *schema, const struct config_row *row, js
         append(schema, required, json_string(row->key));
 }
 
-/* `type`: the value of "type" by which the object is chosen, or NULL. */
-static json_t *object_schema(struct schema *schema, const struct config_object *object, const char *type)
+static json_t *object_schema(struct schema *schema, const struct config_object *object, struct type type)
 {
     json_t *properties = json_object(), *required = json_array();
 
-    if (type) {
-        put(schema, properties, "type", json_pack("{s:s}", "const", type));
+    if (type.word)
+        put(schema, properties, "type", json_pack("{s:s}", "const", type.word));
+    if (type.word && !type.standard)
         append(schema, required, json_string("type"));
-    }
     for (size_t i = 0; i < object->count; i++)
         add_property(schema, &object->rows[i], properties, required);
     json_t *made = json_pack("{s:s, s:s}", "title", object->name, "type", "object");
@@ -267,7 +274,7 @@ static json_t *object_schema(struct schema *schema, const struct config_object *
 }
 
 static json_t *object_reference(struct schema *schema, const struct config_object *object, const struct name *name,
-                                const char *type)
+                                struct type type)
 {
     if (begin_definition(schema, name))
         put(schema, schema->definitions, name->text, object_schema(schema, object, type));
@@ -301,9 +308,12 @@ static json_t *branch(struct schema *schema, const struct config_variants *varia
     name_append(&name, variants->name);
     name_append(&name, " ");
     name_append(&name, variant->type);
+    struct type word = {variant->type, variants->standard && strcmp(variants->standard, variant->type) == 0};
     json_t *type = json_pack("{s:{s:s}}", "type", "const", variant->type);
-    return json_pack("{s:{s:o, s:[s]}, s:o}", "if", "properties", type, "required", "type", "then",
-                     object_reference(schema, variant->object, &name, variant->type));
+    json_t *object = object_reference(schema, variant->object, &name, word);
+    if (word.standard)
+        return json_pack("{s:{s:o}, s:o}", "if", "properties", type, "then", object);
+    return json_pack("{s:{s:o, s:[s]}, s:o}", "if", "properties", type, "required", "type", "then", object);
 }
 
 static json_t *variants_schema(struct schema *schema, const struct config_variants *variants)
@@ -319,8 +329,9 @@ static json_t *variants_schema(struct schema *schema, const struct config_varian
             append(schema, branches, branch(schema, variants, variant));
     }
     json_t *type = json_pack("{s:s, s:o}", "description", "Says which it is.", "enum", types);
-    json_t *made = json_pack("{s:s, s:s, s:{s:o}, s:[s], s:o}", "title", variants->name, "type", "object", "properties",
-                             "type", type, "required", "type", "allOf", branches);
+    json_t *made =
+        json_pack("{s:s, s:s, s:{s:o}, s:o, s:o}", "title", variants->name, "type", "object", "properties", "type",
+                  type, "required", variants->standard ? json_array() : json_pack("[s]", "type"), "allOf", branches);
     describe(schema, made, CONFIG_SERVED, variants->doc);
     return made;
 }
@@ -341,7 +352,7 @@ bool config_schema_print(const struct config_object *root, const struct config_s
     struct name name = {.length = 0};
 
     name_append(&name, root->name);
-    json_t *top = object_reference(&schema, root, &name, NULL);
+    json_t *top = object_reference(&schema, root, &name, (struct type){0});
     put(&schema, top, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
     put(&schema, top, "title", json_string(root->name));
     put(&schema, top, "$defs", schema.definitions);

@@ -1,4 +1,4 @@
-foreach(name text yaml scalar reader nearest diagnostic)
+foreach(name text yaml scalar reader nested nearest diagnostic)
   unit_test(config ${name})
 endforeach()
 foreach(name text yaml diagnostic)
