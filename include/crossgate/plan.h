@@ -7,17 +7,27 @@
 #include "crossgate/config.h"
 #include "crossgate/http.h"
 #include "crossgate/net.h"
-#include "crossgate/relay.h"
+#include "crossgate/services.h"
 #include "crossgate/sources.h"
 #include "crossgate/tls.h"
+
+/* What is spoken on a transport, above TLS. */
+enum plan_protocol {
+    PLAN_HTTP,
+    PLAN_RAWSOCKET,
+    PLAN_UNIVERSAL, /* both */
+    PLAN_STREAM_TESTEE,
+};
 
 /* One transport that listens. */
 struct plan_transport {
     const char *id; /* Crossbar's id, or "workers[0].transports[1]" */
     struct net_listen where;
     struct tls_context *tls;    /* NULL: plain */
-    struct http_site site;      /* site.owner is the plan, site.superseded points to plan->superseded */
     uint32_t handshake_timeout; /* ms */
+    enum plan_protocol protocol;
+    struct http_site site;                     /* site.owner is the plan, site.superseded points to plan->superseded */
+    const struct rawsocket_service *rawsocket; /* NULL: RawSocket is not spoken */
 };
 
 /* Name of the control socket in the node directory, if the configuration has no other. */

@@ -218,8 +218,9 @@ int command_check(int argc, char **argv)
          "configuration (default: config.yaml or config.json of the\nnode directory); with --cbdir a path within DIR",
          &words.config, NULL},
         {"--backend", "URL",
-         "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH; may be repeated", NULL,
-         &words.backends.given},
+         "the node behind the door: ws://HOST:PORT, wss://HOST:PORT\nor ws+unix:/PATH; for RawSocket rs://, rss:// or "
+         "rs+unix:/PATH;\nmay be repeated",
+         NULL, &words.backends.given},
         {"--strict", NULL, "refuse what Crossbar does not know", NULL, &words.strict},
         {"--print", NULL,
          "print the configuration as it is understood, with defaults,\nas JSON; what is the node's own is left out",

@@ -61,7 +61,8 @@ int command_run(int argc, char **argv)
          &words.config, NULL},
         {"--backend", "URL",
          "the node behind the door, for `websocket` services, which\nname no backend of their own: "
-         "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH; may be repeated",
+         "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH; for RawSocket rs://, rss:// or\nrs+unix:/PATH; may be "
+         "repeated",
          NULL, &words.backends.given},
         {"--workers", "N", "worker processes (default: as configured, else one per processor)", &words.workers, NULL},
         {"--user", "USER", "whom the workers run as when started as root (default: as\nconfigured, else nobody)",

@@ -4,36 +4,43 @@
 
 #include <sys/un.h>
 
-/* `backend` of the service websocket-reverseproxy. */
+/* `backend` of the service websocket-reverseproxy: Crossbar's connecting transports. */
 
-static bool fits_websocket(const char *text)
-{
-    return strcmp(text, "websocket") == 0;
-}
+struct websocket_backend {
+    struct made_backend made;
+    const char *id;
+    const char *url;
+    struct config_choice endpoint;
+    struct websocket_options *options;
+};
 
-static const struct config_row backend_rows[] = {
-    {.key = "id",
-     .kind = CONFIG_STRING,
-     .at = CONFIG_AT(struct backend_settings, id, const char *),
-     .fits = fits_id,
-     .allowed = ALLOWED_ID,
-     .doc = "Name of the backend, for logs and `crossgate backend`; if absent, its address: `ws://HOST:PORT`, "
-            "`wss://HOST:PORT` or `ws+unix:/PATH`."},
-    {.key = "type",
-     .kind = CONFIG_STRING,
-     .at = CONFIG_UNSTORED,
-     .fits = fits_websocket,
-     .allowed = "\"websocket\"",
-     .doc = "Type of the connecting transport; there is but one."},
-    {.key = "endpoint",
-     .kind = CONFIG_CHOICE,
-     .at = CONFIG_AT(struct backend_settings, endpoint, struct config_choice),
-     .required = true,
-     .variants = &connecting_variants,
-     .doc = "Where the node listens."},
+struct rawsocket_backend {
+    struct made_backend made;
+    const char *id;
+    const char *url;
+    struct config_choice endpoint;
+    const char *serializer;
+    struct rawsocket_words words;
+};
+
+#define ROW_BACKEND_ID(T)                                                                                              \
+    {                                                                                                                  \
+        .key = "id", .kind = CONFIG_STRING, .at = CONFIG_AT(T, id, const char *), .fits = fits_id,                     \
+        .allowed = ALLOWED_ID,                                                                                         \
+        .doc = "Name of the backend, for logs and `crossgate backend`; if absent, its address, as `--backend` has it." \
+    }
+#define ROW_ENDPOINT(T)                                                                                                \
+    {                                                                                                                  \
+        .key = "endpoint", .kind = CONFIG_CHOICE, .at = CONFIG_AT(T, endpoint, struct config_choice),                  \
+        .required = true, .variants = &connecting_variants, .doc = "Where the node listens."                           \
+    }
+
+static const struct config_row websocket_rows[] = {
+    ROW_BACKEND_ID(struct websocket_backend),
+    ROW_ENDPOINT(struct websocket_backend),
     {.key = "url",
      .kind = CONFIG_STRING,
-     .at = CONFIG_AT(struct backend_settings, url, const char *),
+     .at = CONFIG_AT(struct websocket_backend, url, const char *),
      .required = true,
      .fits = fits_websocket_url,
      .allowed = ALLOWED_WEBSOCKET_URL,
@@ -47,10 +54,39 @@ static const struct config_row backend_rows[] = {
      .doc = "WAMP serializers to offer."},
     {.key = "options",
      .kind = CONFIG_OBJECT,
-     .at = CONFIG_AT(struct backend_settings, options, struct websocket_options *),
+     .at = CONFIG_AT(struct websocket_backend, options, struct websocket_options *),
      .implied = true,
      .object = &websocket_options_object,
      .doc = "Options of the session with the node."},
+};
+
+static const struct config_row rawsocket_rows[] = {
+    ROW_BACKEND_ID(struct rawsocket_backend),
+    ROW_ENDPOINT(struct rawsocket_backend),
+    {.key = "url",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct rawsocket_backend, url, const char *),
+     .fits = fits_rawsocket_url,
+     .allowed = ALLOWED_RAWSOCKET_URL,
+     .doc = "For logs. Where to connect, and whether TLS is spoken, is decided by the endpoint."},
+    {.key = "serializer",
+     .kind = CONFIG_STRING,
+     .at = CONFIG_AT(struct rawsocket_backend, serializer, const char *),
+     .fits = fits_serializer,
+     .allowed = ALLOWED_SERIALIZER,
+     .doc = "The only serializer that visitors may have: messages pass as they are. If neither this nor `serializers` "
+            "is there, all four."},
+    {.key = "serializers",
+     .kind = CONFIG_LIST,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct rawsocket_backend, words.serializers, struct config_items),
+     .item = &serializer_row,
+     .min = 1,
+     .doc =
+         "The serializers that visitors may have, in place of `serializer`: those that the node speaks. The first of "
+         "the visitor's subprotocols that is among them is taken; batched ones never are."},
+    ROW_RAWSOCKET_OPTIONS(struct rawsocket_backend),
+    ROW_NODE("debug", CONFIG_BOOL, "More log lines."),
 };
 
 /* The path of a URL that names one, else NULL. */
@@ -62,23 +98,38 @@ static const char *path_of_url(const char *url)
 }
 
 /* The url may be that of another machine, and of many nodes. */
-const char *backend_address(struct builder *builder, const struct net_target *target, bool secure)
+const char *backend_address(struct builder *builder, const struct backend *backend)
 {
+    const struct net_target *target = &backend->target;
+    const char *scheme = backend->kind == BACKEND_RAWSOCKET ? "rs" : "ws";
     bool brackets = target->kind == NET_TCP && strchr(target->host, ':');
 
     if (target->kind == NET_UNIX)
-        return config_format(&builder->reader, "ws+unix:%s", target->path);
-    return config_format(&builder->reader, "%s://%s%s%s:%u", secure ? "wss" : "ws", brackets ? "[" : "", target->host,
-                         brackets ? "]" : "", (unsigned)target->port);
+        return config_format(&builder->reader, "%s+unix:%s", scheme, target->path);
+    return config_format(&builder->reader, "%s%s://%s%s%s:%u", scheme, backend->tls ? "s" : "", brackets ? "[" : "",
+                         target->host, brackets ? "]" : "", (unsigned)target->port);
 }
 
-static void finish_backend(struct config_reader *reader, const struct config_place *place, void *settings)
+/* `secure`: the URL's scheme says TLS. */
+static void check_scheme(struct config_reader *reader, const struct config_place *at_url,
+                         const struct connecting *connecting, bool secure, const char *plain, const char *encrypted)
 {
-    struct backend_settings *read = settings;
+    const char *said = secure ? encrypted : plain;
+
+    if (secure != (connecting->tls != NULL))
+        config_report(reader, PROBLEM_WARNING, at_url,
+                      secure ? config_format(reader, "add tls to the endpoint, or write %s://", plain)
+                             : config_format(reader, "write %s://", encrypted),
+                      "the url says %s, but the endpoint has %s, which is what counts", said,
+                      secure ? "no tls" : "tls");
+}
+
+static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct websocket_backend *read = settings;
     struct connecting *connecting = read->endpoint.settings;
     struct backend *backend = builder_alloc(builder_of(reader), sizeof *backend);
     const struct config_place *at_url = config_place_key(reader, place, "url");
-    bool secure = strncmp(read->url, "wss:", 4) == 0;
 
     if (!backend || !connecting)
         return;
@@ -87,33 +138,118 @@ static void finish_backend(struct config_reader *reader, const struct config_pla
                       "a query in the url of a backend is not served here");
         return;
     }
-    if (secure != (connecting->tls != NULL))
-        config_report(reader, PROBLEM_WARNING, at_url,
-                      secure ? "add tls to the endpoint, or write ws://" : "write wss://",
-                      "the url says %s, but the endpoint has %s, which is what counts", secure ? "wss" : "ws",
-                      secure ? "no tls" : "tls");
+    check_scheme(reader, at_url, connecting, strncmp(read->url, "wss:", 4) == 0, "ws", "wss");
+    backend->kind = BACKEND_WEBSOCKET;
     backend->target = connecting->target;
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
-    backend->name =
-        read->id ? read->id : backend_address(builder_of(reader), &connecting->target, connecting->tls != NULL);
+    backend->name = read->id ? read->id : backend_address(builder_of(reader), backend);
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
     gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
-    read->backend = backend;
+    read->made.backend = backend;
 }
 
-const struct config_object backend_object = {
-    .name = "backend of a websocket-reverseproxy",
-    CONFIG_ROWS(backend_rows),
-    .size = sizeof(struct backend_settings),
-    .finish = finish_backend,
-    .doc = "The node behind the door.",
+static void finish_rawsocket(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct rawsocket_backend *read = settings;
+    struct connecting *connecting = read->endpoint.settings;
+    struct backend *backend = builder_alloc(builder_of(reader), sizeof *backend);
+
+    if (!backend || !connecting)
+        return;
+    if (read->serializer && read->words.serializers.given) {
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "serializer"), "keep one of them",
+                      "serializer and serializers exclude each other");
+        return;
+    }
+    if (read->url)
+        check_scheme(reader, config_place_key(reader, place, "url"), connecting, strncmp(read->url, "rss:", 4) == 0,
+                     "rs", "rss");
+    backend->kind = BACKEND_RAWSOCKET;
+    backend->target = connecting->target;
+    backend->tls = connecting->tls;
+    backend->proxy_protocol = connecting->proxy_protocol;
+    backend->name = read->id ? read->id : backend_address(builder_of(reader), backend);
+    rawsocket_settings_apply(builder_of(reader), &read->words, &backend->rawsocket);
+    if (read->serializer)
+        backend->rawsocket.serializers = wamp_set_of(wamp_by_name(span_string(read->serializer)));
+    read->made.backend = backend;
+}
+
+static const struct config_object websocket_object = {
+    .name = "backend of type websocket",
+    CONFIG_ROWS(websocket_rows),
+    .size = sizeof(struct websocket_backend),
+    .finish = finish_websocket,
+    .doc = "The node behind the door, called by WebSocket.",
 };
 
-/* --backend URL: "ws://host[:port]", "wss://host[:port]", "ws+unix:/path". */
+static const struct config_object rawsocket_object = {
+    .name = "backend of type rawsocket",
+    CONFIG_ROWS(rawsocket_rows),
+    .size = sizeof(struct rawsocket_backend),
+    .finish = finish_rawsocket,
+    .doc = "The node behind the door, called by RawSocket: no HTTP, so that it learns nothing of path, fields, cookies "
+           "and address of the visitor.",
+};
 
-static const char remedy_url[] = "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH";
+static const struct config_variant variants[] = {
+    {.type = "websocket", .object = &websocket_object},
+    {.type = "rawsocket", .status = CONFIG_EXTENSION, .object = &rawsocket_object},
+};
+
+const struct config_variants backend_variants = {
+    .name = "backend of a websocket-reverseproxy",
+    .standard = "websocket",
+    CONFIG_VARIANTS(variants),
+    .doc = "Crossbar's connecting transports.",
+};
+
+static const struct config_variant http_types[] = {{.type = "websocket", .object = &websocket_object}};
+
+const struct config_variants http_backend_variants = {
+    .name = "backend of a service of the node",
+    .standard = "websocket",
+    CONFIG_VARIANTS(http_types),
+};
+
+static const struct config_variant connection_types[] = {
+    {.type = "websocket", .object = &websocket_object},
+    {.type = "rawsocket", .object = &rawsocket_object},
+};
+
+const struct config_variants connection_variants = {
+    .name = "transport of a connection",
+    CONFIG_VARIANTS(connection_types),
+};
+
+/* --backend URL: "ws://host[:port]", "wss://host[:port]", "ws+unix:/path", and the same with rs for RawSocket. */
+
+struct url_scheme {
+    const char *prefix;
+    enum backend_kind kind;
+    enum net_kind where;
+    bool secure;
+};
+
+static const struct url_scheme schemes[] = {
+    {"ws://", BACKEND_WEBSOCKET, NET_TCP, false},     {"wss://", BACKEND_WEBSOCKET, NET_TCP, true},
+    {"ws+unix:", BACKEND_WEBSOCKET, NET_UNIX, false}, {"rs://", BACKEND_RAWSOCKET, NET_TCP, false},
+    {"rss://", BACKEND_RAWSOCKET, NET_TCP, true},     {"rs+unix:", BACKEND_RAWSOCKET, NET_UNIX, false},
+};
+
+static const struct url_scheme *scheme_of(struct span url)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (span_starts(url, span_string(schemes[i].prefix)))
+            return &schemes[i];
+    }
+    return NULL;
+}
+
+static const char remedy_url[] =
+    "write ws://HOST:PORT, wss://HOST:PORT or ws+unix:/PATH; for RawSocket rs://, rss:// or rs+unix:/PATH";
 
 static void refuse(struct builder *builder, const char *url, const char *why, const char *remedy)
 {
@@ -203,28 +339,38 @@ static bool add_tls(struct builder *builder, const char *url, struct backend *ba
     return backend->tls != NULL;
 }
 
+/* NULL: it is where to connect to; else what is wrong. */
+static const char *read_where(struct builder *builder, const struct url_scheme *scheme, struct span url,
+                              struct backend *backend)
+{
+    if (!scheme)
+        return "the scheme is unknown";
+    struct span rest = span_tail(url, strlen(scheme->prefix));
+    backend->kind = scheme->kind;
+    return scheme->where == NET_UNIX ? read_unix(builder, rest, backend)
+                                     : read_tcp(builder, rest, scheme->secure, backend);
+}
+
 /* NULL: refused, or memory is out. */
 static const struct backend *read_url(struct builder *builder, const char *url)
 {
     struct backend *backend = builder_alloc(builder, sizeof *backend);
-    struct span text = span_string(url);
-    bool secure = span_starts(text, SPAN("wss://"));
-    const char *why = "the scheme is unknown";
+    const struct url_scheme *scheme = scheme_of(span_string(url));
 
     if (!backend)
         return NULL;
-    if (secure || span_starts(text, SPAN("ws://")))
-        why = read_tcp(builder, span_tail(text, secure ? 6 : 5), secure, backend);
-    else if (span_starts(text, SPAN("ws+unix:")))
-        why = read_unix(builder, span_tail(text, 8), backend);
+    const char *why = read_where(builder, scheme, span_string(url), backend);
     if (why) {
         refuse(builder, url, why, remedy_url);
         return NULL;
     }
     backend->target.timeout = LIMIT_CONNECT;
-    backend->name = backend_address(builder, &backend->target, secure);
     websocket_options_apply(builder, NULL, &backend->settings);
-    return !secure || add_tls(builder, url, backend) ? backend : NULL;
+    rawsocket_settings_apply(builder, NULL, &backend->rawsocket);
+    if (scheme->secure && !add_tls(builder, url, backend))
+        return NULL;
+    backend->name = backend_address(builder, backend);
+    return backend;
 }
 
 void builder_read_backends(struct builder *builder, const char *urls)

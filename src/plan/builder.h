@@ -25,6 +25,7 @@ struct builder {
     const struct balance *balance; /* of --backend; NULL: as usual */
     struct upstream *upstream;     /* of --backend; NULL: not given, or wrong */
     bool backend_used;
+    struct worker *proxy; /* the proxy worker that is being read, else NULL */
 };
 
 static inline struct builder *builder_of(const struct config_reader *reader)

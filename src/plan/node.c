@@ -24,25 +24,12 @@ static const struct config_row option_rows[] = {
     ROW_NODE("expose_shared", CONFIG_BOOL, "Expose shared objects."),
 };
 
-static const struct config_object options_object = {
+const struct config_object worker_options_object = {
     .name = "options of a worker",
     CONFIG_ROWS(option_rows),
     .size = sizeof(struct worker_options),
     .doc = "The processes here are not the node's: see `crossgate.workers` instead.",
 };
-
-/* The options come before the transports, since they may leave them out. */
-#define ROWS_WORKER                                                                                                    \
-    ROW_ID,                                                                                                            \
-    {                                                                                                                  \
-        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(struct worker, options, struct worker_options *),     \
-        .object = &options_object, .doc = "Options of the process."                                                    \
-    }
-#define ROW_TRANSPORTS                                                                                                 \
-    {                                                                                                                  \
-        .key = "transports", .kind = CONFIG_LIST, .at = CONFIG_AT(struct worker, transports, struct config_items),     \
-        .item = &transport_row, .doc = "What listens."                                                                 \
-    }
 
 static bool is_disabled(const void *settings)
 {
@@ -51,7 +38,7 @@ static bool is_disabled(const void *settings)
     return worker->options && worker->options->disabled;
 }
 
-static void finish_worker(struct config_reader *reader, const struct config_place *place, void *settings)
+void worker_finish(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     if (is_disabled(settings))
         config_report(reader, PROBLEM_NOTE,
@@ -68,44 +55,20 @@ static const struct config_row router_rows[] = {
     ROW_NODE("connections", CONFIG_ANY, "Database connections."),
 };
 
+static void begin_router(struct config_reader *reader, void *settings)
+{
+    (void)settings;
+    builder_of(reader)->proxy = NULL;
+}
+
 static const struct config_object router_object = {
     .name = "worker of type router",
     CONFIG_ROWS(router_rows),
     .size = sizeof(struct worker),
-    .finish = finish_worker,
+    .begin = begin_router,
+    .finish = worker_finish,
     .off = {"options", "disabled"},
     .doc = "Its transports are served here; routing stays with the node.",
-};
-
-static const char *backend_wins(const struct config_reader *reader)
-{
-    return sources_request(builder_of(reader)->sources)->backends ? "--backend names the node" : NULL;
-}
-
-static const struct config_row proxy_rows[] = {
-    ROWS_WORKER,
-    ROW_TRANSPORTS,
-    {.key = "connections",
-     .kind = CONFIG_OBJECT,
-     .status = CONFIG_REFUSED,
-     .excuse = backend_wins,
-     .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
-     .doc = "Connections to routers. With `--backend` it is accepted, and not used."},
-    {.key = "routes",
-     .kind = CONFIG_OBJECT,
-     .status = CONFIG_REFUSED,
-     .excuse = backend_wins,
-     .remedy = "name the node with --backend URL, or give each path a websocket-reverseproxy",
-     .doc = "Which realm and role goes to which connection. With `--backend` it is accepted, and not used."},
-};
-
-static const struct config_object proxy_object = {
-    .name = "worker of type proxy",
-    CONFIG_ROWS(proxy_rows),
-    .size = sizeof(struct worker),
-    .finish = finish_worker,
-    .off = {"options", "disabled"},
-    .doc = "Transports in front of routers.",
 };
 
 /* Its one transport becomes a list of one, so that all workers are composed alike. */
@@ -129,7 +92,7 @@ static void finish_testee(struct config_reader *reader, const struct config_plac
     struct testee_worker *testee = settings;
     struct config_item *item = config_alloc(reader, sizeof *item);
 
-    finish_worker(reader, place, settings);
+    worker_finish(reader, place, settings);
     if (!item || is_disabled(settings))
         return;
     *item = (struct config_item){.place = testee->transport.place, .choice = testee->transport};
@@ -147,7 +110,7 @@ static const struct config_object testee_object = {
 
 static const struct config_variant variants[] = {
     {.type = "router", .object = &router_object},
-    {.type = "proxy", .object = &proxy_object},
+    {.type = "proxy", .object = &worker_proxy_object},
     {.type = "container", .status = CONFIG_NODE, .why = WHY_NODE},
     {.type = "guest", .status = CONFIG_NODE, .why = WHY_NODE},
     {.type = "hostmonitor", .status = CONFIG_NODE, .why = WHY_NODE},

@@ -4,7 +4,7 @@
 
 struct node_service {
     struct made_service made;
-    struct backend_settings *backend;
+    struct config_choice backend;
 };
 
 #define ROW_NEEDED(name, its_kind, its_doc)                                                                            \
@@ -33,11 +33,16 @@ static void finish(struct config_reader *reader, const struct config_place *plac
 {
     struct node_service *read = settings;
     struct builder *builder = builder_of(reader);
-    const struct backend *backend = read->backend ? read->backend->backend : first_of(upstream_of_words(builder));
+    const struct made_backend *own = read->backend.settings;
+    const struct backend *backend = own ? own->backend : first_of(upstream_of_words(builder));
 
-    if (backend)
+    if (backend && backend->kind == BACKEND_RAWSOCKET)
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
+                      "name the node's web transport: --backend ws://127.0.0.1:8080, or give the service a `backend`",
+                      "requests to a service of type %s are passed by HTTP, which is not spoken by RawSocket", type);
+    else if (backend)
         read->made.service = reverseproxy_build(builder, backend, NULL);
-    else if (!read->backend && !sources_request(builder->sources)->backends)
+    else if (!own && !sources_request(builder->sources)->backends)
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
                       "name the node: --backend ws://127.0.0.1:8080, or give the service a `backend`",
                       "a service of type %s is run by a node, and there is none here", type);
@@ -48,10 +53,10 @@ static void finish(struct config_reader *reader, const struct config_place *plac
     static const struct config_row type##_rows[] = {                                                                   \
         ROW_ID,                                                                                                        \
         {.key = "backend",                                                                                             \
-         .kind = CONFIG_OBJECT,                                                                                        \
+         .kind = CONFIG_CHOICE,                                                                                        \
          .status = CONFIG_EXTENSION,                                                                                   \
-         .at = CONFIG_AT(struct node_service, backend, struct backend_settings *),                                     \
-         .object = &backend_object,                                                                                    \
+         .at = CONFIG_AT(struct node_service, backend, struct config_choice),                                          \
+         .variants = &http_backend_variants,                                                                           \
          .doc = "The node that runs it, if it is not the one that `--backend` names."},                                \
         __VA_ARGS__};                                                                                                  \
     static void finish_##type(struct config_reader *reader, const struct config_place *place, void *settings)          \

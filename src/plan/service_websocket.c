@@ -2,8 +2,8 @@
 
 struct websocket_service {
     struct made_service made;
-    struct backend_settings *backend; /* websocket-reverseproxy */
-    struct config_items backends;     /* likewise, instead */
+    struct config_choice backend; /* websocket-reverseproxy */
+    struct config_items backends; /* likewise, instead */
     struct balance *balance;
     struct websocket_options *options;
 };
@@ -14,7 +14,7 @@ static const struct config_row websocket_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
-static const struct config_row backend_row = {.kind = CONFIG_OBJECT, .object = &backend_object};
+static const struct config_row backend_row = {.kind = CONFIG_CHOICE, .variants = &backend_variants};
 
 #define ROW_BALANCE                                                                                                    \
     {                                                                                                                  \
@@ -27,10 +27,10 @@ static const struct config_row reverseproxy_rows[] = {
     ROW_ID,
     ROW_URL,
     {.key = "backend",
-     .kind = CONFIG_OBJECT,
-     .at = CONFIG_AT(struct websocket_service, backend, struct backend_settings *),
-     .object = &backend_object,
-     .doc = "The connecting WebSocket transport to the node; required, unless there are `backends`."},
+     .kind = CONFIG_CHOICE,
+     .at = CONFIG_AT(struct websocket_service, backend, struct config_choice),
+     .variants = &backend_variants,
+     .doc = "The connecting transport to the node; required, unless there are `backends`."},
     {.key = "backends",
      .kind = CONFIG_LIST,
      .status = CONFIG_EXTENSION,
@@ -54,7 +54,7 @@ static const struct config_row proxy_rows[] = {
      .min = 1,
      .max = UPSTREAM_MEMBERS_MAX,
      .item = &backend_row,
-     .doc = "The connecting WebSocket transports to the nodes."},
+     .doc = "The connecting transports to the nodes."},
     ROW_BALANCE,
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
@@ -64,11 +64,10 @@ static const struct config_row testee_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_service),
 };
 
-static const struct service *build(struct builder *builder, struct upstream *upstream,
+/* `made` says where to. */
+static const struct service *build(struct builder *builder, struct websocket_service_settings made,
                                    const struct websocket_options *options, bool shows_version)
 {
-    struct websocket_service_settings made = {.upstream = upstream};
-
     websocket_options_apply(builder, options, &made.front);
     gate_apply(options, shows_version, &made);
     return builder_keep_service(builder, websocket_service_new(builder->plan->arena, &made));
@@ -77,7 +76,7 @@ static const struct service *build(struct builder *builder, struct upstream *ups
 const struct service *websocket_build(struct builder *builder, struct upstream *upstream,
                                       const struct websocket_options *options)
 {
-    return build(builder, upstream, options, false);
+    return build(builder, (struct websocket_service_settings){.upstream = upstream}, options, false);
 }
 
 struct upstream *websocket_find_upstream(struct config_reader *reader, const struct config_place *place)
@@ -88,28 +87,38 @@ struct upstream *websocket_find_upstream(struct config_reader *reader, const str
         config_report(
             reader, PROBLEM_ERROR, place,
             "name the node: --backend ws://127.0.0.1:8080, or use the service websocket-reverseproxy with its "
-            "`backend`",
+            "`backend`, or give a worker of type proxy `connections` and `routes`",
             "a transport or service of type websocket ends in a router, and there is none here");
     return upstream;
+}
+
+const struct service *websocket_build_for_node(struct config_reader *reader, const struct config_place *place,
+                                               const struct websocket_options *options)
+{
+    struct websocket_service_settings made = {.routes = proxy_find_routes(reader, place)};
+
+    if (!made.routes)
+        made.upstream = websocket_find_upstream(reader, place);
+    if (!made.routes && !made.upstream)
+        return NULL;
+    return build(builder_of(reader), made, options, false);
 }
 
 static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_service *read = settings;
-    struct upstream *upstream = websocket_find_upstream(reader, place);
 
-    if (upstream)
-        read->made.service = websocket_build(builder_of(reader), upstream, read->options);
+    read->made.service = websocket_build_for_node(reader, place, read->options);
 }
 
 static bool names_its_backends_once(struct config_reader *reader, const struct config_place *place,
                                     const struct websocket_service *read)
 {
-    if (!read->backend && !read->backends.given)
+    if (!read->backend.settings && !read->backends.given)
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "backend"),
                       "name the node: \"backend\": {\"type\": \"websocket\", \"endpoint\": {…}, \"url\": \"ws://…\"}",
                       "backend is missing");
-    else if (read->backend && read->backends.given)
+    else if (read->backend.settings && read->backends.given)
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "backend"),
                       "put all of them into `backends`", "backend and backends are there");
     else
@@ -129,16 +138,16 @@ static const struct backend *rename_if_taken(struct config_reader *reader, const
     if (!renamed)
         return NULL;
     *renamed = *backend;
-    renamed->name = backend_address(builder_of(reader), &backend->target, backend->tls != NULL);
+    renamed->name = backend_address(builder_of(reader), backend);
     config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "id"), "give it an `id` of its own",
                   "another backend is called %s: logs and commands call this one %s", backend->name, renamed->name);
     return renamed;
 }
 
 static void add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
-                const struct backend_settings *settings, const struct balance *balance)
+                const struct made_backend *made, const struct balance *balance)
 {
-    const struct backend *backend = settings->backend ? rename_if_taken(reader, place, settings->backend) : NULL;
+    const struct backend *backend = made->backend ? rename_if_taken(reader, place, made->backend) : NULL;
     const char *remedy = NULL;
     const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance, &remedy) : NULL;
 
@@ -153,16 +162,18 @@ static void finish_reverseproxy(struct config_reader *reader, const struct confi
 
     if (!names_its_backends_once(reader, place, read))
         return;
-    struct upstream *upstream = upstream_begin(builder, read->backend ? 1 : read->backends.count, read->balance);
+    struct upstream *upstream =
+        upstream_begin(builder, read->backend.settings ? 1 : read->backends.count, read->balance);
     if (!upstream)
         return;
-    if (read->backend)
-        add(reader, config_place_key(reader, place, "backend"), upstream, read->backend, read->balance);
+    if (read->backend.settings)
+        add(reader, read->backend.place, upstream, read->backend.settings, read->balance);
     for (size_t i = 0; i < read->backends.count; i++)
-        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].object, read->balance);
+        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].choice.settings, read->balance);
     upstream = upstream_finish(builder, upstream);
     if (upstream)
-        read->made.service = build(builder, upstream, read->options, true);
+        read->made.service =
+            build(builder, (struct websocket_service_settings){.upstream = upstream}, read->options, true);
 }
 
 static void finish_testee(struct config_reader *reader, const struct config_place *place, void *settings)
@@ -178,7 +189,11 @@ const struct config_object service_websocket_object = {
     CONFIG_ROWS(websocket_rows),
     .size = sizeof(struct websocket_service),
     .finish = finish_websocket,
-    .doc = "WebSocket to the nodes that `--backend` names.",
+    .doc =
+        "WebSocket to the nodes that `--backend` names, or by the realm of the first message as the `routes` of a "
+        "proxy "
+        "worker say. Then the node is called with path `/`, or that of the connection's `url`, and learns nothing of "
+        "the visitor's cookies and other fields.",
 };
 
 const struct config_object service_websocket_reverseproxy_object = {

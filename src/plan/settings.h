@@ -10,6 +10,7 @@ bool fits_path(const char *text);        /* a path of a file; not the file's con
 bool fits_url_path(const char *text);    /* keys of `paths` */
 bool extends_url_path(const char *text); /* likewise, with dots or several segments: extension */
 bool fits_websocket_url(const char *text);
+bool fits_rawsocket_url(const char *text);
 bool fits_location(const char *text); /* target of a redirect */
 bool fits_interface(const char *text);
 bool fits_host(const char *text);
@@ -24,6 +25,8 @@ const char *words_pattern(bool (*fits)(const char *text));
 #define ALLOWED_ID            "a lower-case letter and 2 to 63 more of a-z, 0-9 and _"
 #define ALLOWED_PATH          "a path"
 #define ALLOWED_WEBSOCKET_URL "a URL that begins with ws:// or wss://, without fragment"
+
+#define ALLOWED_RAWSOCKET_URL "a URL that begins with rs:// or rss://, without path, query and fragment"
 
 #define WHY_NODE "it is the business of the node"
 
@@ -154,18 +157,51 @@ extern const struct config_object web_options_object;
 /* `options` may be NULL. */
 void web_options_apply(const struct builder *builder, const struct web_options *options, struct http_site *site);
 
-/* The backend of websocket-reverseproxy (backend.c). */
-struct backend_settings {
-    const struct backend *backend; /* made by finish */
-    const char *id;
-    const char *url;
-    struct config_choice endpoint;
-    struct websocket_options *options;
+/* RawSocket (rawsocket.c): what its transports and backends have in common. */
+struct rawsocket_words {
+    struct config_items serializers;
+    struct rawsocket_options *options;
 };
-extern const struct config_object backend_object;
+extern const struct config_object rawsocket_options_object;
+extern const struct config_row serializer_row; /* element of `serializers` */
+
+bool fits_serializer(const char *text);
+#define ALLOWED_SERIALIZER "\"json\", \"msgpack\", \"cbor\" or \"ubjson\""
+
+#define ROW_RAWSOCKET_OPTIONS(T)                                                                                       \
+    {                                                                                                                  \
+        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(T, words.options, struct rawsocket_options *),        \
+        .implied = true, .object = &rawsocket_options_object, .doc = "Options of RawSocket."                           \
+    }
+
+#define ROWS_RAWSOCKET(T)                                                                                              \
+    {.key = "serializers",                                                                                             \
+     .kind = CONFIG_LIST,                                                                                              \
+     .at = CONFIG_AT(T, words.serializers, struct config_items),                                                       \
+     .item = &serializer_row,                                                                                          \
+     .min = 1,                                                                                                         \
+     .doc = "Serializers that visitors may ask for; all four if absent."},                                             \
+        ROW_RAWSOCKET_OPTIONS(T), ROW_NODE("auth", CONFIG_OBJECT, "WAMP authentication."),                             \
+        ROW_NODE("debug", CONFIG_BOOL, "More log lines.")
+
+/* What the words ask for; `words` may be NULL. */
+void rawsocket_settings_apply(const struct builder *builder, const struct rawsocket_words *words,
+                              struct rawsocket_settings *settings);
+
+/* A rawsocket transport, or such a part of a universal one, to the node that --backend names. NULL: reported at the place. */
+const struct rawsocket_service *rawsocket_build(struct config_reader *reader, const struct config_place *place,
+                                                const struct rawsocket_words *words);
+
+/* A backend of websocket-reverseproxy (backend.c): each variant's settings begin with what finish has made. */
+struct made_backend {
+    const struct backend *backend;
+};
+extern const struct config_variants backend_variants;
+extern const struct config_variants http_backend_variants; /* the same, of a service that passes HTTP */
+extern const struct config_variants connection_variants;   /* the same, of a proxy worker's connection */
 
 /* A backend's name if it has no id, as --backend would have it. */
-const char *backend_address(struct builder *builder, const struct net_target *target, bool secure);
+const char *backend_address(struct builder *builder, const struct backend *backend);
 
 /* Several backends (upstream.c). */
 struct health_settings {
@@ -233,6 +269,11 @@ extern const struct config_object service_catalog_object;
 /* The service for a map of paths. */
 const struct service *paths_build(struct builder *builder, const struct config_items *paths);
 
+/* The service of a websocket transport or service in the configuration: to the node that --backend names, or by realm. NULL:
+ * reported at the place. */
+const struct service *websocket_build_for_node(struct config_reader *reader, const struct config_place *place,
+                                               const struct websocket_options *options);
+
 /* The service of a websocket transport or service: to `upstream`, or an echo (NULL). */
 const struct service *websocket_build(struct builder *builder, struct upstream *upstream,
                                       const struct websocket_options *options);
@@ -247,24 +288,97 @@ struct upstream *upstream_of_words(struct builder *builder);
 /* The backends of a websocket transport or service that names none: --backend. NULL: reported at the place. */
 struct upstream *websocket_find_upstream(struct config_reader *reader, const struct config_place *place);
 
-/* Transports (transport.c): each variant's settings begin with what listens. */
+/* Transports (transport.c has the list and those with HTTP, rawsocket.c and universal.c the others): each variant's settings
+ * begin with what listens. */
 struct made_transport {
     struct plan_transport transport; /* without what only the whole plan knows */
     const char *id;
     struct config_choice endpoint;
 };
 extern const struct config_row transport_row; /* element of `transports` */
+extern const struct config_object transport_rawsocket_object;
+extern const struct config_object transport_universal_object;
 extern const struct config_variants testee_transport_variants;
 
-/* The document (node.c, process.c). */
+#define ROWS_TRANSPORT(T)                                                                                              \
+    {.key = "id",                                                                                                      \
+     .kind = CONFIG_STRING,                                                                                            \
+     .at = CONFIG_AT(T, made.id, const char *),                                                                        \
+     .fits = fits_id,                                                                                                  \
+     .allowed = ALLOWED_ID,                                                                                            \
+     .doc = "Name of the transport, for logs."},                                                                       \
+    {                                                                                                                  \
+        .key = "endpoint", .kind = CONFIG_CHOICE, .at = CONFIG_AT(T, made.endpoint, struct config_choice),             \
+        .required = true, .variants = &listening_variants, .doc = "Where to listen."                                   \
+    }
+
+/* Of transport web, and the part `web` of universal. */
+struct web_words {
+    struct config_items paths;
+    struct web_options *options;
+};
+#define ROWS_WEB(T)                                                                                                    \
+    {.key = "paths",                                                                                                   \
+     .kind = CONFIG_MAP,                                                                                               \
+     .at = CONFIG_AT(T, web.paths, struct config_items),                                                               \
+     .required = true,                                                                                                 \
+     .item = &service_row,                                                                                             \
+     .fits = fits_url_path,                                                                                            \
+     .extends = extends_url_path,                                                                                      \
+     .allowed = ALLOWED_URL_PATH,                                                                                      \
+     .remedy = REMEDY_URL_PATH,                                                                                        \
+     .doc = "Services by the first segments of the path, the longest match wins; `/` takes the rest."},                \
+    {                                                                                                                  \
+        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(T, web.options, struct web_options *),                \
+        .implied = true, .object = &web_options_object, .doc = "See below."                                            \
+    }
+
+/* What listens, without what is spoken. `options` may be NULL. */
+void transport_fill(struct config_reader *reader, const struct config_place *place, struct made_transport *made,
+                    const struct web_options *options);
+
+/* Whether the transport has TLS. */
+bool transport_is_secure(const struct made_transport *made);
+
+/* Warns of hsts without TLS. `place`: of the object that has the options. */
+void web_check_hsts(struct config_reader *reader, const struct config_place *place, const struct web_options *options,
+                    bool secure);
+
+/* The document (node.c, proxy.c, process.c). */
 struct node {
     struct config_items workers;
 };
 struct worker_options;
 struct worker {
     struct worker_options *options;
+    struct config_items connections; /* of type proxy */
+    struct config_items routes;
+    const struct routes *made_routes; /* NULL until somebody wants them */
     struct config_items transports;
 };
+extern const struct config_object worker_options_object;
+extern const struct config_object worker_proxy_object;
+
+/* Says that it is disabled, if it is. */
+void worker_finish(struct config_reader *reader, const struct config_place *place, void *settings);
+
+/* The options come before the transports, since they may leave them out. */
+#define ROWS_WORKER                                                                                                    \
+    ROW_ID,                                                                                                            \
+    {                                                                                                                  \
+        .key = "options", .kind = CONFIG_OBJECT, .at = CONFIG_AT(struct worker, options, struct worker_options *),     \
+        .object = &worker_options_object, .doc = "Options of the process."                                             \
+    }
+#define ROW_TRANSPORTS                                                                                                 \
+    {                                                                                                                  \
+        .key = "transports", .kind = CONFIG_LIST, .at = CONFIG_AT(struct worker, transports, struct config_items),     \
+        .item = &transport_row, .doc = "What listens."                                                                 \
+    }
+
+/* The routes of the proxy worker that is being read, for a transport or service that names no node. NULL: it has none, or
+ * --backend names the node. What is wrong with them is reported, once. */
+const struct routes *proxy_find_routes(struct config_reader *reader, const struct config_place *place);
+
 extern const struct config_object node_object;
 extern const struct config_object process_object;
 

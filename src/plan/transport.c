@@ -2,8 +2,7 @@
 
 struct web_transport {
     struct made_transport made;
-    struct config_items paths;
-    struct web_options *options;
+    struct web_words web;
 };
 
 struct websocket_transport {
@@ -11,36 +10,13 @@ struct websocket_transport {
     struct websocket_options *options;
 };
 
-#define ROWS_TRANSPORT(T)                                                                                              \
-    {.key = "id",                                                                                                      \
-     .kind = CONFIG_STRING,                                                                                            \
-     .at = CONFIG_AT(T, made.id, const char *),                                                                        \
-     .fits = fits_id,                                                                                                  \
-     .allowed = ALLOWED_ID,                                                                                            \
-     .doc = "Name of the transport, for logs."},                                                                       \
-    {                                                                                                                  \
-        .key = "endpoint", .kind = CONFIG_CHOICE, .at = CONFIG_AT(T, made.endpoint, struct config_choice),             \
-        .required = true, .variants = &listening_variants, .doc = "Where to listen."                                   \
-    }
+struct stream_transport {
+    struct made_transport made;
+};
 
 static const struct config_row web_rows[] = {
     ROWS_TRANSPORT(struct web_transport),
-    {.key = "paths",
-     .kind = CONFIG_MAP,
-     .at = CONFIG_AT(struct web_transport, paths, struct config_items),
-     .required = true,
-     .item = &service_row,
-     .fits = fits_url_path,
-     .extends = extends_url_path,
-     .allowed = ALLOWED_URL_PATH,
-     .remedy = REMEDY_URL_PATH,
-     .doc = "Services by the first segments of the path, the longest match wins; `/` takes the rest."},
-    {.key = "options",
-     .kind = CONFIG_OBJECT,
-     .at = CONFIG_AT(struct web_transport, options, struct web_options *),
-     .implied = true,
-     .object = &web_options_object,
-     .doc = "See below."},
+    ROWS_WEB(struct web_transport),
 };
 
 static const struct config_row websocket_rows[] = {
@@ -56,6 +32,11 @@ static const struct config_row testee_rows[] = {
     ROW_WEBSOCKET_OPTIONS(struct websocket_transport),
 };
 
+static const struct config_row stream_testee_rows[] = {
+    ROWS_TRANSPORT(struct stream_transport),
+    ROW_NODE("debug", CONFIG_BOOL, "More log lines."),
+};
+
 /* What logs call it: its id, else its path in the document without "$.". */
 static const char *name_of(struct config_reader *reader, const struct config_place *place, const char *id)
 {
@@ -64,8 +45,13 @@ static const char *name_of(struct config_reader *reader, const struct config_pla
     return id ? id : path[0] && path[1] ? path + 2 : path;
 }
 
-static void fill(struct config_reader *reader, const struct config_place *place, struct made_transport *made,
-                 const struct web_options *options, const struct service *root)
+bool transport_is_secure(const struct made_transport *made)
+{
+    return ((const struct listening *)made->endpoint.settings)->tls != NULL;
+}
+
+void transport_fill(struct config_reader *reader, const struct config_place *place, struct made_transport *made,
+                    const struct web_options *options)
 {
     struct builder *builder = builder_of(reader);
     const struct listening *listening = made->endpoint.settings;
@@ -74,7 +60,7 @@ static void fill(struct config_reader *reader, const struct config_place *place,
         .id = name_of(reader, place, made->id),
         .where = listening->where,
         .tls = listening->tls,
-        .site = {.root = root, .secure = listening->tls != NULL, .port = listening->where.port},
+        .site = {.secure = transport_is_secure(made), .port = listening->where.port},
         .handshake_timeout = (uint32_t)builder->limits.handshake_timeout,
     };
     web_options_apply(builder, options, &made->transport.site);
@@ -82,23 +68,19 @@ static void fill(struct config_reader *reader, const struct config_place *place,
 
 static void finish_web(struct config_reader *reader, const struct config_place *place, void *settings)
 {
-    struct web_transport *web = settings;
+    struct web_transport *read = settings;
 
-    if (web->options && web->options->hsts && !((struct listening *)web->made.endpoint.settings)->tls)
-        config_report(reader, PROBLEM_WARNING,
-                      config_place_key(reader, config_place_key(reader, place, "options"), "hsts"),
-                      "give the endpoint tls, or leave hsts out",
-                      "hsts has no effect without TLS: browsers ignore it there (RFC 6797)");
-    fill(reader, place, &web->made, web->options, paths_build(builder_of(reader), &web->paths));
+    web_check_hsts(reader, place, read->web.options, transport_is_secure(&read->made));
+    transport_fill(reader, place, &read->made, read->web.options);
+    read->made.transport.site.root = paths_build(builder_of(reader), &read->web.paths);
 }
 
 static void finish_websocket(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_transport *websocket = settings;
-    struct upstream *upstream = websocket_find_upstream(reader, place);
 
-    fill(reader, place, &websocket->made, NULL,
-         upstream ? websocket_build(builder_of(reader), upstream, websocket->options) : NULL);
+    transport_fill(reader, place, &websocket->made, NULL);
+    websocket->made.transport.site.root = websocket_build_for_node(reader, place, websocket->options);
     gate_apply_transport(websocket->options, &websocket->made.transport);
 }
 
@@ -106,8 +88,17 @@ static void finish_testee(struct config_reader *reader, const struct config_plac
 {
     struct websocket_transport *testee = settings;
 
-    fill(reader, place, &testee->made, NULL, websocket_build(builder_of(reader), NULL, testee->options));
+    transport_fill(reader, place, &testee->made, NULL);
+    testee->made.transport.site.root = websocket_build(builder_of(reader), NULL, testee->options);
     gate_apply_transport(testee->options, &testee->made.transport);
+}
+
+static void finish_stream_testee(struct config_reader *reader, const struct config_place *place, void *settings)
+{
+    struct stream_transport *testee = settings;
+
+    transport_fill(reader, place, &testee->made, NULL);
+    testee->made.transport.protocol = PLAN_STREAM_TESTEE;
 }
 
 static const struct config_object web_object = {
@@ -123,7 +114,8 @@ static const struct config_object websocket_object = {
     CONFIG_ROWS(websocket_rows),
     .size = sizeof(struct websocket_transport),
     .finish = finish_websocket,
-    .doc = "WebSocket on every path, to the node that `--backend` names.",
+    .doc = "WebSocket on every path, to the node that `--backend` names, or by realm as the `routes` of a proxy worker "
+           "say.",
 };
 
 static const struct config_object testee_object = {
@@ -132,6 +124,14 @@ static const struct config_object testee_object = {
     .size = sizeof(struct websocket_transport),
     .finish = finish_testee,
     .doc = "WebSocket echo on every path: for tests and benchmarks.",
+};
+
+static const struct config_object stream_testee_object = {
+    .name = "transport of type stream.testee",
+    CONFIG_ROWS(stream_testee_rows),
+    .size = sizeof(struct stream_transport),
+    .finish = finish_stream_testee,
+    .doc = "Each byte is sent back: for tests and benchmarks.",
 };
 
 /* The transport of a websocket-testee worker has the keys of a websocket transport. */
@@ -194,14 +194,14 @@ static const struct config_variant variants[] = {
     {.type = "web", .object = &web_object},
     {.type = "websocket", .object = &websocket_object},
     {.type = "websocket.testee", .object = &testee_object},
-    {.type = "universal", .status = CONFIG_REFUSED},
-    {.type = "rawsocket", .status = CONFIG_REFUSED},
+    {.type = "universal", .object = &transport_universal_object},
+    {.type = "rawsocket", .object = &transport_rawsocket_object},
+    {.type = "stream.testee", .object = &stream_testee_object},
     {.type = "mqtt",
      .status = CONFIG_REFUSED,
      .object = &mqtt_object,
      .why = "MQTT is spoken by the router itself",
      .remedy = "leave the transport to the node's own configuration: it can listen on that port beside Crossgate"},
-    {.type = "stream.testee", .status = CONFIG_REFUSED},
     {.type = "flashpolicy",
      .status = CONFIG_REFUSED,
      .object = &flashpolicy_object,

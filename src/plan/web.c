@@ -46,6 +46,16 @@ void web_options_apply(const struct builder *builder, const struct web_options *
     site->send_timeout = (uint32_t)limits->send_timeout;
 }
 
+void web_check_hsts(struct config_reader *reader, const struct config_place *place, const struct web_options *options,
+                    bool secure)
+{
+    if (!options || !options->hsts || secure)
+        return;
+    place = config_place_key(reader, config_place_key(reader, place, "options"), "hsts");
+    config_report(reader, PROBLEM_WARNING, place, "give the endpoint tls, or leave hsts out",
+                  "hsts has no effect without TLS: browsers ignore it there (RFC 6797)");
+}
+
 const struct config_object web_options_object = {
     .name = "options of a web transport",
     CONFIG_ROWS(rows),

@@ -77,6 +77,14 @@ bool fits_websocket_url(const char *text)
            !strchr(text, '#');
 }
 
+bool fits_rawsocket_url(const char *text)
+{
+    size_t scheme = strncmp(text, "rs://", 5) == 0 ? 5 : strncmp(text, "rss://", 6) == 0 ? 6 : 0;
+
+    return scheme > 0 && (text[scheme] == '[' || isalnum((unsigned char)text[scheme])) &&
+           consists_of(text + scheme, ".:-_%[]");
+}
+
 bool fits_location(const char *text)
 {
     return *text && is_url_text(text);
@@ -120,6 +128,8 @@ const char *words_pattern(bool (*fits)(const char *text))
         {fits_url_path, "^(/|[A-Za-z0-9_-]+)$"},
         {extends_url_path, "^" PATTERN_SEGMENT "(/" PATTERN_SEGMENT ")*$"},
         {fits_websocket_url, "^wss?://(\\[|[A-Za-z0-9])(\\[|\\]|[" PATTERN_URL "])*$"},
+        {fits_rawsocket_url, "^rss?://(\\[|[A-Za-z0-9])(\\[|\\]|[A-Za-z0-9.:_%-])*$"},
+        {fits_serializer, "^(json|msgpack|cbor|ubjson)$"},
         {fits_location, "^(\\[|\\]|[#" PATTERN_URL "])+$"},
         {fits_interface, "^[A-Za-z0-9.:_% -]*$"},
         {fits_host, "^[A-Za-z0-9.:_%-]+$"},

@@ -82,6 +82,23 @@ static void check_limit(struct front *front, const struct peer *peer)
     loop_report(loop, ENDING_TOO_MANY, peer, "others wait to be accepted");
 }
 
+static bool serve(struct loop *loop, const struct plan_transport *transport, struct stream *stream,
+                  const struct peer *peer)
+{
+    const struct http_site *site = &transport->site;
+    switch (transport->protocol) {
+    case PLAN_HTTP:
+        return http_connection_new(loop, stream, site, peer) != NULL;
+    case PLAN_RAWSOCKET:
+        return rawsocket_visitor_new(loop, stream, transport->rawsocket, site, peer);
+    case PLAN_UNIVERSAL:
+        return universal_visitor_new(loop, stream, transport->rawsocket, site, peer);
+    case PLAN_STREAM_TESTEE:
+        break;
+    }
+    return stream_testee_new(loop, stream, site, peer);
+}
+
 /* The layers of a visitor's connection; see stream.h. */
 static void on_arrived(void *user, struct loop *loop, int descriptor, const struct peer *peer)
 {
@@ -89,7 +106,7 @@ static void on_arrived(void *user, struct loop *loop, int descriptor, const stru
     struct stream *stream = plain_new(loop, descriptor, true);
     if (stream && transport->tls)
         stream = tls_accept(loop, stream, transport->tls, transport->handshake_timeout);
-    if (!stream || !http_connection_new(loop, stream, &transport->site, peer))
+    if (!stream || !serve(loop, transport, stream, peer))
         loop_report(loop, ENDING_MEMORY, peer, NULL);
 }
 

@@ -20,6 +20,20 @@ static uint64_t clock_now(void)
 
 /* ---- saying where */
 
+static const char *scheme_of(const struct plan_transport *transport)
+{
+    switch (transport->protocol) {
+    case PLAN_HTTP:
+    case PLAN_UNIVERSAL:
+        return transport->tls ? "https://" : "http://";
+    case PLAN_RAWSOCKET:
+        return transport->tls ? "rss://" : "rs://";
+    case PLAN_STREAM_TESTEE:
+        break;
+    }
+    return transport->tls ? "tls://" : "tcp://";
+}
+
 static void door_print(const struct master *master, size_t index, const char *wildcard, char *text, size_t size)
 {
     const struct door *door = &master->edition->doors[index];
@@ -29,7 +43,7 @@ static void door_print(const struct master *master, size_t index, const char *wi
         where.interface = wildcard;
     char address[160];
     net_listen_print(&where, address, sizeof address);
-    const char *scheme = master->edition->plan->transports[index].tls ? "https://" : "http://";
+    const char *scheme = scheme_of(&master->edition->plan->transports[index]);
     snprintf(text, size, "%s%s", where.kind == NET_TCP ? scheme : "", address);
 }
 

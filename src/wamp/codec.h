@@ -1,5 +1,5 @@
-/* What is read and written of WAMP messages, per serializer: the first two elements of a HELLO, and an ABORT. Pure, and bounded:
- * what follows the realm is not looked at (JSON, which has to be read as a whole, is bounded by its length). */
+/* What is read and written of WAMP messages, per serializer: the first two elements of a HELLO, and an ABORT. Pure, and
+ * bounded: what follows the realm is not looked at (JSON, which has to be read as a whole, is bounded by its length). */
 #ifndef CROSSGATE_WAMP_CODEC_H
 #define CROSSGATE_WAMP_CODEC_H
 

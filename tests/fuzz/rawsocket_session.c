@@ -1,6 +1,6 @@
-/* A handshake of both roles and a session fed arbitrary bytes. The first byte of the input chooses serializer, limit and pauses;
- * the rest is what the peer sends. The session is played twice, whole and in small cuts: both must hear the same, say the
- * same and end the same, and leave nothing. */
+/* A handshake of both roles and a session fed arbitrary bytes. The first byte of the input chooses serializer, limit and
+ * pauses; the rest is what the peer sends. The session is played twice, whole and in small cuts: both must hear the same, say
+ * the same and end the same, and leave nothing. */
 #include "crossgate/wamp.h"
 
 #include <assert.h>

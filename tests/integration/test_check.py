@@ -68,7 +68,7 @@ BAD = [
     ("no version", {"workers": []}, None, "version"),
     ("version 1", {"version": 1, "workers": []}, "1,", "2"),
     ("worker type unknown", {"version": 2, "workers": [{"type": "ruoter"}]}, '"ruoter"', "router"),
-    ("transport not served yet", document({"type": "rawsocket", "endpoint": tcp(8000)}), '"rawsocket"', "not served"),
+    ("transport not served", document({"type": "mqtt", "endpoint": tcp(8000)}), '"mqtt"', "not served"),
     ("service of a node that is not named", document(web({"/": {"type": "wsgi", "module": "m", "object": "o"}})), '"wsgi"',
      "--backend"),
     ("port 0", document(web({"/": HELLO}, endpoint={"type": "tcp", "port": 0})), "0\n", "65535"),
@@ -208,6 +208,7 @@ def test_backend_url_is_judged(directory):
     path = directory / "config.json"
     path.write_text(json.dumps(document(web({"/": HELLO, "ws": {"type": "websocket"}}))))
     for url, status in [("ws://127.0.0.1:8080", 0), ("ws://127.0.0.1:8080/", 0), ("ws://127.0.0.1:8080/ws", 1), ("wss://localhost", 0), ("ws+unix:/run/node.sock", 0),
+                        ("rs://127.0.0.1:8081", 0), ("rss://localhost", 0), ("rs+unix:/run/node.sock", 0), ("rs://", 1),
                         ("http://localhost", 1), ("ws://", 1), ("nonsense", 1), ("ws://host:99999", 1)]:
         done = run("check", "--config", path, "--backend", url)
         assert done.returncode == status, (url, done.stdout + done.stderr)

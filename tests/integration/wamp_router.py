@@ -1,11 +1,14 @@
 """A minimal WAMP dealer and broker on AutobahnPython: what a node is to a front door. One realm of any name, anonymous,
-exact matching, no options. Runs in a thread, on a port of its own."""
+exact matching, no options. Runs in a thread, on a port of its own or a Unix socket, by WebSocket or RawSocket."""
 import asyncio
+import os
 import threading
 
+from autobahn.asyncio.rawsocket import WampRawSocketServerFactory
 from autobahn.asyncio.websocket import WampWebSocketServerFactory
 from autobahn.wamp import message, role
 from autobahn.wamp.exception import TransportLost
+from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 
 from support import ports
 
@@ -31,8 +34,10 @@ class Session:
 
     def onOpen(self, transport):
         self.transport = transport
-        self.router.headers.append(dict(transport.http_headers))
-        self.router.subprotocols.append(transport.websocket_protocol_in_use)
+        self.router.transports.append(transport)
+        self.router.headers.append(dict(getattr(transport, "http_headers", {})))
+        self.router.subprotocols.append(getattr(transport, "websocket_protocol_in_use", None)
+                                        or transport._serializer.SERIALIZER_ID)
 
     def onClose(self, was_clean):
         if self.realm is None:
@@ -129,11 +134,13 @@ class Session:
 
 
 class Router:
-    """with Router() as router: … router.port"""
+    """with Router() as router: … router.port. `unix`: the path of a socket; `tls`: an ssl.SSLContext; `rawsocket`: in place of
+    WebSocket; `serializers`: instances, in place of all that AutobahnPython has."""
 
-    def __init__(self):
-        self.port = ports.take()
-        self.realms, self.headers, self.subprotocols = {}, [], []
+    def __init__(self, rawsocket=False, unix=None, tls=None, serializers=None, port=None):
+        self.port = None if unix else port or ports.take()
+        self.realms, self.headers, self.subprotocols, self.transports = {}, [], [], []
+        self._rawsocket, self._unix, self._tls, self._serializers = rawsocket, unix and str(unix), tls, serializers
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
@@ -143,13 +150,47 @@ class Router:
         return self
 
     def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(20)
+        self.stop()
+
+    def stop(self):
+        """Every session loses its connection."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join(20)
+
+    @property
+    def url(self):
+        """As --backend wants it."""
+        scheme = "rs" if self._rawsocket else "ws"
+        if self._unix:
+            return f"{scheme}+unix:{self._unix}"
+        return f"{scheme}{'s' if self._tls else ''}://{'localhost' if self._tls else '127.0.0.1'}:{self.port}"
+
+    @property
+    def endpoint(self):
+        """As Crossbar's connecting endpoint."""
+        if self._unix:
+            return {"type": "unix", "path": self._unix}
+        return {"type": "tcp", "host": "127.0.0.1", "port": self.port}
+
+    def _factory(self):
+        if self._rawsocket:
+            # Left to itself it would take the classes for instances.
+            serializers = self._serializers or [CBORSerializer(), JsonSerializer(), MsgPackSerializer()]
+            return WampRawSocketServerFactory(lambda: Session(self), serializers=serializers)
+        return WampWebSocketServerFactory(lambda: Session(self), f"ws://127.0.0.1:{self.port or 80}", loop=self._loop,
+                                          serializers=self._serializers)
 
     async def _serve(self):
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        factory = WampWebSocketServerFactory(lambda: Session(self), f"ws://127.0.0.1:{self.port}", loop=self._loop)
-        server = await self._loop.create_server(factory, "127.0.0.1", self.port)
+        if self._unix:
+            server = await self._loop.create_unix_server(self._factory(), self._unix)
+            os.chmod(self._unix, 0o666)
+        else:
+            server = await self._loop.create_server(self._factory(), "127.0.0.1", self.port, ssl=self._tls)
         self._ready.set()
         await self._end.wait()
         server.close()
+        for session in self.transports:
+            if session.transport:
+                session.transport.abort()

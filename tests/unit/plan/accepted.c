@@ -445,7 +445,7 @@ static void a_backend_of_the_command_line_serves_websocket_transports(void **sta
              "]}]}",
              urls[i]);
         assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
-        assert_int_equal(count(&loaded, PROBLEM_NOTE), 4);
+        assert_int_equal(count(&loaded, PROBLEM_NOTE), 3);
         assert_non_null(loaded.plan->transports[0].site.root);
         node_unload(&loaded);
     }
@@ -635,6 +635,179 @@ static void backends_of_the_command_line_are_one_upstream(void **state)
     node_unload(&loaded);
 }
 
+static void load_rawsocket(struct loaded *loaded, const char *transport, const char *backend)
+{
+    char text[1024];
+
+    snprintf(text, sizeof text, "{'version': 2, 'workers': [{'type': 'router', 'transports': [%s]}]}", transport);
+    load(loaded, text, backend);
+}
+
+static void rawsocket_words_become_settings(void **state)
+{
+    static const struct {
+        const char *keys;
+        wamp_serializers serializers;
+        uint32_t max_message;
+    } rows[] = {
+        {"", 0x1E, 1 << 24},
+        {", 'serializers': ['cbor', 'json'], 'auth': {}, 'debug': true, 'id': 'abc'", 1 << 3 | 1 << 1, 1 << 24},
+        {", 'options': {}", 0x1E, 1 << 24},
+        {", 'options': {'max_message_size': 512}", 0x1E, 512},
+        {", 'options': {'max_message_size': 100000}", 0x1E, 131072},
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char transport[512];
+        snprintf(transport, sizeof transport, "{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}%s}",
+                 rows[i].keys);
+        load_rawsocket(&loaded, transport, "rs+unix:/run/node.sock");
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), 0);
+        assert_int_equal(loaded.plan->transports[0].protocol, PLAN_RAWSOCKET);
+        const struct rawsocket_service *service = loaded.plan->transports[0].rawsocket;
+        assert_int_equal(service->front.serializers, rows[i].serializers);
+        assert_int_equal(service->front.max_message, rows[i].max_message);
+        assert_int_equal(service->front.send_timeout, 30000);
+        const struct backend *backend = service->upstream->members[0].backend;
+        assert_int_equal(backend->kind, BACKEND_RAWSOCKET);
+        assert_int_equal(backend->rawsocket.serializers, 0x1E);
+        node_unload(&loaded);
+    }
+}
+
+static void a_rawsocket_backend_may_be_named_in_all_ways(void **state)
+{
+    static const struct {
+        const char *url, *name;
+        enum backend_kind kind;
+        uint16_t port;
+        bool tls;
+    } rows[] = {
+        {"rs://localhost:8081", "rs://localhost:8081", BACKEND_RAWSOCKET, 8081, false},
+        {"rs://localhost", "rs://localhost:80", BACKEND_RAWSOCKET, 80, false},
+        {"rss://localhost", "rss://localhost:443", BACKEND_RAWSOCKET, 443, true},
+        {"rs+unix:/run/n.sock", "rs+unix:/run/n.sock", BACKEND_RAWSOCKET, 0, false},
+        {"rs://[::1]:8081", "rs://[::1]:8081", BACKEND_RAWSOCKET, 8081, false},
+        {"ws://localhost", "ws://localhost:80", BACKEND_WEBSOCKET, 80, false},
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        load_rawsocket(&loaded, "{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}}", rows[i].url);
+        const struct backend *backend = loaded.plan->transports[0].rawsocket->upstream->members[0].backend;
+        assert_int_equal(backend->kind, rows[i].kind);
+        assert_int_equal(backend->target.port, rows[i].port);
+        assert_int_equal(backend->tls != NULL, rows[i].tls);
+        assert_string_equal(backend->name, rows[i].name);
+        node_unload(&loaded);
+    }
+}
+
+static void a_reverseproxy_may_have_a_rawsocket_backend(void **state)
+{
+    static const char *const keys[] = {"", ", 'serializer': 'cbor', 'url': 'rs://localhost', 'debug': false",
+                                       ", 'serializers': ['msgpack', 'json']",
+                                       ", 'url': 'rss://n', 'options': {'max_message_size': 1048576}"};
+    static const unsigned warnings[] = {0, 0, 0, 1}; /* rss, and no tls */
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char transport[600];
+        snprintf(transport, sizeof transport,
+                 "{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'ws': {'type': "
+                 "'websocket-reverseproxy', 'backend': {'type': 'rawsocket', 'endpoint': {'type': 'unix', 'path': "
+                 "'n.sock'}%s}}}}",
+                 keys[i]);
+        load_rawsocket(&loaded, transport, NULL);
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), warnings[i]);
+        node_unload(&loaded);
+    }
+}
+
+static void a_universal_transport_has_parts(void **state)
+{
+    static const struct {
+        const char *keys;
+        unsigned warnings;
+        bool rawsocket;
+    } rows[] = {
+        {"", 0, false},
+        {", 'rawsocket': {}", 0, true},
+        {", 'rawsocket': {'type': 'rawsocket', 'serializers': ['cbor']}, 'websocket': {'ws': {'type': 'websocket', "
+         "'serializers': ['json']}}, 'web': {'type': 'web', 'paths': {'/': {'type': 'nodeinfo'}}}",
+         0, true},
+        {", 'web': {'paths': {}, 'options': {'hsts': true}}", 1, false},
+        {", 'websocket': {'/': {'type': 'websocket'}}", 1, false},
+        {", 'websocket': {'ws': {'type': 'websocket'}}, 'web': {'paths': {'ws': {'type': 'nodeinfo'}}}", 1, false},
+        {", 'websocket': {'ws': {'type': 'websocket'}}, 'web': {'paths': {'ws/a': {'type': 'nodeinfo'}, 'wsx': "
+         "{'type': "
+         "'nodeinfo'}, 'w': {'type': 'nodeinfo'}}}",
+         1, false},
+    };
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char transport[600];
+        snprintf(transport, sizeof transport,
+                 "{'type': 'universal', 'endpoint': {'type': 'tcp', 'port': 80}%s}, {'type': 'stream.testee', "
+                 "'endpoint': {'type': 'tcp', 'port': 81}, 'debug': true}, {'type': 'websocket', 'endpoint': {'type': "
+                 "'tcp', 'port': 82}}",
+                 rows[i].keys);
+        load_rawsocket(&loaded, transport, "ws://localhost");
+        assert_int_equal(count(&loaded, PROBLEM_WARNING), rows[i].warnings);
+        assert_int_equal(loaded.plan->transports[0].protocol, PLAN_UNIVERSAL);
+        assert_non_null(loaded.plan->transports[0].site.root);
+        assert_int_equal(loaded.plan->transports[0].rawsocket != NULL, rows[i].rawsocket);
+        assert_int_equal(loaded.plan->transports[1].protocol, PLAN_STREAM_TESTEE);
+        assert_int_equal(loaded.plan->transports[2].protocol, PLAN_HTTP);
+        node_unload(&loaded);
+    }
+}
+
+static void a_proxy_worker_has_routes(void **state)
+{
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        "{'version': 2, 'workers': [{'type': 'proxy', 'transports': [{'type': 'rawsocket', 'endpoint': {'type': 'tcp', "
+        "'port': 80}}, {'type': 'web', 'endpoint': {'type': 'tcp', 'port': 81}, 'paths': {'ws': {'type': "
+        "'websocket'}}}, "
+        "{'type': 'universal', 'endpoint': {'type': 'tcp', 'port': 82}, 'rawsocket': {}}], 'routes': {'a': {'x': "
+        "'one', "
+        "'y': ['one']}, 'b': {'x': ['one', 'two'], 'y': ['two', 'one']}}, 'connections': {'one': {'transport': "
+        "{'type': "
+        "'rawsocket', 'endpoint': {'type': 'unix', 'path': 'a'}, 'serializer': 'cbor'}, 'auth': {'anonymous-proxy': "
+        "{'type': "
+        "'static'}}}, 'two': {'transport': {'type': 'rawsocket', 'serializer': 'json', 'endpoint': {'type': 'unix', "
+        "'path': "
+        "'b'}}}}}]}",
+        NULL);
+    assert_int_equal(count(&loaded, PROBLEM_NOTE), 1); /* auth */
+    const struct routes *routes = loaded.plan->transports[0].rawsocket->routes;
+    assert_non_null(routes);
+    assert_ptr_equal(loaded.plan->transports[2].rawsocket->routes, routes);
+    assert_null(loaded.plan->transports[0].rawsocket->upstream);
+    assert_int_equal(routes->serializers, 1 << 1 | 1 << 3);
+    assert_int_equal(routes->count, 2);
+    assert_true(span_equal(routes->at[0].realm, SPAN("a")));
+    assert_int_equal(routes->at[0].upstream->count, 1);
+    assert_true(span_equal(routes->at[1].realm, SPAN("b")));
+    const struct upstream *both = routes->at[1].upstream;
+    assert_int_equal(both->count, 2);
+    assert_ptr_equal(routes->at[0].upstream->members[0].backend, both->members[0].backend);
+    assert_string_equal(strrchr(both->members[1].backend->target.path, '/'), "/b");
+    assert_ptr_equal(loaded.plan->upstreams, routes->at[0].upstream);
+    assert_ptr_equal(loaded.plan->upstreams->next, both);
+    node_unload(&loaded);
+}
+
 static void addresses_that_differ_are_no_conflict(void **state)
 {
     struct loaded loaded;
@@ -682,6 +855,11 @@ int main(void)
         cmocka_unit_test(two_nodes_of_one_id_get_two_names),
         cmocka_unit_test(the_control_socket_is_in_the_node_directory),
         cmocka_unit_test(backends_of_the_command_line_are_one_upstream),
+        cmocka_unit_test(rawsocket_words_become_settings),
+        cmocka_unit_test(a_rawsocket_backend_may_be_named_in_all_ways),
+        cmocka_unit_test(a_reverseproxy_may_have_a_rawsocket_backend),
+        cmocka_unit_test(a_universal_transport_has_parts),
+        cmocka_unit_test(a_proxy_worker_has_routes),
         cmocka_unit_test(addresses_that_differ_are_no_conflict),
     };
 

@@ -58,6 +58,8 @@ static bool step(struct place *place, const char *key, const char *type)
         row = row->item;
     if (row->kind == CONFIG_OBJECT)
         place->object = row->object;
+    if (row->kind == CONFIG_CHOICE && !*type && row->variants->standard)
+        type = row->variants->standard;
     if (row->kind == CONFIG_CHOICE && !*type)
         place->variants = row->variants;
     if (row->kind == CONFIG_CHOICE && *type) {

@@ -24,8 +24,16 @@ struct refused {
 #define PAIR               "'key': 'server.key', 'certificate': 'server.pem'"
 #define TESTEE(options)                                                                                                \
     NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'options': {" options "}}")
+#define RAW(keys)      NODE("{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}, " keys "}")
+#define UNI(keys)      NODE("{'type': 'universal', 'endpoint': {'type': 'tcp', 'port': 80}, " keys "}")
 #define PROXY(backend) WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {" backend "}}")
 #define LOCAL          "'endpoint': {'type': 'unix', 'path': 'n.sock'}"
+#define W0             "$.workers[0]"
+#define ROUTED(connections, routes)                                                                                    \
+    "{'version': 2, 'workers': [{'type': 'proxy', 'connections': {" connections                                        \
+    "'one': {'transport': {'type': 'rawsocket', " LOCAL "}}, 'two': {'transport': {'type': 'websocket', " LOCAL        \
+    ", 'url': 'ws://n'}}}, 'routes': {" routes                                                                         \
+    "}, 'transports': [{'type': 'websocket', 'endpoint': {'type': 'tcp', 'port': 80}}]}]}"
 #define CONNECT(keys)  PROXY("'url': 'ws://n', 'endpoint': {'type': 'tcp', " keys "}")
 #define B0             T0 ".paths.ws.backend"
 #define HTTP(keys)     WEB("'a': ^{'type': 'reverseproxy', " keys "}")
@@ -68,7 +76,8 @@ static const struct refused cases[] = {
      NULL},
     {"{'version': 2, 'workers': [{'type': 'websocket-testee', 'transport': {'type': ^'web'}}]}",
      "$.workers[0].transport.type", "no transport of a websocket-testee worker of type \"web\"", "websocket"},
-    {"{'version': 2, 'workers': [{'type': 'websocket-testee', ^'transports': [], 'transport': {'type': 'websocket', "
+    {"{'version': 2, 'workers': [{'type': 'websocket-testee', ^'transports': [], 'transport': {'type': "
+     "'websocket', "
      "'endpoint': {'type': 'tcp', 'port': 80}}}]}",
      "$.workers[0].transports", "no key \"transports\"", "did you mean \"transport\""},
     {"{'version': 2, 'workers': [{'type': 'router', 'id': ^'A', 'transports': []}]}", "$.workers[0].id",
@@ -80,13 +89,61 @@ static const struct refused cases[] = {
      "$.workers", "nothing would listen", NULL},
     {"{'version': 2, 'workers': [{'type': 'router', 'options': {^'titel': 'x'}}]}", "$.workers[0].options.titel",
      "no key \"titel\"", "did you mean \"title\""},
-    {"{'version': 2, 'workers': [{'type': 'proxy', ^'connections': {}, 'transports': []}]}", "$.workers[0].connections",
-     "not served here", "--backend"},
-    {"{'version': 2, 'workers': [{'type': 'proxy', ^'routes': {}, 'transports': []}]}", "$.workers[0].routes",
-     "not served here", "websocket-reverseproxy"},
+    /* A proxy worker. */
+    {ROUTED("", "'r': {'a': ^'none'}"), W0 ".routes.r.a", "there is no connection \"none\"", "did you mean \"one\""},
+    {ROUTED("", "'r': {'a': ['one', ^'tow']}"), W0 ".routes.r.a[1]", "there is no connection \"tow\"", "\"two\""},
+    {ROUTED("", "'r': {'a': 'one', 'b': ^'two'}"), W0 ".routes.r.b", "other connections than role \"a\"",
+     "Crossbar's own proxy"},
+    {ROUTED("", "'r': {'a': ['one', 'two'], 'b': ^['two']}"), W0 ".routes.r.b", "WAMP authentication", NULL},
+    {ROUTED("", "'r': ^{}"), W0 ".routes.r", "at least 1", NULL},
+    {ROUTED("", "'r': {'a': ^[]}"), W0 ".routes.r.a", "at least 1", NULL},
+    {ROUTED("", "'r': {'a': [^1]}"), W0 ".routes.r.a[0]", "must be the id of a connection", NULL},
+    {ROUTED("", "'r': {'a': ^1}"), W0 ".routes.r.a", "must be the id of a connection", NULL},
+    {ROUTED("", "'r': ^'one'"), W0 ".routes.r", "must be an object", NULL},
+    {ROUTED("", "^'': {'a': 'one'}"), W0 ".routes[\"\"]", "realms", NULL},
+    {ROUTED("'x': ^{}, ", "'r': {'a': 'one'}"), W0 ".connections.x.transport", "transport is missing", NULL},
+    {ROUTED("'x': {'transport': ^{}}, ", "'r': {'a': 'one'}"), W0 ".connections.x.transport.type", "type is missing",
+     NULL},
+    {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {'x': {'transport': {'type': 'rawsocket', " LOCAL
+     ", 'serializer': 'ubjson'}}}, 'routes': {'r': {'a': 'x'}}, 'transports': [^{'type': 'websocket', 'endpoint': "
+     "{'type': "
+     "'tcp', 'port': 80}}]}]}",
+     T0, "json, msgpack and cbor only", NULL},
+    {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {}, 'routes': {}, 'transports': [^{'type': "
+     "'websocket', "
+     "'endpoint': {'type': 'tcp', 'port': 80}}]}]}",
+     T0, "no realm leads anywhere", "name a realm"},
+    {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {}, 'transports': [^{'type': 'websocket', "
+     "'endpoint': "
+     "{'type': 'tcp', 'port': 80}}]}]}",
+     T0, "ends in a router", "`connections` and `routes`"},
+    {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {'one': {'transport': {'type': "
+     "'rawsocket', " LOCAL
+     "}}}, 'routes': {'r': {'a': 'one'}}}, {'type': 'router', 'transports': [^{'type': 'websocket', 'endpoint': "
+     "{'type': "
+     "'tcp', 'port': 80}}]}]}",
+     "$.workers[1].transports[0]", "ends in a router", NULL},
     /* Transports. */
-    {NODE("{'type': ^'rawsocket'}"), T0 ".type", "\"rawsocket\" is known to Crossbar, but not served here", NULL},
-    {NODE("{'type': ^'universal'}"), T0 ".type", "not served here", NULL},
+    {NODE("^{'type': 'rawsocket'}"), T0 ".endpoint", "endpoint is missing", NULL},
+    {RAW("'serializers': [^'flatbuffers']"), T0 ".serializers[0]", "\"json\", \"msgpack\", \"cbor\" or \"ubjson\"",
+     "found \"flatbuffers\""},
+    {RAW("'serializers': ^[]"), T0 ".serializers", "at least 1", NULL},
+    {RAW("'serializers': ^'cbor'"), T0 ".serializers", "must be a list", NULL},
+    {RAW("^'max_message_size': 65536"), T0 ".max_message_size", "no key", NULL},
+    {RAW("'options': {'max_message_size': ^1}"), T0 ".options.max_message_size", "from 512 to 16777216",
+     "the node does not start"},
+    {RAW("'options': {'max_message_size': ^16777217}"), T0 ".options.max_message_size", "from 512 to 16777216", NULL},
+    {NODE("^{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}}"), T0, "ends in a router", "--backend"},
+    {UNI("^'mqtt': {}"), T0 ".mqtt", "not served here: MQTT is translated to WAMP by the node", "let the node listen"},
+    {UNI("'rawsocket': ^{}"), T0 ".rawsocket", "ends in a router", "--backend"},
+    {UNI("'rawsocket': {'type': ^'web'}"), T0 ".rawsocket.type", "must be \"rawsocket\"", NULL},
+    {UNI("'rawsocket': {^'endpoint': {}}"), T0 ".rawsocket.endpoint", "share its own", "remove it here"},
+    {UNI("'web': {'paths': {}, ^'endpoint': {}}"), T0 ".web.endpoint", "share its own", NULL},
+    {UNI("'web': ^{}"), T0 ".web.paths", "paths is missing", NULL},
+    {UNI("'websocket': {'ws': ^{}}"), T0 ".websocket.ws.type", "type is missing", NULL},
+    {UNI("'websocket': {'ws': {'type': ^'web'}}"), T0 ".websocket.ws.type", "there is no", NULL},
+    {NODE("{'type': 'stream.testee', 'endpoint': {'type': 'tcp', 'port': 80}, ^'options': {}}"), T0 ".options",
+     "no key", NULL},
     {NODE("{'type': ^'mqtt', 'options': {'realm': 'r'}}"), T0 ".type", "MQTT is spoken by the router itself",
      "beside Crossgate"},
     {NODE("{'type': ^'flashpolicy', 'allowed_ports': [80]}"), T0 ".type", "no browser has Flash",
@@ -140,9 +197,9 @@ static const struct refused cases[] = {
     {ENDPOINT("^{'type': 'unix'}"), T0 ".endpoint.path", "path is missing", NULL},
     {ENDPOINT("{'type': 'unix', 'path': 'x', ^'tls': {}}"), T0 ".endpoint.tls", "type tcp only", NULL},
     {ENDPOINT("{'type': 'unix', 'path': ^'$CROSSGATE_TEST_UNSET/x'}"), T0 ".endpoint.path", "is not set", NULL},
-    {ENDPOINT(
-         "{'type': 'unix', 'path': ^'a2345678901234567890123456789012345678901234567890123456789012345678901234567890"
-         "1234567890123456789012345'}"),
+    {ENDPOINT("{'type': 'unix', 'path': "
+              "^'a2345678901234567890123456789012345678901234567890123456789012345678901234567890"
+              "1234567890123456789012345'}"),
      T0 ".endpoint.path", "has at most 107 bytes", NULL},
     {NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 80}},\n"
           "{'type': 'web', 'paths': {}, 'endpoint': ^{'type': 'tcp', 'port': 80, 'interface': '127.0.0.1'}}"),
@@ -267,7 +324,8 @@ static const struct refused cases[] = {
      T0 ".paths.a.options.require_ip", "must be a list", NULL},
     {WEB("'a': ^{'type': 'webhook', 'realm': 'r', 'role': 'o'}"), T0 ".paths.a.options", "options is missing", NULL},
     {WEB("'a': ^{'type': 'archive'}"), T0 ".paths.a.archive", "archive is missing", NULL},
-    {WEB("'a': {'type': 'wap', 'templates': 't', 'routes': [^{'path': '/', 'method': 'GET'}], 'wamp': {'realm': 'r', "
+    {WEB("'a': {'type': 'wap', 'templates': 't', 'routes': [^{'path': '/', 'method': 'GET'}], 'wamp': {'realm': "
+         "'r', "
          "'authrole': 'o'}}"),
      T0 ".paths.a.routes[0].render", "render is missing", NULL},
     {WEB("'a': {'type': 'wap', 'templates': 't', 'routes': [], 'wamp': ^{'realm': 'r'}}"), T0 ".paths.a.wamp.authrole",
@@ -314,8 +372,8 @@ static const struct refused cases[] = {
     {BACKENDS("{'id': 'one', 'url': 'ws://n', " LOCAL "}, ^{'id': 'one', 'url': 'ws://n', " REMOTE "}"),
      T0 ".paths.ws.backends[1]", "one is named twice", NULL},
     {WEB("'a': {'type': 'websocket-proxy', 'backends': [{'url': 'ws://n', " LOCAL
-         "}], 'balance': {'health_check': {}}}, 'b': {'type': 'websocket-proxy', 'backends': [^{'url': 'ws://n', " LOCAL
-         "}], 'balance': {'health_check': {'rise': 7}}}"),
+         "}], 'balance': {'health_check': {}}}, 'b': {'type': 'websocket-proxy', 'backends': [^{'url': "
+         "'ws://n', " LOCAL "}], 'balance': {'health_check': {'rise': 7}}}"),
      T0 ".paths.b.backends[0]", "in another way", "same health_check"},
     {WEB("'ws': {'type': 'websocket-reverseproxy', 'backend': {'url': 'ws://n', " LOCAL
          "}, 'balance': {'policy': ^'random'}}"),
@@ -329,7 +387,17 @@ static const struct refused cases[] = {
     {PROXY(LOCAL ", 'url': ^'http://x'"), B0 ".url", "ws:// or wss://", NULL},
     {PROXY(LOCAL ", 'url': ^'ws://x/#y'"), B0 ".url", "without fragment", NULL},
     {PROXY(LOCAL ", 'url': ^'ws://x/y?z=1'"), B0 ".url", "query", NULL},
-    {PROXY(LOCAL ", 'url': 'ws://x', 'type': ^'rawsocket'"), B0 ".type", "must be \"websocket\"", NULL},
+    {PROXY(LOCAL ", 'url': 'ws://x', 'type': ^'http'"), B0 ".type", "no backend of a websocket-reverseproxy of type",
+     "the types are: websocket, rawsocket"},
+    {PROXY(LOCAL ", 'url': 'ws://x', 'type': ^5"), B0 ".type", "type must be a string", NULL},
+    {PROXY(LOCAL ", 'type': 'rawsocket', 'url': ^'ws://x'"), B0 ".url", "rs:// or rss://", NULL},
+    {PROXY(LOCAL ", 'type': 'rawsocket', 'url': ^'rs://x/y'"), B0 ".url", "without path", NULL},
+    {PROXY(LOCAL ", 'type': 'rawsocket', 'serializer': ^'json', 'serializers': ['cbor']"), B0 ".serializer", "exclude",
+     "keep one"},
+    {PROXY(LOCAL ", 'type': 'rawsocket', 'options': {'max_message_size': ^511}"), B0 ".options.max_message_size",
+     "from 512", NULL},
+    {PROXY(LOCAL ", 'type': 'rawsocket', 'options': {^'auto_ping_interval': 0}"), B0 ".options.auto_ping_interval",
+     "no key", NULL},
     {PROXY("'url': 'ws://n', 'endpoint': {'type': ^'twisted', 'client_string': 'tcp:h:80'}"), B0 ".endpoint.type",
      "a program for Twisted", "type tcp or unix"},
     {PROXY("'url': 'ws://n', 'endpoint': {'type': ^'tor', 'host': 'x.onion'}"), B0 ".endpoint.type", "without SOCKS",
@@ -469,14 +537,16 @@ static void strict_refuses_each_extension(void **state)
     node_load(
         &loaded,
         "{'version': 2, 'crossgate': {'workers': 2}, 'workers': [{'type': 'router', 'transports': [{'type': 'web', "
-        "'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'e': {'type': 'websocket-testee'}, "
+        "'endpoint': {'type': 'tcp', 'port': 80}, 'paths': {'e': {'type': 'websocket-testee'}, 'r': {'type': "
+        "'websocket-reverseproxy', 'backend': {" LOCAL ", 'type': 'rawsocket'}}, "
         "'a/b.c': {'type': 'redirect', 'url': 'x', 'keep_path': false}}}]}]}",
         NULL, true);
-    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 4);
+    assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 5);
     assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "$.crossgate");
     assert_string_equal(diagnostics_at(loaded.diagnostics, 1)->path, T0 ".paths.e.type");
-    assert_string_equal(diagnostics_at(loaded.diagnostics, 2)->path, T0 ".paths[\"a/b.c\"]");
-    assert_string_equal(diagnostics_at(loaded.diagnostics, 3)->path, T0 ".paths[\"a/b.c\"].keep_path");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 2)->path, T0 ".paths.r.backend.type");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 3)->path, T0 ".paths[\"a/b.c\"]");
+    assert_string_equal(diagnostics_at(loaded.diagnostics, 4)->path, T0 ".paths[\"a/b.c\"].keep_path");
     node_unload(&loaded);
 }
 
@@ -486,6 +556,7 @@ static void wrong_backends_of_the_command_line_are_refused(void **state)
         "",         "http://x", "ws://",     "ws://x/ws",    "ws://x?y",  "ws://x#y",    "ws://u:geheim@x",
         "ws://x:0", "ws://x:",  "ws://x:1x", "ws://x:65536", "ws://[::1", "ws://[::1]x", "ws://a b",
         "ws://::1", "ws+unix:", "ws+unix:/", "ws+unix:rel",  "wss://",    "wss:///",     "ws:/x",
+        "rs://",    "rs://x/y", "rss://",    "rs+unix:",     "rs:x",
     };
     struct loaded loaded;
 
@@ -497,6 +568,28 @@ static void wrong_backends_of_the_command_line_are_refused(void **state)
         assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 1);
         assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, "--backend");
         assert_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "geheim"));
+        node_unload(&loaded);
+    }
+}
+
+/* RawSocket carries messages only. */
+static void requests_are_not_passed_by_rawsocket(void **state)
+{
+    static const char *const texts[] = {
+        WEB("'a': {'type': 'wsgi', 'module': 'm', 'object': 'o'}"),
+        WEB("'a': {'type': 'wsgi', 'module': 'm', 'object': 'o', 'backend': {'type': 'rawsocket', " LOCAL "}}"),
+    };
+    static const char *const paths[] = {T0 ".paths.a.type", T0 ".paths.a.backend.type"};
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        node_load(&loaded, texts[i], "rs://localhost", false);
+        assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 1);
+        size_t at = 0;
+        while (diagnostics_at(loaded.diagnostics, at)->severity != PROBLEM_ERROR)
+            at++; /* notes on what is the node's own */
+        assert_string_equal(diagnostics_at(loaded.diagnostics, at)->path, paths[i]);
         node_unload(&loaded);
     }
 }
@@ -531,6 +624,7 @@ int main(void)
         cmocka_unit_test(strict_refuses_each_extension),
         cmocka_unit_test(paths_are_named_without_dots_at_their_beginning),
         cmocka_unit_test(wrong_backends_of_the_command_line_are_refused),
+        cmocka_unit_test(requests_are_not_passed_by_rawsocket),
     };
 
     return cmocka_run_group_tests(tests, make, node_remove);

@@ -56,6 +56,14 @@ static const char *const words[] = {
     "ws://]",
     "http://x",
     "xws://x",
+    "rs://x:8081",
+    "rss://[::1]:80",
+    "rs://x/y",
+    "rs:///",
+    "json",
+    "cbor",
+    "cbor.batched",
+    "flatbuffers",
     "ws://x y",
     "ws://\xc3\xa4",
     "https://x/%20",
@@ -103,6 +111,8 @@ static void patterns_say_the_same_as_the_functions(void **state)
         {.name = "url_path", .fits = fits_url_path},
         {.name = "extended url_path", .fits = extends_url_path},
         {.name = "websocket_url", .fits = fits_websocket_url},
+        {.name = "rawsocket_url", .fits = fits_rawsocket_url},
+        {.name = "serializer", .fits = fits_serializer},
         {.name = "location", .fits = fits_location},
         {.name = "interface", .fits = fits_interface},
         {.name = "host", .fits = fits_host},
@@ -123,7 +133,7 @@ static void patterns_say_the_same_as_the_functions(void **state)
         for (unsigned j = 0; j < 20000; j++) {
             mutate(text, &seed);
             compare(fit, text);
-            snprintf(prefixed, sizeof prefixed, "%s%s", j & 1 ? "ws://" : "abc", text);
+            snprintf(prefixed, sizeof prefixed, "%s%s", j & 1 ? "ws://" : j & 2 ? "rs://" : "abc", text);
             compare(fit, prefixed);
         }
         regfree(&fit->expression);

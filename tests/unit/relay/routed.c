@@ -157,7 +157,9 @@ static void the_next_backend_is_tried(void **state)
     (void)state;
     struct scene t;
     scene_start(&t, 3);
-    say(&t, 0x82, SPAN("\x83\x01\x64" "both\xA0"));
+    say(&t, 0x82,
+        SPAN("\x83\x01\x64"
+             "both\xA0"));
     const struct backend *first = t.called;
     t.called = NULL;
     stream_abort(&t.node.stream, ENDING_BACKEND_REFUSED);
@@ -177,7 +179,9 @@ static void a_refusal_is_no_failure_of_the_backend(void **state)
     struct scene t;
     struct span message;
     scene_start(&t, 3);
-    say(&t, 0x82, SPAN("\x83\x01\x64" "both\xA0"));
+    say(&t, 0x82,
+        SPAN("\x83\x01\x64"
+             "both\xA0"));
     node_says(&t, SPAN("\x7F\x10\x00\x00"));
     assert_int_equal(close_code(&t, &message), 1014);
     scene_stop(&t, ENDING_BACKEND_DENIED);
