@@ -125,6 +125,20 @@ def test_connections_of_a_list_take_turns(crossgate, pki):
         assert (len(one.subprotocols), len(two.subprotocols)) == (3, 3)
 
 
+def test_a_dead_node_of_a_list_costs_no_session(crossgate, pki):
+    down = type("Down", (), {"endpoint": {"type": "tcp", "host": "127.0.0.1", "port": ports.take()}})
+    with Router(rawsocket=True) as node:
+        gate = crossgate(config=proxy(pki, {"a": connection(down), "b": connection(node)}, {"shop": {"x": ["a", "b"]}}))
+
+        async def talk():
+            for raw in (False, True, False, True):
+                port = gate.ports()[1] if raw else gate.port
+                async with joined(pki, "cbor", port, realm="shop", raw=raw, tls=not raw) as session:
+                    assert session.is_attached()
+        run(talk())
+        assert len(node.subprotocols) == 4
+
+
 def test_what_is_no_hello_gets_a_close(crossgate, pki):
     with Node() as node:
         gate = crossgate(config=proxy(pki, {"a": connection(node, serializers=["cbor", "json"])}, {"shop": {"x": "a"}}))
