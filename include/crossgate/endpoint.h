@@ -6,6 +6,7 @@
  * - A message is passed in pieces, as they come, so that its size never is a size in memory: zero or more
  *   pieces with last = false, then one with last = true (it may be empty). Text has been checked to be UTF-8 up to
  *   the piece's end, save a character cut at the edge (unless the settings of the endpoint say that it is not).
+ *   The kind is the same for all pieces of a message.
  * - The same rules on freeing as for streams: on_end exactly once, last of all, from PHASE_BURY; the endpoint
  *   frees itself after it.
  * - While paused, on_message is not called (an on_message under way is the last).
@@ -22,7 +23,14 @@
 #include "crossgate/base/ending.h"
 #include "crossgate/base/span.h"
 
-enum message_kind { MESSAGE_TEXT, MESSAGE_BINARY };
+enum message_kind {
+    MESSAGE_TEXT,
+    MESSAGE_BINARY,
+    /* The same, compressed as RFC 7692 section 7.2.1 says, each on its own: for who was told that he may have them
+     * (websocket_session_join). Pieces are not UTF-8, then; the text in them has been checked as ever. */
+    MESSAGE_PACKED_TEXT,
+    MESSAGE_PACKED_BINARY,
+};
 
 /* What on_close tells of a Close without a code; never sent (RFC 6455 section 7.4.1). */
 enum { CLOSE_NO_CODE = 1005 };

@@ -22,8 +22,8 @@ bool websocket_key_new(char text[WEBSOCKET_KEY]) __attribute__((warn_unused_resu
 
 /* Client: is this answer a 101 to that key, choosing at most one of the offered subprotocols and no extension?
  * `offered`: values of all Sec-WebSocket-Protocol fields that were sent, joined by commas. *chosen is empty or the
- * subprotocol. */
-bool websocket_response_check(const struct http_response *response, struct span key, struct span offered,
+ * subprotocol. `extends`: an extension was offered, and websocket_deflate_check is asked about the answer. */
+bool websocket_response_check(const struct http_response *response, struct span key, struct span offered, bool extends,
                               struct span *chosen);
 
 /* permessage-deflate, RFC 7692. What Crossbar's `compression.deflate` says, for either role. The window of what we compress
@@ -145,7 +145,7 @@ enum websocket_role { WEBSOCKET_SERVER, WEBSOCKET_CLIENT };
 
 /* Zeroed, but for the two timeouts, it asks for nothing beyond RFC 6455. */
 struct websocket_settings {
-    uint64_t max_message;    /* bytes; 0: no limit. Over it: WS_TOO_LARGE, 1009 */
+    uint64_t max_message;    /* bytes, inflated; 0: no limit. Over it: WS_TOO_LARGE, 1009 */
     uint64_t max_frame;      /* bytes of a data frame's payload; likewise */
     uint64_t max_fragment;   /* bytes of a data frame that we send; 0: no limit. Nothing waits for a frame to fill */
     uint32_t close_timeout;  /* ms until the peer must have answered our Close; then the connection is dropped */
@@ -160,16 +160,24 @@ struct websocket_settings {
     bool drop_on_fault;      /* a peer that breaks the rules or the limits loses the connection without a Close */
     bool echo_close;         /* a Close is answered with its own code and reason, else with 1000 */
     bool gather;             /* small messages may wait to share packets: stream_gather (Crossbar: tcp_nodelay false) */
+    const struct websocket_deflate_settings *deflate; /* what the opening handshake offers or accepts; NULL: nothing */
 };
 
 /* A WebSocket over a stream, as an endpoint. Takes the open stream over, attaches itself and unpauses it from PHASE_SETTLE, so
- * that it may be made within on_bytes of the stream's last user. Pings are answered here, frames and UTF-8 are checked here.
- * In role server it counts messages and sessions. NULL when memory is out: then the stream has been aborted. Settings are
- * borrowed and outlive it. */
+ * that it may be made within on_bytes of the stream's last user. Pings are answered here, frames and UTF-8 are checked here,
+ * messages are compressed and inflated here if that was `agreed` (else NULL). In role server it counts messages and sessions.
+ * NULL when memory is out: then the stream has been aborted. Settings are borrowed and outlive it. */
 struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
-                                       const struct websocket_settings *settings);
+                                       const struct websocket_settings *settings,
+                                       const struct websocket_deflate *agreed);
 
-/* What the sessions of a loop share: spare receivers and the frame writer. NULL when memory is out. */
+/* Says that what one of both receives will be sent by the other, as it comes (a relay), or by itself (an echo: a is b). From
+ * its next message on, what a side receives compressed is passed on as it is (MESSAGE_PACKED_…) if websocket_deflate_fits. No
+ * effect unless both are WebSocket sessions with compression. */
+void websocket_session_join(struct endpoint *a, struct endpoint *b);
+
+/* What the sessions of a loop share: spare receivers and contexts of compression, and the frame writer. NULL when memory is
+ * out. */
 struct websocket_codec *websocket_codec_new(void);
 void websocket_codec_free(struct websocket_codec *codec);
 

@@ -99,6 +99,20 @@ struct connecting {
 };
 extern const struct config_variants connecting_variants;
 
+/* compression of WebSocket (deflate.c). */
+struct deflate_options {
+    bool request_no_context_takeover;
+    int64_t request_max_window_bits;
+    bool no_context_takeover;
+    int64_t max_window_bits;
+    int64_t memory_level;
+    struct websocket_deflate_settings made; /* by finish */
+};
+struct compression_options {
+    struct deflate_options *deflate; /* NULL: off */
+};
+extern const struct config_object compression_object;
+
 /* Options of WebSocket transports and services (websocket.c). */
 struct websocket_options {
     int64_t max_message_size;
@@ -115,6 +129,7 @@ struct websocket_options {
     bool fail_by_drop;
     bool echo_close_codereason;
     bool tcp_nodelay;
+    struct compression_options *compression; /* or NULL */
     /* of the opening handshake (gate.c) */
     struct config_items allowed_origins;
     struct origin_policy origins; /* made by finish */

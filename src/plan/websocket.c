@@ -1,10 +1,5 @@
 #include "settings.h"
 
-/* The keys whose value can only ask for what is done already, or is refused until it is served. */
-#define ROW_FIXED(name, its_kind, values, its_doc)                                                                     \
-    {                                                                                                                  \
-        .key = (name), .kind = (its_kind), .status = CONFIG_REFUSED, .accepted = (values), .doc = (its_doc)            \
-    }
 #define AT(member, type) .at = CONFIG_AT(struct websocket_options, member, type)
 /* Crossbar: 0 or at least a second. */
 #define ROW_TIME(name, its_doc)                                                                                        \
@@ -134,7 +129,11 @@ static const struct config_row rows[] = {
      .standard = true,
      .doc = "Send each message at once; false: from the 101 on small ones may wait to share a packet (Nagle's "
             "algorithm)."},
-    ROW_FIXED("compression", CONFIG_OBJECT, "[{}]", "permessage-deflate."),
+    {.key = "compression",
+     .kind = CONFIG_OBJECT,
+     AT(compression, struct compression_options *),
+     .object = &compression_object,
+     .doc = "Compression of messages."},
     {.key = "require_websocket_subprotocol",
      .kind = CONFIG_BOOL,
      .status = CONFIG_NODE,
@@ -181,6 +180,8 @@ void websocket_options_apply(const struct builder *builder, const struct websock
     settings->drop_on_fault = options->fail_by_drop;
     settings->echo_close = options->echo_close_codereason;
     settings->gather = !options->tcp_nodelay;
+    if (options->compression && options->compression->deflate)
+        settings->deflate = &options->compression->deflate->made;
 }
 
 static void finish(struct config_reader *reader, const struct config_place *place, void *settings)

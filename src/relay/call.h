@@ -26,6 +26,8 @@ struct websocket_call {
     struct handshake_request request;
     char key[WEBSOCKET_KEY];
     bool protocol_needed; /* the backend must choose the subprotocol that is offered */
+    bool compresses;      /* the backend has agreed */
+    struct websocket_deflate agreed;
 };
 
 struct rawsocket_call {

@@ -42,23 +42,37 @@ static void greet(struct backend_call *call)
     stream_write(call->stream, span_of(call->websocket.request.text, call->websocket.request.length));
 }
 
-static enum ending judge(const struct websocket_call *ws, const struct http_response *response)
+/* `deflate`: what was offered. False: the answer is none to that. */
+static bool agree(struct websocket_call *ws, const struct http_response *response,
+                  const struct websocket_deflate_settings *deflate)
+{
+    enum websocket_extensions chosen = websocket_deflate_check(&response->headers, deflate, &ws->agreed);
+    ws->compresses = chosen == EXTENSIONS_DEFLATE;
+    return chosen != EXTENSIONS_BROKEN;
+}
+
+static enum ending judge(struct websocket_call *ws, const struct http_response *response,
+                         const struct websocket_deflate_settings *deflate)
 {
     struct span chosen;
     if (response->status != 101)
         return ENDING_BACKEND_DENIED;
-    bool valid = websocket_response_check(response, span_string(ws->key), ws->request.offered, &chosen);
+    bool valid =
+        websocket_response_check(response, span_string(ws->key), ws->request.offered, deflate != NULL, &chosen);
+    if (deflate)
+        valid = valid && agree(ws, response, deflate);
     return valid && (chosen.len > 0 || !ws->protocol_needed) ? ENDING_DONE : ENDING_BACKEND_BROKEN;
 }
 
 static size_t read_bytes(struct backend_call *call, struct span bytes)
 {
+    struct websocket_call *ws = &call->websocket;
     size_t taken = 0;
-    switch (http_response_read(call->websocket.reader, bytes, &taken)) {
+    switch (http_response_read(ws->reader, bytes, &taken)) {
     case HTTP_MORE:
         break;
     case HTTP_HEAD_DONE:
-        call_decide(call, judge(&call->websocket, http_response_of(call->websocket.reader)));
+        call_decide(call, judge(ws, http_response_of(ws->reader), call->backend->settings.deflate));
         break;
     case HTTP_BROKEN:
         call_decide(call, ENDING_BACKEND_BROKEN);
@@ -69,7 +83,8 @@ static size_t read_bytes(struct backend_call *call, struct span bytes)
 
 static struct endpoint *open_session(struct backend_call *call, struct stream *stream)
 {
-    return websocket_session_new(call->loop, stream, WEBSOCKET_CLIENT, &call->backend->settings);
+    return websocket_session_new(call->loop, stream, WEBSOCKET_CLIENT, &call->backend->settings,
+                                 call->websocket.compresses ? &call->websocket.agreed : NULL);
 }
 
 static const struct http_response *response_of(const struct backend_call *call)

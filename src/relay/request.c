@@ -47,6 +47,16 @@ static void put_field(FILE *out, const char *name, struct span value)
         fprintf(out, "%s: %.*s\r\n", name, SPAN_ARGS(value));
 }
 
+/* Extensions are of this hop (RFC 6455 section 9.1): ours are offered, not the visitor's. */
+static void put_extensions(FILE *out, const struct websocket_deflate_settings *deflate)
+{
+    char offer[WEBSOCKET_DEFLATE_TEXT];
+    if (!deflate)
+        return;
+    websocket_deflate_offer(deflate, offer);
+    put_field(out, "Sec-WebSocket-Extensions", span_string(offer));
+}
+
 static void put_visitors_fields(FILE *out, const struct http_headers *headers)
 {
     for (size_t i = 0; i < headers->count; i++) {
@@ -199,6 +209,7 @@ bool handshake_request_init(struct handshake_request *request, const struct back
     fputs("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", out);
     put_field(out, "Sec-WebSocket-Key", span_string(key));
     put_subprotocols(out, headers, &offered_start, &offered_end);
+    put_extensions(out, backend->settings.deflate);
     put_visitors_fields(out, headers);
     put_forwarded(out, backend, visitor);
     fputs("\r\n", out);

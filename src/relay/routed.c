@@ -60,6 +60,7 @@ static void on_backend_open(void *user, struct endpoint *back, const struct http
     _Atomic uint64_t *sessions = upstream_call_sessions(r->call);
     r->call = NULL;
     (void)endpoint_send(back, r->visitor.serializer->kind, span_of(r->hello, r->length), true);
+    websocket_session_join(r->front, back);
     if (!relay_new(r->loop, r->front, back, r->visitor.owner, sessions, &r->visitor.peer)) {
         note_end(r, ENDING_MEMORY, NULL);
         return;

@@ -22,7 +22,7 @@ struct dial {
     struct deadline deadline;
 };
 
-enum { FIELDS_MAX = HTTP_FIELDS_MAX + 4 };
+enum { FIELDS_MAX = HTTP_FIELDS_MAX + 5 };
 
 struct fields {
     struct http_header at[FIELDS_MAX];
@@ -43,10 +43,45 @@ static void put_all(struct fields *fields, const struct http_headers *from, stru
     }
 }
 
+/* ---- extensions */
+
+/* What has been agreed with the visitor. */
+struct agreement {
+    enum websocket_extensions extensions;
+    struct websocket_deflate deflate;
+    char text[WEBSOCKET_DEFLATE_TEXT]; /* the field of the 101 */
+};
+
+/* Asked twice: early, since a list that is broken needs no backend to be refused, and for the 101. */
+static void agree(const struct websocket_service *service, const struct exchange *exchange, struct agreement *agreement)
+{
+    const struct websocket_deflate_settings *deflate = service->settings.front.deflate;
+    const struct http_headers *headers = &exchange_request(exchange)->headers;
+    agreement->extensions = EXTENSIONS_NONE;
+    if (deflate)
+        agreement->extensions = websocket_deflate_choose(headers, deflate, &agreement->deflate, agreement->text);
+}
+
+static bool extensions_are_broken(const struct websocket_service *service, const struct exchange *exchange)
+{
+    struct agreement agreement;
+    agree(service, exchange, &agreement);
+    return agreement.extensions == EXTENSIONS_BROKEN;
+}
+
+static struct endpoint *open_front(const struct websocket_service *service, struct loop *loop, struct stream *stream,
+                                   const struct agreement *agreement)
+{
+    bool compresses = agreement->extensions == EXTENSIONS_DEFLATE;
+    return websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front,
+                                 compresses ? &agreement->deflate : NULL);
+}
+
 /* ---- yes */
 
 /* Says 101. `answer`: the backend's, or NULL. NULL: no SHA-1, which has been answered. */
-static struct stream *upgrade(struct exchange *exchange, struct span protocol, const struct http_response *answer)
+static struct stream *upgrade(struct exchange *exchange, struct span protocol, const struct http_response *answer,
+                              const struct agreement *agreement)
 {
     const struct http_request *request = exchange_request(exchange);
     struct span key = {0};
@@ -61,6 +96,8 @@ static struct stream *upgrade(struct exchange *exchange, struct span protocol, c
     put(&fields, SPAN("Sec-WebSocket-Accept"), span_string(accept));
     if (protocol.len > 0)
         put(&fields, SPAN("Sec-WebSocket-Protocol"), protocol);
+    if (agreement->extensions == EXTENSIONS_DEFLATE)
+        put(&fields, SPAN("Sec-WebSocket-Extensions"), span_string(agreement->text));
     if (answer)
         put_all(&fields, &answer->headers, SPAN("Set-Cookie"));
     return exchange_upgrade(exchange, &(struct http_answer){101, fields.at, fields.count});
@@ -73,17 +110,20 @@ static void welcome(const struct websocket_service *service, struct exchange *ex
     struct loop *loop = exchange_loop(exchange);
     struct counted *owner = exchange_site(exchange)->owner;
     struct peer peer = *exchange_peer(exchange);
-    struct stream *stream = upgrade(exchange, protocol, answer);
+    struct agreement agreement;
+    agree(service, exchange, &agreement);
+    struct stream *stream = upgrade(exchange, protocol, answer, &agreement);
     if (!stream) {
         endpoint_abort(back, ENDING_INTERNAL);
         return;
     }
-    struct endpoint *front = websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front);
+    struct endpoint *front = open_front(service, loop, stream, &agreement);
     if (!front) {
         loop_report(loop, ENDING_MEMORY, &peer, NULL);
         endpoint_abort(back, ENDING_MEMORY);
         return;
     }
+    websocket_session_join(front, answer ? back : front);
     if (!relay_new(loop, front, back, owner, sessions, &peer))
         loop_report(loop, ENDING_MEMORY, &peer, NULL);
 }
@@ -113,13 +153,15 @@ static void serve_routed(const struct websocket_service *service, struct exchang
         exchange_fail(exchange, ENDING_MEMORY, NULL);
         return;
     }
-    struct stream *stream = upgrade(exchange, span_string(visitor.serializer->subprotocol), NULL);
+    struct agreement agreement;
+    agree(service, exchange, &agreement);
+    struct stream *stream = upgrade(exchange, span_string(visitor.serializer->subprotocol), NULL, &agreement);
     if (!stream) {
         arena_free(visitor.facts.arena);
         return;
     }
     bool described = stream_describe(stream, &visitor.facts);
-    struct endpoint *front = websocket_session_new(loop, stream, WEBSOCKET_SERVER, &service->settings.front);
+    struct endpoint *front = open_front(service, loop, stream, &agreement);
     if (front && !described)
         endpoint_abort(front, ENDING_MEMORY);
     if (!front || !described)
@@ -263,7 +305,9 @@ static void serve(const struct service *self, struct exchange *exchange)
         exchange_show_version(exchange);
     if (!gate_admits(&service->settings.gate, exchange))
         return;
-    if (exchange_loop(exchange)->leaving)
+    if (extensions_are_broken(service, exchange))
+        exchange_fail(exchange, ENDING_WS_BAD_HANDSHAKE, "Sec-WebSocket-Extensions");
+    else if (exchange_loop(exchange)->leaving)
         exchange_fail(exchange, ENDING_GOING_AWAY, NULL);
     else if (service->settings.upstream)
         serve_backend(service, exchange);

@@ -11,6 +11,7 @@ struct websocket_codec {
     size_t lent;
     struct randomness randomness;
     struct writer *writer;
+    struct compression_pool *compression;
 };
 
 struct websocket_codec *websocket_codec_new(void)
@@ -19,7 +20,8 @@ struct websocket_codec *websocket_codec_new(void)
     if (!codec)
         return NULL;
     codec->writer = writer_new(&codec->randomness);
-    if (!codec->writer) {
+    codec->compression = compression_pool_new();
+    if (!codec->writer || !codec->compression) {
         websocket_codec_free(codec);
         return NULL;
     }
@@ -34,6 +36,7 @@ void websocket_codec_free(struct websocket_codec *codec)
     while (codec->spare_count > 0)
         receiver_free(codec->spare[--codec->spare_count]);
     writer_free(codec->writer);
+    compression_pool_free(codec->compression);
     free(codec);
 }
 
@@ -63,6 +66,11 @@ struct writer *codec_writer(struct websocket_codec *codec)
 struct randomness *codec_randomness(struct websocket_codec *codec)
 {
     return &codec->randomness;
+}
+
+struct compression_pool *codec_compression(struct websocket_codec *codec)
+{
+    return codec->compression;
 }
 
 size_t codec_lent(const struct websocket_codec *codec)

@@ -1,7 +1,9 @@
-/* What the sessions of one loop share: the writer, randomness, and receivers which are lent while a message is in flight. */
+/* What the sessions of one loop share: the writer, randomness, receivers which are lent while a message is in flight, and the
+ * contexts of compression. */
 #ifndef CROSSGATE_WEBSOCKET_CODEC_H
 #define CROSSGATE_WEBSOCKET_CODEC_H
 
+#include "compression.h"
 #include "receiver.h"
 #include "writer.h"
 
@@ -14,6 +16,8 @@ void codec_put_receiver(struct websocket_codec *codec, struct receiver *receiver
 struct writer *codec_writer(struct websocket_codec *codec);
 
 struct randomness *codec_randomness(struct websocket_codec *codec);
+
+struct compression_pool *codec_compression(struct websocket_codec *codec);
 
 /* Receivers that sessions hold now. */
 size_t codec_lent(const struct websocket_codec *codec);

@@ -35,6 +35,7 @@ struct frame_rules {
     bool any_text;        /* text need not be UTF-8 */
     uint64_t max_frame;   /* bytes of a data frame's payload; 0: no limit */
     uint64_t max_message; /* bytes of all that a message's frames announce; 0: no limit */
+    uint64_t max_packed;  /* likewise, of a message with RSV1 */
 };
 
 static inline bool frame_is_control(uint8_t first_byte)

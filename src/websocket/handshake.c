@@ -91,15 +91,15 @@ static bool is_offered(struct span offered, struct span protocol)
     return false;
 }
 
-bool websocket_response_check(const struct http_response *response, struct span key, struct span offered,
+bool websocket_response_check(const struct http_response *response, struct span key, struct span offered, bool extends,
                               struct span *chosen)
 {
     const struct http_headers *headers = &response->headers;
     *chosen = span_of(NULL, 0);
     if (response->status != 101 || !is_answer_to(headers, key))
         return false;
-    /* Steps 5 and 6: no extension was offered; one of the offered subprotocols, or none. */
-    if (http_header_count(headers, SPAN("Sec-WebSocket-Extensions")) > 0)
+    /* Steps 5 and 6: no extension if none was offered; one of the offered subprotocols, or none. */
+    if (!extends && http_header_count(headers, SPAN("Sec-WebSocket-Extensions")) > 0)
         return false;
     if (http_header_count(headers, SPAN("Sec-WebSocket-Protocol")) == 0)
         return true;

@@ -139,7 +139,8 @@ static enum ending start_frame(struct receiver *receiver, const struct frame_rul
         start_message(receiver, receiver->held[0], rules);
     if (rules->max_frame > 0 && length > rules->max_frame)
         return ENDING_WS_TOO_LARGE;
-    if (rules->max_message > 0 && length > rules->max_message - receiver->length)
+    uint64_t most = receiver->rsv1 ? rules->max_packed : rules->max_message;
+    if (most > 0 && length > most - receiver->length)
         return ENDING_WS_TOO_LARGE;
     receiver->length += length;
     receiver->in_frame = true;

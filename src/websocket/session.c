@@ -5,10 +5,11 @@
  *            their Close, answered ────────────────────┘
  *     └── fault, abort: Close if the row has a code ──> ended (finish, or abort without a code)
  *
- * What a session keeps while it is idle is this struct: the receiver is lent by the loop's codec from the first byte of a
+ * What a session keeps while it is idle is this struct, and struct packing if it has agreed on compression: the receiver is lent by the loop's codec from the first byte of a
  * message to its last. A peer that stops in the middle of one has as much time as one that is silent between two: what
  * finds it gone are pings. */
 #include "codec.h"
+#include "packing.h"
 #include "pinger.h"
 
 #include <assert.h>
@@ -31,12 +32,13 @@ struct session {
     const struct websocket_settings *settings; /* not touched any more in state ended */
     const struct session_state *state;
     struct receiver *receiver; /* NULL while nothing is in flight */
+    struct packing *packing;   /* NULL: no compression */
     struct deadline deadline;
     struct pinger pinger; /* stopped in all states but open */
     struct task resume;
     enum websocket_role role;
     enum ending why;
-    bool sends_message;  /* a message's first piece has been sent, its last has not */
+    bool sends_message;  /* a message's first frame has been sent, its last has not */
     bool paused;         /* by our user */
     bool choked;         /* by our own answers to a peer that asks faster than it reads */
     bool stream_paused;  /* what the stream has been told */
@@ -59,12 +61,19 @@ static void enter(struct session *session, const struct session_state *state, ui
 {
     session->state = state;
     pinger_stop(&session->pinger);
+    if (session->packing)
+        deadline_disarm(&session->packing->breath);
     deadline_arm(&session->loop->deadlines, &session->deadline, limit, session->loop->now);
+}
+
+static bool takes_breath(const struct session *session)
+{
+    return session->packing && deadline_is_armed(&session->packing->breath);
 }
 
 static bool must_pause(const struct session *session)
 {
-    return session->state == &state_open && (session->paused || session->choked);
+    return session->state == &state_open && (session->paused || session->choked || takes_breath(session));
 }
 
 /* Pauses at once. Goes on from PHASE_SETTLE only: on_bytes of the stream may be on the stack, ours or that of the user
@@ -82,13 +91,26 @@ static void settle_reading(struct session *session)
     stream_pause(session->stream, true);
 }
 
+static void unpack(struct session *session);
+
+/* Of what is inflated. */
+static void begin_turn(struct session *session)
+{
+    if (session->packing)
+        session->packing->inflated = 0;
+}
+
+/* What is left of a piece that was inflated when the pause came is passed on before the stream goes on. */
 static void resume(struct task *task)
 {
     struct session *session = CONTAINER_OF(task, struct session, resume);
     if (must_pause(session))
         return;
     session->stream_paused = false;
-    stream_pause(session->stream, false);
+    begin_turn(session);
+    unpack(session);
+    if (!session->stream_paused && session->state != &state_ended)
+        stream_pause(session->stream, false);
 }
 
 /* ---- endings */
@@ -180,10 +202,10 @@ static bool masks(const struct session *session)
 }
 
 /* True: more may be written. */
-static bool send_frame(struct session *session, enum frame_opcode opcode, bool fin, struct span payload)
+static bool send_frame(struct session *session, struct frame frame)
 {
-    const struct frame frame = {.opcode = opcode, .fin = fin, .masked = masks(session), .payload = payload};
     struct written written;
+    frame.masked = masks(session);
     if (!writer_send(codec_writer(session->loop->websockets), session->stream, &frame, &written)) {
         end(session, ENDING_INTERNAL, false);
         return true;
@@ -193,25 +215,62 @@ static bool send_frame(struct session *session, enum frame_opcode opcode, bool f
     return written.room;
 }
 
+static bool send_control(struct session *session, enum frame_opcode opcode, struct span payload)
+{
+    return send_frame(session, (struct frame){.opcode = opcode, .fin = true, .payload = payload});
+}
+
 static void send_close(struct session *session, uint16_t code, struct span reason)
 {
     uint8_t payload[FRAME_CONTROL_PAYLOAD_MAX];
     size_t length = frame_close_print(code, reason, payload);
-    send_frame(session, FRAME_CLOSE, true, span_of(payload, length));
+    send_control(session, FRAME_CLOSE, span_of(payload, length));
 }
 
-/* A piece of a message, in as many frames as the settings ask for. An empty one is a frame, too. */
-static bool send_piece(struct session *session, enum frame_opcode opcode, struct span piece, bool last)
+static bool is_text(enum message_kind kind)
+{
+    return kind == MESSAGE_TEXT || kind == MESSAGE_PACKED_TEXT;
+}
+
+static bool is_packed(enum message_kind kind)
+{
+    return kind == MESSAGE_PACKED_TEXT || kind == MESSAGE_PACKED_BINARY;
+}
+
+/* A piece of a message as it goes onto the wire, in as many frames as the settings ask for. An empty one is a frame, too. */
+static bool send_piece(struct session *session, enum message_kind kind, struct span piece, bool last)
 {
     uint64_t most = session->settings->max_fragment;
     bool room;
     do {
-        struct span part = most > 0 && most < piece.len ? span_head(piece, (size_t)most) : piece;
-        piece = span_tail(piece, part.len);
-        room = send_frame(session, opcode, last && piece.len == 0, part);
-        opcode = FRAME_CONTINUATION;
+        bool first = !session->sends_message;
+        struct frame frame = {.opcode = is_text(kind) ? FRAME_TEXT : FRAME_BINARY, .rsv1 = first && is_packed(kind)};
+        if (!first)
+            frame.opcode = FRAME_CONTINUATION;
+        frame.payload = most > 0 && most < piece.len ? span_head(piece, (size_t)most) : piece;
+        piece = span_tail(piece, frame.payload.len);
+        frame.fin = last && piece.len == 0;
+        session->sends_message = !frame.fin;
+        room = send_frame(session, frame);
     } while (piece.len > 0 && session->state->speaks);
     return room;
+}
+
+/* Deflate gives nothing yet for most pieces that are not the last. */
+static bool compress_piece(struct session *session, enum message_kind kind, struct span piece, bool last)
+{
+    struct compression_pool *pool = codec_compression(session->loop->websockets);
+    struct deflate_io io = {.in = piece, .last = last};
+    enum deflate_event event;
+    kind = is_text(kind) ? MESSAGE_PACKED_TEXT : MESSAGE_PACKED_BINARY;
+    do {
+        event = compression_deflate(pool, &session->packing->compression, &io);
+        if (event == DEFLATE_FAULT)
+            endpoint_abort(&session->endpoint, io.why);
+        else if (io.out.len > 0 || event == DEFLATE_DONE)
+            send_piece(session, kind, io.out, event == DEFLATE_DONE);
+    } while (event == DEFLATE_FULL && session->state->speaks);
+    return !session->full;
 }
 
 static bool session_send(struct endpoint *endpoint, enum message_kind kind, struct span piece, bool last)
@@ -219,13 +278,12 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
     struct session *session = session_of(endpoint);
     if (!session->state->speaks)
         return true;
-    enum frame_opcode opcode = kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY;
-    if (session->sends_message)
-        opcode = FRAME_CONTINUATION;
-    session->sends_message = !last;
+    assert(session->packing || !is_packed(kind));
     if (last && session->role == WEBSOCKET_SERVER)
         counter_add(&session->loop->counters->messages_out, 1);
-    return send_piece(session, opcode, piece, last);
+    if (session->packing && !is_packed(kind) && packing_compresses(session->packing, piece, last))
+        return compress_piece(session, kind, piece, last);
+    return send_piece(session, kind, piece, last);
 }
 
 /* ---- pings of our own */
@@ -245,7 +303,7 @@ static void ask(struct session *session)
         return;
     }
     session->heard = session->drained = false;
-    send_frame(session, FRAME_PING, true, span_of(payload, session->settings->ping_size));
+    send_control(session, FRAME_PING, span_of(payload, session->settings->ping_size));
 }
 
 /* Could the Pong have come? Not while we do not read, nor as long as the ping may still wait behind what a slow peer is
@@ -322,7 +380,7 @@ static void on_piece(struct session *session, const struct receiver_item *item)
 
 static void on_ping(struct session *session, struct span payload)
 {
-    if (!session->state->speaks || send_frame(session, FRAME_PONG, true, payload))
+    if (!session->state->speaks || send_control(session, FRAME_PONG, payload))
         return;
     session->choked = true;
     settle_reading(session);
@@ -372,6 +430,70 @@ static void on_fault(struct session *session, enum ending why)
         session_abort(&session->endpoint, why);
 }
 
+/* Others have their turn. */
+static void take_breath(struct session *session)
+{
+    struct loop *loop = session->loop;
+    deadline_arm(&loop->deadlines, &session->packing->breath, PACKING_BREATH, loop->now);
+    settle_reading(session);
+}
+
+static void on_breath(struct deadline *deadline)
+{
+    settle_reading(CONTAINER_OF(deadline, struct packing, breath)->session);
+}
+
+static bool may_unpack(const struct session *session)
+{
+    return session->state->speaks && !session->stream_paused && packing_is_busy(session->packing);
+}
+
+static void unpack_some(struct session *session)
+{
+    struct packing *packing = session->packing;
+    struct compression_pool *pool = codec_compression(session->loop->websockets);
+    struct receiver_item item;
+    switch (packing_next(packing, pool, session->settings, &item)) {
+    case PACKING_DONE:
+        break;
+    case PACKING_PIECE:
+        on_piece(session, &item);
+        if (packing->inflated >= PACKING_BURST && session->state->speaks)
+            take_breath(session);
+        break;
+    case PACKING_FAULT:
+        on_fault(session, item.why);
+        break;
+    }
+}
+
+/* Until the piece is used up, or somebody has paused: a read of 64 KiB may hold 64 MiB. */
+static void unpack(struct session *session)
+{
+    struct packing *packing = session->packing;
+    if (!packing)
+        return;
+    while (may_unpack(session))
+        unpack_some(session);
+    if (session->state->speaks && !packing_keep(packing))
+        session_abort(&session->endpoint, ENDING_MEMORY);
+}
+
+static void on_packed_piece(struct session *session, const struct receiver_item *item)
+{
+    if (!session->state->speaks)
+        return;
+    packing_take(session->packing, item);
+    unpack(session);
+}
+
+/* More than deflate makes of any message, whatever codes it uses: a literal of the fixed ones has nine bits (RFC 1951 section
+ * 3.2.6), and there is a block's head now and then. What it inflates to is limited where that is found out. */
+static uint64_t longest_packed(uint64_t max_message)
+{
+    return max_message > 0 ? max_message + max_message / 4 + 64 : 0;
+}
+
 /* RFC 6455 section 5.1: clients mask, servers do not. */
 static struct frame_rules rules_of(const struct session *session)
 {
@@ -383,6 +505,8 @@ static struct frame_rules rules_of(const struct session *session)
         .any_text = settings->accept_any_text,
         .max_frame = settings->max_frame,
         .max_message = settings->max_message,
+        .max_packed = longest_packed(settings->max_message),
+        .rsv1 = session->packing != NULL,
     };
 }
 
@@ -395,7 +519,10 @@ static bool step(struct session *session, struct span *in)
     case RECEIVER_MORE:
         return false;
     case RECEIVER_PIECE:
-        on_piece(session, &item);
+        if (item.rsv1)
+            on_packed_piece(session, &item);
+        else
+            on_piece(session, &item);
         break;
     case RECEIVER_PING:
         on_ping(session, item.bytes);
@@ -429,6 +556,7 @@ static size_t on_bytes(void *user, struct span bytes)
 {
     struct session *session = user;
     session->heard = true;
+    begin_turn(session);
     if (session->state->reads && !session->receiver) {
         session->receiver = codec_get_receiver(session->loop->websockets);
         if (!session->receiver)
@@ -467,6 +595,7 @@ static void on_end(void *user, enum ending why)
     deadline_disarm(&session->deadline);
     pinger_stop(&session->pinger);
     task_cancel(&session->resume);
+    packing_free(session->packing, codec_compression(session->loop->websockets));
     if (session->role == WEBSOCKET_SERVER)
         counter_subtract(&session->loop->counters->websockets_open, 1);
     if (session->endpoint.on) /* else it was aborted before it had a user */
@@ -519,10 +648,25 @@ static const struct session_state state_ended = {
 
 /* ---- life */
 
-struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
-                                       const struct websocket_settings *settings)
+static struct session *session_new(struct loop *loop, const struct websocket_deflate *agreed)
 {
     struct session *session = calloc(1, sizeof *session);
+    if (!session || !agreed)
+        return session;
+    session->packing = packing_new(&loop->pool, agreed, on_breath);
+    if (!session->packing) {
+        free(session);
+        return NULL;
+    }
+    session->packing->session = session;
+    return session;
+}
+
+struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream, enum websocket_role role,
+                                       const struct websocket_settings *settings,
+                                       const struct websocket_deflate *agreed)
+{
+    struct session *session = session_new(loop, agreed);
     if (!session) {
         stream_abandon(stream, ENDING_MEMORY);
         return NULL;
@@ -548,4 +692,15 @@ struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream,
         stream_gather(stream);
     settle_reading(session);
     return &session->endpoint;
+}
+
+void websocket_session_join(struct endpoint *a, struct endpoint *b)
+{
+    if (a->ops != &endpoint_ops || b->ops != &endpoint_ops)
+        return;
+    struct packing *of_a = session_of(a)->packing, *of_b = session_of(b)->packing;
+    if (!of_a || !of_b)
+        return;
+    of_a->passes = websocket_deflate_fits(&of_a->compression.agreed, &of_b->compression.agreed);
+    of_b->passes = websocket_deflate_fits(&of_b->compression.agreed, &of_a->compression.agreed);
 }

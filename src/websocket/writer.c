@@ -89,6 +89,7 @@ bool writer_send(struct writer *writer, struct stream *to, const struct frame *f
 {
     struct wslay_frame_iocb iocb = {
         .fin = frame->fin,
+        .rsv = frame->rsv1 ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE,
         .opcode = (uint8_t)frame->opcode,
         .payload_length = frame->payload.len,
         .data = frame->payload.at,

@@ -23,6 +23,7 @@ void writer_free(struct writer *writer); /* accepts NULL */
 struct frame {
     enum frame_opcode opcode;
     bool fin;
+    bool rsv1;
     bool masked;
     struct span payload;
 };

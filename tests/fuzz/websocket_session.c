@@ -191,7 +191,7 @@ static struct play play_out(uint8_t choice, const uint8_t *bytes, size_t size, s
     play.loop.websockets = websocket_codec_new();
     assert(worked && play.loop.websockets);
     task_init(&play.bury, bury);
-    play.endpoint = websocket_session_new(&play.loop, &play.stream, role, &settings);
+    play.endpoint = websocket_session_new(&play.loop, &play.stream, role, &settings, NULL);
     assert(play.endpoint);
     endpoint_attach(play.endpoint, &endpoint_user, &play);
     loop_settle(&play.loop);

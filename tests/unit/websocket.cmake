@@ -1,3 +1,3 @@
-foreach(name handshake origin extension deflate compression frame options receiver sequences session)
+foreach(name handshake origin extension deflate compression frame options packing receiver sequences session)
   unit_test(websocket ${name})
 endforeach()

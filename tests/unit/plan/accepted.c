@@ -85,6 +85,9 @@ static void what_crossbar_accepts_is_accepted(void **state)
         TESTEE("'enable_webstatus': false, 'mask_server_frames': false, 'require_masked_client_frames': true"),
         TESTEE("'apply_mask': true, 'max_frame_size': 0, 'auto_fragment_size': 0, 'fail_by_drop': false"),
         TESTEE("'tcp_nodelay': true, 'compression': {}"),
+        TESTEE("'compression': {'deflate': {}}"),
+        TESTEE("'compression': {'deflate': {'request_no_context_takeover': false, 'request_max_window_bits': 11,"
+               " 'no_context_takeover': false, 'max_window_bits': 11, 'memory_level': 4}}"),
         TESTEE("'validate_utf8': false, 'mask_server_frames': true, 'require_masked_client_frames': false"),
         TESTEE("'max_frame_size': -1, 'auto_fragment_size': 65536, 'fail_by_drop': true"),
         TESTEE("'echo_close_codereason': true, 'auto_ping_interval': 0, 'auto_ping_timeout': 0"),

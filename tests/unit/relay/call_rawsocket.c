@@ -308,8 +308,8 @@ static void scene_start(struct scene *t, unsigned serializer, bool web_is_front)
     struct loop *loop = &t->world.loop;
     fake_init(&t->web_fake, loop);
     fake_init(&t->raw_fake, loop);
-    struct endpoint *web = websocket_session_new(loop, &t->web_fake.stream,
-                                                 web_is_front ? WEBSOCKET_SERVER : WEBSOCKET_CLIENT, &ws_settings);
+    struct endpoint *web = websocket_session_new(
+        loop, &t->web_fake.stream, web_is_front ? WEBSOCKET_SERVER : WEBSOCKET_CLIENT, &ws_settings, NULL);
     struct endpoint *raw = rawsocket_session_new(
         loop, &t->raw_fake.stream, web_is_front ? RAWSOCKET_CLIENT : RAWSOCKET_SERVER, &terms, &rs_settings);
     counted_init(&t->owner.counted, owner_free);

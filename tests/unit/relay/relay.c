@@ -39,14 +39,14 @@ static void scene_start(struct scene *t, bool echo)
     counted_init(&t->owner.counted, owner_free);
     fake_pair(&t->visitor_fake, &t->front_fake, loop);
     ear_start(&t->visitor, &t->visitor_fake, WEBSOCKET_CLIENT, &settings);
-    front = websocket_session_new(loop, &t->front_fake.stream, WEBSOCKET_SERVER, &settings);
+    front = websocket_session_new(loop, &t->front_fake.stream, WEBSOCKET_SERVER, &settings, NULL);
     if (echo) {
         back = echo_new(loop);
         t->node = (struct ear){.ended = true};
     } else {
         fake_pair(&t->back_fake, &t->node_fake, loop);
         ear_start(&t->node, &t->node_fake, WEBSOCKET_SERVER, &settings);
-        back = websocket_session_new(loop, &t->back_fake.stream, WEBSOCKET_CLIENT, &settings);
+        back = websocket_session_new(loop, &t->back_fake.stream, WEBSOCKET_CLIENT, &settings, NULL);
     }
     assert_true(relay_new(loop, front, back, &t->owner.counted, &t->sessions, &peer));
     counted_unref(&t->owner.counted); /* the plan is superseded: the relay alone holds it */
@@ -383,7 +383,7 @@ static void a_relay_made_while_the_worker_leaves_leaves_at_once(void **state)
     fake_pair(&t.visitor_fake, &t.front_fake, loop);
     ear_start(&t.visitor, &t.visitor_fake, WEBSOCKET_CLIENT, &settings);
     loop->leaving = true;
-    assert_true(relay_new(loop, websocket_session_new(loop, &t.front_fake.stream, WEBSOCKET_SERVER, &settings),
+    assert_true(relay_new(loop, websocket_session_new(loop, &t.front_fake.stream, WEBSOCKET_SERVER, &settings, NULL),
                           echo_new(loop), &t.owner.counted, NULL, &peer));
     counted_unref(&t.owner.counted);
     t.sessions = 7;

@@ -68,7 +68,7 @@ static void scene_start(struct scene *t, unsigned serializer)
     for (size_t i = 0; i < 3; i++)
         assert_true(upstream_bind(&upstreams[i], &t->world.loop));
     fake_init(&t->front, &t->world.loop);
-    struct endpoint *front = websocket_session_new(&t->world.loop, &t->front.stream, WEBSOCKET_SERVER, &web);
+    struct endpoint *front = websocket_session_new(&t->world.loop, &t->front.stream, WEBSOCKET_SERVER, &web, NULL);
     const struct routed_visitor visitor = {
         .owner = &t->owner.counted,
         .serializer = wamp_by_number(serializer),

@@ -7,6 +7,7 @@
 struct ear {
     struct endpoint *endpoint;
     struct frame_text text;
+    enum message_kind kind; /* of the last piece */
     size_t pieces;
     size_t messages;
     size_t rooms;
@@ -21,7 +22,7 @@ struct ear {
 static inline void ear_on_message(void *user, enum message_kind kind, struct span piece, bool last)
 {
     struct ear *ear = user;
-    (void)kind;
+    ear->kind = kind;
     ear->text.at = realloc(ear->text.at, ear->text.length + piece.len + 1);
     if (piece.len > 0)
         memcpy(ear->text.at + ear->text.length, piece.at, piece.len);
@@ -56,12 +57,19 @@ static inline void ear_on_end(void *user, enum ending why)
 
 static const struct endpoint_user ear_user = {ear_on_message, ear_on_room, ear_on_close, ear_on_end};
 
+/* `agreed`: NULL, or the session's compression. */
+static inline void ear_start_packed(struct ear *ear, struct fake *fake, enum websocket_role role,
+                                    const struct websocket_settings *settings, const struct websocket_deflate *agreed)
+{
+    *ear = (struct ear){.endpoint = websocket_session_new(fake->loop, &fake->stream, role, settings, agreed)};
+    endpoint_attach(ear->endpoint, &ear_user, ear);
+    fake_run(fake->loop);
+}
+
 static inline void ear_start(struct ear *ear, struct fake *fake, enum websocket_role role,
                              const struct websocket_settings *settings)
 {
-    *ear = (struct ear){.endpoint = websocket_session_new(fake->loop, &fake->stream, role, settings)};
-    endpoint_attach(ear->endpoint, &ear_user, ear);
-    fake_run(fake->loop);
+    ear_start_packed(ear, fake, role, settings, NULL);
 }
 
 static inline bool heard(const struct ear *ear, const char *text)

@@ -139,7 +139,15 @@ static bool answers(unsigned status, const char *const lines[FIELDS], const char
 {
     struct http_header at[FIELDS];
     struct http_response response = {.status = status, .headers = headers_of(at, lines)};
-    return websocket_response_check(&response, SPAN(KEY), span_string(offered), chosen);
+    return websocket_response_check(&response, SPAN(KEY), span_string(offered), false, chosen);
+}
+
+static bool answers_offer_of_extension(const char *const lines[FIELDS])
+{
+    struct http_header at[FIELDS];
+    struct http_response response = {.status = 101, .headers = headers_of(at, lines)};
+    struct span chosen;
+    return websocket_response_check(&response, SPAN(KEY), SPAN(""), true, &chosen);
 }
 
 #define YES "Upgrade: WebSocket", "Connection: upgrade", ACCEPT_FIELD
@@ -155,6 +163,8 @@ static void a_good_answer_is_taken(void **state)
     const char *const lines[FIELDS] = {YES, "Sec-WebSocket-Protocol: wamp.2.cbor"};
     assert_true(answers(101, lines, "wamp.2.json, wamp.2.cbor", &chosen));
     assert_true(span_equal(chosen, SPAN("wamp.2.cbor")));
+    assert_true(answers_offer_of_extension((const char *[FIELDS]){YES, "Sec-WebSocket-Extensions: permessage-deflate"}));
+    assert_true(answers_offer_of_extension((const char *[FIELDS]){YES}));
 }
 
 static void other_answers_are_refused(void **state)

@@ -351,7 +351,7 @@ static void play(const struct row *row, enum websocket_role role, size_t parts)
     struct transcript said = {.length = 0};
     fake_world_init(&world);
     fake_init(&fake, &world.loop);
-    struct endpoint *endpoint = websocket_session_new(&world.loop, &fake.stream, role, &settings);
+    struct endpoint *endpoint = websocket_session_new(&world.loop, &fake.stream, role, &settings, NULL);
     endpoint_attach(endpoint, &listener_user, &listener);
     build(&frames, row->frames, role == WEBSOCKET_SERVER);
     fake.chunk = chunk_of(frames.length, parts);

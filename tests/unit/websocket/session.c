@@ -527,7 +527,7 @@ static void a_session_may_be_aborted_before_it_had_a_user(void **state)
     struct fake fake;
     fake_world_init(&world);
     fake_init(&fake, &world.loop);
-    endpoint_abort(websocket_session_new(&world.loop, &fake.stream, WEBSOCKET_SERVER, &settings), ENDING_MEMORY);
+    endpoint_abort(websocket_session_new(&world.loop, &fake.stream, WEBSOCKET_SERVER, &settings, NULL), ENDING_MEMORY);
     fake_run(&world.loop);
     assert_int_equal(world.counters->websockets_open, 0);
     fake_deinit(&fake);
