@@ -5,9 +5,9 @@
  *            their Close, answered ────────────────────┘
  *     └── fault, abort: Close if the row has a code ──> ended (finish, or abort without a code)
  *
- * What a session keeps while it is idle is this struct, and struct packing if it has agreed on compression: the receiver is lent by the loop's codec from the first byte of a
- * message to its last. A peer that stops in the middle of one has as much time as one that is silent between two: what
- * finds it gone are pings. */
+ * What a session keeps while it is idle is this struct, and struct packing if it has agreed on compression: the receiver is
+ * lent by the loop's codec from the first byte of a message to its last. A peer that stops in the middle of one has as much
+ * time as one that is silent between two: what finds it gone are pings. */
 #include "codec.h"
 #include "packing.h"
 #include "pinger.h"

@@ -1,4 +1,4 @@
-"""RFC 6455 over wss, frame by frame: one program for all tests of a process, with its fixtures from tests/integration."""
+"""RFC 6455 and RFC 7692 over wss, frame by frame: one program for all tests of a process, with its fixtures from tests/integration."""
 import importlib.util
 import shutil
 import sys
@@ -14,7 +14,7 @@ _fixtures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_fixtures)
 run_directory, pki = _fixtures.run_directory, _fixtures.pki
 
-from play import LIMITS  # noqa: E402
+from play import ALONE, LIMITS, TAKEOVER  # noqa: E402
 from support.backend import Backend, reverseproxy  # noqa: E402
 from support.gate import ECHO, Gate, document, web  # noqa: E402
 from support.wire import WebSocketWire  # noqa: E402
@@ -25,8 +25,8 @@ class Door:
     def __init__(self, gate, pki):
         self.gate, self.pki = gate, pki
 
-    def open(self, path):
-        return WebSocketWire(self.gate.port, self.pki.client()).open(path)
+    def open(self, path, headers=()):
+        return WebSocketWire(self.gate.port, self.pki.client()).open(path, headers)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,10 @@ def door(pki):
                 "polite": {**ECHO, "options": {"echo_close_codereason": True}},
                 "fragments": {**ECHO, "options": {"auto_fragment_size": 1300}},
                 "limits": {**ECHO, "options": LIMITS},
+                "packed": {**ECHO, "options": TAKEOVER},
+                "alone": {**ECHO, "options": ALONE},
+                "packed-relay": reverseproxy(backend, options=TAKEOVER, backend_options=TAKEOVER),
+                "alone-relay": reverseproxy(backend, options=ALONE, backend_options=ALONE),
             }, tls=pki.tls("ec"))), workers=2)
             yield Door(gate, pki)
         finally:

@@ -1,12 +1,17 @@
 """What a case is, and how it is played: raw frames out, all that comes back compared."""
 import select
 import ssl
+import zlib
 from collections import namedtuple
 
 from support.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame  # noqa: F401
 
 # Of the path /limits.
 LIMITS = {"max_message_size": 65536, "max_frame_size": 16384}
+
+# Of the paths /packed and /alone: with and without context takeover.
+TAKEOVER = {"compression": {"deflate": {}}}
+ALONE = {"compression": {"deflate": {"no_context_takeover": True, "request_no_context_takeover": True}}}
 
 # sent: bytes. messages, pongs: what comes back. code: of the Close that fails the connection; None: it is not failed.
 Case = namedtuple("Case", "name sent messages pongs code", defaults=((), (), None))
@@ -17,17 +22,41 @@ def cases(*rows):
     return {"argnames": "case", "argvalues": [Case(*row) for row in rows], "ids": [row[0] for row in rows]}
 
 
-class Transcript:
-    """What the server has said so far, put together to messages."""
+class Inflater:
+    """What a client that has agreed on permessage-deflate makes of messages with RSV1 (RFC 7692 section 7.2.2)."""
 
-    def __init__(self, wire):
+    def __init__(self, takeover):
+        self._takeover, self._zlib = takeover, zlib.decompressobj(wbits=-15)
+
+    def message(self, payload):
+        if not self._takeover:
+            self._zlib = zlib.decompressobj(wbits=-15)
+        whole = self._zlib.decompress(payload + b"\x00\x00\xff\xff")
+        if self._zlib.eof:  # a final block: what follows it is nothing but an empty one
+            self._zlib = zlib.decompressobj(wbits=-15)
+        return whole
+
+
+class Transcript:
+    """What the server has said so far, put together to messages. RSV1 must not be there without an inflater."""
+
+    def __init__(self, wire, inflater=None):
         self.wire, self.messages, self.pongs, self.code, self.reason = wire, [], [], None, None
         self.closed = False
-        self._opcode, self._parts = None, []
+        self._opcode, self._parts, self._packed, self._inflater = None, [], False, inflater
+
+    def _frame(self):
+        if not self._inflater:
+            return self.wire.frame()
+        frame = self.wire.raw_frame()
+        begins = frame.opcode in (TEXT, BINARY)
+        assert not frame.masked and frame.rsv in ((0, 4) if begins else (0,)), frame
+        self._packed = frame.rsv == 4 if begins else self._packed
+        return frame.opcode, frame.payload, frame.fin
 
     def read(self):
         """One frame, itself judged as RFC 6455 section 5 wants it of servers."""
-        opcode, payload, fin = self.wire.frame()
+        opcode, payload, fin = self._frame()
         assert not self.closed, "a frame after the Close"
         if opcode in (PING, PONG, CLOSE):
             assert fin and len(payload) <= 125
@@ -42,7 +71,8 @@ class Transcript:
         self._opcode = self._opcode or opcode
         self._parts.append(payload)
         if fin:
-            self.messages.append((self._opcode, b"".join(self._parts)))
+            whole = b"".join(self._parts)
+            self.messages.append((self._opcode, self._inflater.message(whole) if self._packed else whole))
             self._opcode, self._parts = None, []
 
 
@@ -79,9 +109,9 @@ def exchange(wire, data):
     wire.socket.settimeout(wire.timeout)
 
 
-def play(wire, case, cut="whole"):
+def play(wire, case, cut="whole", inflater=None):
     """Plays a case to its end, and the end of the connection with it."""
-    said = Transcript(wire)
+    said = Transcript(wire, inflater)
     send(wire, case.sent, cut)
     if case.code is None:
         while len(said.messages) < len(case.messages) or len(said.pongs) < len(case.pongs):

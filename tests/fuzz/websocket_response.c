@@ -30,7 +30,8 @@ static struct verdict judge(const uint8_t *data, size_t size, size_t chunk)
     if (verdict.progress == HTTP_HEAD_DONE) {
         const struct http_response *response = http_response_of(reader);
         struct span chosen, accept;
-        verdict.accepted = websocket_response_check(response, SPAN(KEY), SPAN("wamp.2.json, wamp.2.cbor"), false, &chosen);
+        verdict.accepted =
+            websocket_response_check(response, SPAN(KEY), SPAN("wamp.2.json, wamp.2.cbor"), false, &chosen);
         if (verdict.accepted) {
             assert(response->status == 101);
             assert(http_header_find(&response->headers, SPAN("Sec-WebSocket-Accept"), &accept));

@@ -1,5 +1,6 @@
 /* A session fed arbitrary bytes. The first byte of the input chooses role, limit, pauses and other settings; the rest is what
- * the peer sends.
+ * the peer sends. If all of the first byte's upper five bits are set the session has agreed on compression, and sends back
+ * what it hears; a second byte chooses how.
  * It is played twice, whole and in small cuts: both must hear the same, say the same and end the same, and leave nothing. */
 #include "codec.h"
 
@@ -21,6 +22,18 @@ struct play {
     uint64_t message; /* hash of the message under way */
     uint64_t said;    /* hash of what was written, in role client its length */
     bool masks;
+    bool echoes;
+};
+
+/* What the first bytes of the input have chosen. */
+struct choice {
+    enum websocket_role role;
+    bool pauses;
+    size_t cut;
+    struct websocket_settings settings;
+    bool compresses;
+    bool passes; /* what comes compressed is sent back as it came */
+    struct websocket_deflate agreed;
 };
 
 static struct play *play_of(struct stream *stream)
@@ -97,6 +110,8 @@ static void on_message(void *user, enum message_kind kind, struct span piece, bo
     }
     if (play->pauses)
         endpoint_pause(play->endpoint, true);
+    if (play->echoes)
+        endpoint_send(play->endpoint, kind, piece, last);
 }
 
 static void on_room(void *user)
@@ -138,6 +153,20 @@ static size_t give(struct play *play, const uint8_t *bytes, size_t size)
     return taken;
 }
 
+/* Until it wants more bytes: with a pause after each piece, and a breath of the clock for what inflates to much. */
+static void go_on(struct play *play)
+{
+    endpoint_pause(play->endpoint, false);
+    loop_settle(&play->loop);
+    while (play->paused && !play->over) {
+        assert(play->echoes);
+        play->loop.now++;
+        deadlines_expire(&play->loop.deadlines, play->loop.now);
+        endpoint_pause(play->endpoint, false);
+        loop_settle(&play->loop);
+    }
+}
+
 static void feed(struct play *play, const uint8_t *bytes, size_t size, size_t chunk)
 {
     while (size > 0 && !play->over) {
@@ -145,9 +174,7 @@ static void feed(struct play *play, const uint8_t *bytes, size_t size, size_t ch
         size_t taken = give(play, bytes, n);
         bytes += taken;
         size -= taken;
-        endpoint_pause(play->endpoint, false);
-        loop_settle(&play->loop);
-        assert(play->over || !play->paused);
+        go_on(play);
     }
     if (!play->over)
         play->stream.on->on_eof(play->stream.user);
@@ -157,17 +184,12 @@ static void feed(struct play *play, const uint8_t *bytes, size_t size, size_t ch
 /* Bits 0 to 2: role, limit, pauses. The rest: how small the cuts are, and which of the options are set. */
 enum { CUTS = 7, VARIANTS = 5 };
 
-static size_t cut_of(uint8_t choice)
+static struct websocket_settings settings_of(uint8_t first)
 {
-    return 1 + (choice >> 3) % CUTS;
-}
-
-static struct websocket_settings settings_of(uint8_t choice)
-{
-    unsigned variant = (choice >> 3) / CUTS % VARIANTS;
+    unsigned variant = (first >> 3) / CUTS % VARIANTS;
     return (struct websocket_settings){
-        .max_message = choice & 2 ? 300 : 0,
-        .close_timeout = 1,
+        .max_message = first & 2 ? 300 : 0,
+        .close_timeout = 1000,
         .max_frame = variant == 1 ? 100 : 0,
         .echo_close = variant == 1,
         .mask_server_frames = variant == 2,
@@ -177,43 +199,100 @@ static struct websocket_settings settings_of(uint8_t choice)
     };
 }
 
-static struct play play_out(uint8_t choice, const uint8_t *bytes, size_t size, size_t chunk)
+static void choose_compression(struct choice *choice, uint8_t second)
+{
+    bool takeover = second & 16;
+    choice->compresses = true;
+    choice->passes = second & 8;
+    choice->cut = 1 + second % 8;
+    choice->settings = (struct websocket_settings){
+        .max_message = choice->settings.max_message,
+        .close_timeout = 1000,
+        .max_fragment = second & 64 ? 50 : 0,
+        .accept_unmasked = true,
+        .accept_any_text = second & 32,
+    };
+    choice->agreed = (struct websocket_deflate){
+        .in = {.window_bits = second & 128 ? 8 : 15, .takeover = takeover},
+        .out = {.window_bits = 9, .takeover = takeover},
+        .memory_level = 1,
+    };
+}
+
+/* Returns how many bytes it took. */
+static size_t choose(struct choice *choice, const uint8_t *bytes)
+{
+    *choice = (struct choice){
+        .role = bytes[0] & 1 ? WEBSOCKET_CLIENT : WEBSOCKET_SERVER,
+        .pauses = bytes[0] & 4,
+        .cut = 1 + (bytes[0] >> 3) % CUTS,
+        .settings = settings_of(bytes[0]),
+    };
+    if (bytes[0] >> 3 != 31)
+        return 1;
+    choose_compression(choice, bytes[1]);
+    return 2;
+}
+
+static struct play play_out(const struct choice *choice, const uint8_t *bytes, size_t size, size_t chunk)
 {
     static struct counters counters;
-    const struct websocket_settings settings = settings_of(choice);
-    enum websocket_role role = choice & 1 ? WEBSOCKET_CLIENT : WEBSOCKET_SERVER;
     struct play play = {.stream.ops = &stream_ops,
-                        .masks = choice & 1 || settings.mask_server_frames,
-                        .pauses = choice & 4,
-                        .paused = true};
+                        .masks = choice->role == WEBSOCKET_CLIENT || choice->settings.mask_server_frames,
+                        .pauses = choice->pauses,
+                        .paused = true,
+                        .echoes = choice->compresses};
     log_init(&play.log, 2, LOG_QUIET, "fuzz");
     bool worked = loop_init(&play.loop, NULL, &play.log, &counters);
     play.loop.websockets = websocket_codec_new();
     assert(worked && play.loop.websockets);
     task_init(&play.bury, bury);
-    play.endpoint = websocket_session_new(&play.loop, &play.stream, role, &settings, NULL);
+    play.endpoint = websocket_session_new(&play.loop, &play.stream, choice->role, &choice->settings,
+                                          choice->compresses ? &choice->agreed : NULL);
     assert(play.endpoint);
     endpoint_attach(play.endpoint, &endpoint_user, &play);
+    if (choice->passes)
+        websocket_session_join(play.endpoint, play.endpoint);
     loop_settle(&play.loop);
     feed(&play, bytes, size, chunk);
     if (!play.over) /* a client that waits for the server's end */
         play.stream.on->on_eof(play.stream.user);
     run(&play);
     assert(play.ended && codec_lent(play.loop.websockets) == 0);
+    assert(compression_lent(codec_compression(play.loop.websockets)) == 0);
     websocket_codec_free(play.loop.websockets);
     loop_deinit(&play.loop);
     return play;
+}
+
+static bool is_fault_of_peer(enum ending why)
+{
+    return why == ENDING_WS_PROTOCOL || why == ENDING_WS_TOO_LARGE || why == ENDING_WS_BAD_DEFLATE ||
+           why == ENDING_WS_BAD_TEXT;
+}
+
+/* What is wrong in a compressed message is found when it is inflated; what is wrong with a frame behind it may be found first.
+ * And what is sent back is framed as it came. */
+static void compare(const struct choice *choice, const struct play *whole, const struct play *cut)
+{
+    assert(whole->heard == cut->heard);
+    if (choice->compresses) {
+        assert(whole->why == cut->why || (is_fault_of_peer(whole->why) && is_fault_of_peer(cut->why)));
+        return;
+    }
+    assert(whole->said == cut->said && whole->why == cut->why);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 2)
+    struct choice choice;
+    if (size < 3)
         return 0;
-    size_t chunk = cut_of(data[0]);
-    struct play whole = play_out(data[0], data + 1, size - 1, size);
-    struct play cut = play_out(data[0], data + 1, size - 1, chunk);
-    assert(whole.heard == cut.heard && whole.said == cut.said && whole.why == cut.why);
+    size_t taken = choose(&choice, data);
+    struct play whole = play_out(&choice, data + taken, size - taken, size);
+    struct play cut = play_out(&choice, data + taken, size - taken, choice.cut);
+    compare(&choice, &whole, &cut);
     return 0;
 }

@@ -153,13 +153,14 @@ class RawBackend:
         self.heads.append(data)
         return data
 
-    def open(self, peer):
+    def open(self, peer, headers=()):
         """Answers the opening handshake of a WebSocket. What follows is for WebSocketWire.over(peer)."""
         head = self.read_head(peer)
         key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)[1]
         accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
         peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                     b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                     b"Sec-WebSocket-Accept: " + accept + b"\r\n" +
+                     b"".join(line.encode() + b"\r\n" for line in headers) + b"\r\n")
 
     @staticmethod
     def wait_end(peer):

@@ -15,7 +15,8 @@ def run(coroutine, timeout=120):
 def connect(gate, pki, path="/ws", port=None, **more):
     """python3-websockets over TLS, as a context manager."""
     more.setdefault("max_size", None)
-    return websockets.connect(f"wss://localhost:{port or gate.port}{path}", ssl=pki.client(), compression=None, **more)
+    more.setdefault("compression", None)
+    return websockets.connect(f"wss://localhost:{port or gate.port}{path}", ssl=pki.client(), **more)
 
 
 def autobahn(gate, pki, talk, path="/ws", timeout=120, port=None, options=None, **more):

@@ -163,7 +163,8 @@ static void a_good_answer_is_taken(void **state)
     const char *const lines[FIELDS] = {YES, "Sec-WebSocket-Protocol: wamp.2.cbor"};
     assert_true(answers(101, lines, "wamp.2.json, wamp.2.cbor", &chosen));
     assert_true(span_equal(chosen, SPAN("wamp.2.cbor")));
-    assert_true(answers_offer_of_extension((const char *[FIELDS]){YES, "Sec-WebSocket-Extensions: permessage-deflate"}));
+    assert_true(
+        answers_offer_of_extension((const char *[FIELDS]){YES, "Sec-WebSocket-Extensions: permessage-deflate"}));
     assert_true(answers_offer_of_extension((const char *[FIELDS]){YES}));
 }
 

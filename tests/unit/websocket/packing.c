@@ -4,11 +4,14 @@
 #include "codec.h"
 #include "packing.h"
 
-enum { PLENTY = 16 * 1024 * 1024 };
+enum { PLENTY = 6 * 1024 * 1024 };
 
 static const struct websocket_settings usual = {.close_timeout = 1000};
 
-#define WAY(bits, keeps) {.window_bits = (bits), .takeover = (keeps)}
+#define WAY(bits, keeps)                                                                                               \
+    {                                                                                                                  \
+        .window_bits = (bits), .takeover = (keeps)                                                                     \
+    }
 static const struct websocket_deflate alone = {.in = WAY(15, false), .out = WAY(15, false), .memory_level = 8};
 static const struct websocket_deflate takeover = {.in = WAY(15, true), .out = WAY(15, true), .memory_level = 8};
 static const struct websocket_deflate small = {.in = WAY(9, false), .out = WAY(9, false), .memory_level = 1};
@@ -166,7 +169,8 @@ static void messages_pass_both_ways_at_all_sizes_and_cuts(void **state)
 {
     (void)state;
     static const struct websocket_deflate *const agreements[] = {&alone, &takeover, &small};
-    static const struct websocket_settings limits[] = {{.close_timeout = 1000}, {.close_timeout = 1000, .max_fragment = 1000}};
+    static const struct websocket_settings limits[] = {{.close_timeout = 1000},
+                                                       {.close_timeout = 1000, .max_fragment = 1000}};
     static const size_t sizes[] = {0, 1, 63, 64, 1000, 16384, 65536, 200000}, cuts[] = {PLENTY, 700, 20000};
     uint8_t *random = noise(200000), *even = malloc(200000);
     memset(even, 'e', 200000);
