@@ -5,10 +5,11 @@
 #include "crossgate/limits.h"
 
 #include "kept.h"
+#include "state.h"
 
 #include <stdio.h>
 
-enum { STREAMS = 200, FIELDS = 4, GOT = 4096 };
+enum { STREAMS = 200, FIELDS = 4, GOT = 4096, BACKENDS = 3 };
 
 struct owner {
     struct counted counted;
@@ -22,7 +23,10 @@ struct asker {
     struct http_header fields[FIELDS];
     struct http_request request;
     struct peer peer;
-    struct backend backend;
+    struct backend backend; /* the first one */
+    struct backend others[BACKENDS - 1];
+    struct upstream_member members[BACKENDS];
+    struct upstream upstream;
     struct owner owner;
     struct fetch_settings settings;
     struct fetch *fetch;
@@ -109,7 +113,7 @@ static void on_fail(void *user, enum ending why, const char *detail)
     a->failed++;
     a->fetch = NULL;
     a->why = why;
-    snprintf(a->detail, sizeof a->detail, "%s", detail);
+    snprintf(a->detail, sizeof a->detail, "%s", detail ? detail : "");
 }
 
 static const struct fetch_user fetch_user = {on_open, on_room, on_answer, on_body, on_done, on_fail};
@@ -136,6 +140,13 @@ static struct asker *begin(const char *method)
     a->settings = (struct fetch_settings){.answer_timeout = 9000};
     fake_world_init(&a->world);
     counted_init(&a->owner.counted, owner_free);
+    a->members[0].backend = &a->backend;
+    a->upstream = (struct upstream){
+        .members = a->members,
+        .count = 1,
+        .settings = {.timeout = 20000, .eject_after = 2, .eject_time = 1000, .eject_time_max = 1000},
+    };
+    assert_true(upstream_bind(&a->upstream, &a->world.loop));
     current = a;
     return a;
 }
@@ -145,7 +156,7 @@ static void ask(struct asker *a)
     const struct backend_visitor visitor = {.request = &a->request, .peer = &a->peer, .tail = a->request.path};
     a->opened = a->rooms = a->answered = a->done = a->failed = 0;
     a->got_length = 0;
-    a->fetch = fetch_new(&a->world.loop, &a->backend, &a->owner.counted, &visitor, &a->settings, &fetch_user, a);
+    a->fetch = fetch_new(&a->world.loop, &a->upstream, &a->owner.counted, &visitor, &a->settings, &fetch_user, a);
     assert_int_equal(a->opened + a->answered + a->done + a->failed, 0);
 }
 
@@ -182,6 +193,11 @@ static void end(struct asker *a)
         fetch_cancel(a->fetch);
     fake_run(&a->world.loop);
     fake_wait(&a->world.loop, LIMIT_KEPT);
+    for (size_t i = 0; i < a->upstream.count; i++) {
+        assert_int_equal(a->members[i].state->waiting, 0);
+        assert_int_equal(a->members[i].state->counts->sessions, 0);
+    }
+    upstream_unbind(&a->upstream);
     counted_unref(&a->owner.counted);
     assert_true(a->owner.freed);
     for (size_t i = 0; i < a->made; i++)
