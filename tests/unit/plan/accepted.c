@@ -585,6 +585,9 @@ static void services_of_the_node_choose_by_source(void **state)
     load(&loaded, WEB("'lp': {'type': 'longpoll'}"), "ws://a");
     assert_null(loaded.plan->upstreams->next); /* there is no choice */
     node_unload(&loaded);
+    load(&loaded, WEB("'lp': {'type': 'longpoll'}"), "rs://a\nws://b:80\nrs://c:9");
+    assert_members(loaded.plan->upstreams->next, names + 1, 1); /* requests go to who speaks HTTP */
+    node_unload(&loaded);
 }
 
 static void one_node_in_two_services_is_one_backend(void **state)
