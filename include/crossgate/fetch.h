@@ -1,5 +1,5 @@
-/* Asking one of several backends over HTTP/1.1: one request in the visitor's name and its answer, both streamed. Connections are kept for
- * the next request, a bounded number for a short time.
+/* Asking one of several backends over HTTP/1.1: one request in the visitor's name and its answer, both streamed. Connections
+ * are kept for the next request, a bounded number for a short time.
  *
  * Order in time: on_open (only if there is a body), then fetch_write … fetch_finish by the caller; meanwhile or afterwards
  * on_answer, on_body …, on_done. Instead of any of these on_fail. on_done and on_fail are the last: the fetch must not be

@@ -288,8 +288,8 @@ const struct service *reverseproxy_build(struct builder *builder, struct upstrea
 /* The backends that --backend names, for a transport or service that needs them. NULL: none, or reported. */
 struct upstream *upstream_of_words(struct builder *builder);
 
-/* The same for a service whose node remembers a visitor between two requests: he comes to the same one again.
- * Those that speak RawSocket only are none. */
+/* The same for a service whose node remembers a visitor between two requests: he comes to the same one again. Only those
+ * that speak HTTP. NULL: none does, or as above. */
 struct upstream *upstream_of_words_by_source(struct builder *builder);
 
 /* The backends of a websocket transport or service that names none: --backend. NULL: reported at the place. */
