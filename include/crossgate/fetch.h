@@ -1,5 +1,5 @@
-/* Asking a backend over HTTP/1.1: one request in the visitor's name and its answer, both streamed. Connections are kept for
- * the next request, a bounded number for a short time.
+/* Asking one of several backends over HTTP/1.1: one request in the visitor's name and its answer, both streamed. Connections
+ * are kept for the next request, a bounded number for a short time.
  *
  * Order in time: on_open (only if there is a body), then fetch_write … fetch_finish by the caller; meanwhile or afterwards
  * on_answer, on_body …, on_done. Instead of any of these on_fail. on_done and on_fail are the last: the fetch must not be
@@ -19,7 +19,7 @@ struct fetch_user {
     void (*on_answer)(void *user, const struct http_response *answer, uint64_t length);
     void (*on_body)(void *user, struct span bytes);
     void (*on_done)(void *user); /* the answer is complete, perhaps before the request was */
-    /* It cannot be completed. `detail` names backend and cause; valid for this call. */
+    /* It cannot be completed. `detail` names backend and cause; valid for this call; NULL: there is no backend to ask. */
     void (*on_fail)(void *user, enum ending why, const char *detail);
 };
 
@@ -28,10 +28,18 @@ struct fetch_settings {
     uint32_t answer_timeout; /* ms for which a backend may neither read what it was sent nor answer */
 };
 
-/* Takes a kept connection to the backend, or makes one within target.timeout. If a kept one turns out to be dead before a
- * byte of the answer has come, an idempotent request without a body is sent once more, on a new one. Holds a reference on
- * `owner`, the plan that the backend belongs to; `visitor` is borrowed for the call. NULL when memory is out. */
-struct fetch *fetch_new(struct loop *loop, const struct backend *backend, struct counted *owner,
+/* Chooses a backend by the upstream's policy, and takes a kept connection to it, or makes one within target.timeout. If a
+ * kept one turns out to be dead before a byte of the answer has come, an idempotent request without a body is sent once more,
+ * on a new one.
+ *
+ * If a backend fails, the request goes on to the next one, each once, within settings.timeout of the upstream (the last one
+ * has its own time): every request that could not be sent since there was no connection, and an idempotent one without a body
+ * as long as no byte of the answer has come (RFC 9110 section 9.2.2). What a backend answers is its word, 502, 503 and 504 as
+ * well.
+ *
+ * Holds a reference on `owner`, the plan that the upstream belongs to. All that `visitor` points to must live until the
+ * answer, or the cancel. NULL when memory is out. */
+struct fetch *fetch_new(struct loop *loop, struct upstream *upstream, struct counted *owner,
                         const struct backend_visitor *visitor, const struct fetch_settings *settings,
                         const struct fetch_user *on, void *user);
 

@@ -84,15 +84,16 @@ const struct wamp_serializer *visitor_serializer(const struct http_headers *head
 
 enum upstream_policy {
     UPSTREAM_ROUND_ROBIN,       /* in turn, as Crossbar's connection lists */
-    UPSTREAM_LEAST_CONNECTIONS, /* who has the fewest sessions; in turn among equals */
+    UPSTREAM_LEAST_CONNECTIONS, /* who has the fewest sessions and requests under way; in turn among equals */
+    UPSTREAM_SOURCE,            /* the same one for each address of visitors, while it may be tried */
 };
 
 /* All in milliseconds. */
 struct upstream_settings {
     enum upstream_policy policy;
-    uint32_t timeout;        /* for all tries of a call; each has the backend's own besides */
-    unsigned eject_after;    /* failures in a row; 0: nobody is ejected */
-    uint32_t eject_time;     /* for the first ejection; each one in a row doubles it */
+    uint32_t timeout;     /* for all tries of a call; each has the backend's own besides. After it no request goes on */
+    unsigned eject_after; /* failures in a row; 0: nobody is ejected */
+    uint32_t eject_time;  /* for the first ejection; each one in a row doubles it */
     uint32_t eject_time_max; /* no longer */
     uint32_t slow_start;     /* in which the share of one that has come back grows to its full size; 0: at once */
 };

@@ -77,9 +77,9 @@ struct websocket_service_settings {
 };
 const struct service *websocket_service_new(struct arena *arena, const struct websocket_service_settings *settings);
 
-/* Crossbar's service type "reverseproxy", and those that only the node has: HTTP, passed to a backend. */
+/* Crossbar's service type "reverseproxy", and those that only the node has: HTTP, passed to one of its backends. */
 struct reverseproxy_settings {
-    const struct backend *backend;
+    struct upstream *upstream;
     const struct service *websocket; /* asked for WebSocket upgrades; NULL: they are passed as ordinary requests */
     uint32_t answer_timeout;         /* ms for which the backend may neither read nor answer */
 };

@@ -98,7 +98,7 @@ static const char *path_of_url(const char *url)
 }
 
 /* The url may be that of another machine, and of many nodes. */
-const char *backend_address(struct builder *builder, const struct backend *backend)
+static const char *print_address(struct builder *builder, const struct backend *backend)
 {
     const struct net_target *target = &backend->target;
     const char *scheme = backend->kind == BACKEND_RAWSOCKET ? "rs" : "ws";
@@ -144,7 +144,7 @@ static void finish_websocket(struct config_reader *reader, const struct config_p
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
     backend->path = path_of_url(read->url);
-    backend->name = read->id ? read->id : backend_address(builder_of(reader), backend);
+    backend->name = read->id ? read->id : print_address(builder_of(reader), backend);
     websocket_options_apply(builder_of(reader), read->options, &backend->settings);
     gate_apply_backend(reader, config_place_key(reader, place, "options"), read->options, backend);
     read->made.backend = backend;
@@ -170,7 +170,7 @@ static void finish_rawsocket(struct config_reader *reader, const struct config_p
     backend->target = connecting->target;
     backend->tls = connecting->tls;
     backend->proxy_protocol = connecting->proxy_protocol;
-    backend->name = read->id ? read->id : backend_address(builder_of(reader), backend);
+    backend->name = read->id ? read->id : print_address(builder_of(reader), backend);
     rawsocket_settings_apply(builder_of(reader), &read->words, &backend->rawsocket);
     if (read->serializer)
         backend->rawsocket.serializers = wamp_set_of(wamp_by_name(span_string(read->serializer)));
@@ -223,6 +223,14 @@ const struct config_variants connection_variants = {
     .name = "transport of a connection",
     CONFIG_VARIANTS(connection_types),
 };
+
+void backend_add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
+                 const struct made_backend *made, const struct balance *balance)
+{
+    const char *address = made->backend ? print_address(builder_of(reader), made->backend) : NULL;
+
+    upstream_add_at(reader, place, upstream, made->backend, address, balance);
+}
 
 /* --backend URL: "ws://host[:port]", "wss://host[:port]", "ws+unix:/path", and the same with rs for RawSocket. */
 
@@ -369,7 +377,7 @@ static const struct backend *read_url(struct builder *builder, const char *url)
     rawsocket_settings_apply(builder, NULL, &backend->rawsocket);
     if (scheme->secure && !add_tls(builder, url, backend))
         return NULL;
-    backend->name = backend_address(builder, backend);
+    backend->name = print_address(builder, backend);
     return backend;
 }
 
@@ -399,4 +407,24 @@ struct upstream *upstream_of_words(struct builder *builder)
         builder_read_backends(builder, urls);
     builder->backend_used = true;
     return builder->upstream;
+}
+
+static bool all_speak_http(const struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->count; i++) {
+        if (upstream->members[i].backend->kind != BACKEND_WEBSOCKET)
+            return false;
+    }
+    return true;
+}
+
+struct upstream *upstream_of_words_by_source(struct builder *builder)
+{
+    struct upstream *upstream = upstream_of_words(builder);
+
+    if (!upstream || (upstream->count == 1 && all_speak_http(upstream)))
+        return upstream;
+    if (!builder->by_source)
+        builder->by_source = upstream_by_source(builder, upstream);
+    return builder->by_source;
 }

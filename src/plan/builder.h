@@ -24,6 +24,7 @@ struct builder {
     struct limits limits;
     const struct balance *balance; /* of --backend; NULL: as usual */
     struct upstream *upstream;     /* of --backend; NULL: not given, or wrong */
+    struct upstream *by_source;    /* the same for the node's services; NULL: not asked for, or there is none */
     bool backend_used;
     struct worker *proxy; /* the proxy worker that is being read, else NULL */
 };

@@ -24,9 +24,16 @@ struct node_service {
 #define ROW_DEBUG      ROW_NODE("debug", CONFIG_BOOL, "More log lines.")
 #define ROW_BODY_LIMIT ROW_NUMBER("post_body_limit", 1048576, "bytes", "Longest body.")
 
-static const struct backend *first_of(const struct upstream *upstream)
+/* NULL: reported. */
+static struct upstream *upstream_of(struct config_reader *reader, const struct config_place *place,
+                                    const struct made_backend *backend)
 {
-    return upstream ? upstream->members[0].backend : NULL;
+    struct upstream *upstream = upstream_begin(builder_of(reader), 1, NULL);
+
+    if (!upstream)
+        return NULL;
+    backend_add(reader, place, upstream, backend, NULL);
+    return upstream_finish(builder_of(reader), upstream);
 }
 
 static void finish(struct config_reader *reader, const struct config_place *place, void *settings, const char *type)
@@ -34,14 +41,15 @@ static void finish(struct config_reader *reader, const struct config_place *plac
     struct node_service *read = settings;
     struct builder *builder = builder_of(reader);
     const struct made_backend *own = read->backend.settings;
-    const struct backend *backend = own ? own->backend : first_of(upstream_of_words(builder));
+    struct upstream *upstream =
+        own ? upstream_of(reader, read->backend.place, own) : upstream_of_words_by_source(builder);
 
-    if (backend && backend->kind == BACKEND_RAWSOCKET)
+    if (upstream)
+        read->made.service = reverseproxy_build(builder, upstream, NULL);
+    else if (!own && upstream_of_words(builder))
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
                       "name the node's web transport: --backend ws://127.0.0.1:8080, or give the service a `backend`",
                       "requests to a service of type %s are passed by HTTP, which is not spoken by RawSocket", type);
-    else if (backend)
-        read->made.service = reverseproxy_build(builder, backend, NULL);
     else if (!own && !sources_request(builder->sources)->backends)
         config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "type"),
                       "name the node: --backend ws://127.0.0.1:8080, or give the service a `backend`",
@@ -57,7 +65,8 @@ static void finish(struct config_reader *reader, const struct config_place *plac
          .status = CONFIG_EXTENSION,                                                                                   \
          .at = CONFIG_AT(struct node_service, backend, struct config_choice),                                          \
          .variants = &http_backend_variants,                                                                           \
-         .doc = "The node that runs it, if it is not the one that `--backend` names."},                                \
+         .doc = "The node that runs it, if it is none that `--backend` names; of several there, a visitor is always "  \
+                "passed to the same one, chosen by his address."},                                                     \
         __VA_ARGS__};                                                                                                  \
     static void finish_##type(struct config_reader *reader, const struct config_place *place, void *settings)          \
     {                                                                                                                  \

@@ -126,35 +126,6 @@ static bool names_its_backends_once(struct config_reader *reader, const struct c
     return false;
 }
 
-/* Crossbar lets backends of two services have one id. NULL: memory is out, and the plan fails. */
-static const struct backend *rename_if_taken(struct config_reader *reader, const struct config_place *place,
-                                             const struct backend *backend)
-{
-    struct backend *renamed;
-
-    if (!upstream_name_is_taken(builder_of(reader), backend))
-        return backend;
-    renamed = builder_alloc(builder_of(reader), sizeof *renamed);
-    if (!renamed)
-        return NULL;
-    *renamed = *backend;
-    renamed->name = backend_address(builder_of(reader), backend);
-    config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "id"), "give it an `id` of its own",
-                  "another backend is called %s: logs and commands call this one %s", backend->name, renamed->name);
-    return renamed;
-}
-
-static void add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
-                const struct made_backend *made, const struct balance *balance)
-{
-    const struct backend *backend = made->backend ? rename_if_taken(reader, place, made->backend) : NULL;
-    const char *remedy = NULL;
-    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, balance, &remedy) : NULL;
-
-    if (why)
-        config_report(reader, PROBLEM_ERROR, place, remedy, "%s", why);
-}
-
 static void finish_reverseproxy(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct websocket_service *read = settings;
@@ -167,9 +138,9 @@ static void finish_reverseproxy(struct config_reader *reader, const struct confi
     if (!upstream)
         return;
     if (read->backend.settings)
-        add(reader, read->backend.place, upstream, read->backend.settings, read->balance);
+        backend_add(reader, read->backend.place, upstream, read->backend.settings, read->balance);
     for (size_t i = 0; i < read->backends.count; i++)
-        add(reader, read->backends.at[i].place, upstream, read->backends.at[i].choice.settings, read->balance);
+        backend_add(reader, read->backends.at[i].place, upstream, read->backends.at[i].choice.settings, read->balance);
     upstream = upstream_finish(builder, upstream);
     if (upstream)
         read->made.service =

@@ -215,9 +215,6 @@ extern const struct config_variants backend_variants;
 extern const struct config_variants http_backend_variants; /* the same, of a service that passes HTTP */
 extern const struct config_variants connection_variants;   /* the same, of a proxy worker's connection */
 
-/* A backend's name if it has no id, as --backend would have it. */
-const char *backend_address(struct builder *builder, const struct backend *backend);
-
 /* Several backends (upstream.c). */
 struct health_settings {
     const char *type; /* NULL: websocket */
@@ -245,15 +242,21 @@ struct upstream *upstream_begin(struct builder *builder, size_t count, const str
 const char *upstream_add(struct builder *builder, struct upstream *upstream, const struct backend *backend,
                          const struct balance *balance, const char **remedy);
 
-/* Whether another node has that name already, so that this one must get another. */
-bool upstream_name_is_taken(const struct builder *builder, const struct backend *backend);
+/* The same for a backend at a place, where it is reported why not. NULL: it was not made, which is reported already. If its
+ * name is that of another node already, it gets its address for one. */
+void upstream_add_at(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
+                     const struct backend *backend, const char *address, const struct balance *balance);
+
+/* upstream_add_at for a `backend` object (backend.c). */
+void backend_add(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
+                 const struct made_backend *made, const struct balance *balance);
 
 /* Has the plan keep it. NULL: it has no backends, or memory is out. */
 struct upstream *upstream_finish(struct builder *builder, struct upstream *upstream);
 
-/* Of a service with one backend and no settings for several. NULL: reported, at the place. */
-struct upstream *upstream_of_one(struct config_reader *reader, const struct config_place *place,
-                                 const struct backend *backend);
+/* The members of another upstream that speak HTTP, of which a visitor gets always the same one. NULL: none does, or memory is
+ * out. */
+struct upstream *upstream_by_source(struct builder *builder, const struct upstream *other);
 
 /* Services on paths (service.c has the list, service_*.c the tables): each variant's settings begin with the service that finish has made. */
 struct made_service {
@@ -293,12 +296,16 @@ const struct service *websocket_build_for_node(struct config_reader *reader, con
 const struct service *websocket_build(struct builder *builder, struct upstream *upstream,
                                       const struct websocket_options *options);
 
-/* The service that passes HTTP to `backend`, and WebSocket upgrades to `websocket` (NULL: they are not passed). */
-const struct service *reverseproxy_build(struct builder *builder, const struct backend *backend,
+/* The service that passes HTTP to `upstream`, and WebSocket upgrades to `websocket` (NULL: they are not passed). */
+const struct service *reverseproxy_build(struct builder *builder, struct upstream *upstream,
                                          const struct service *websocket);
 
 /* The backends that --backend names, for a transport or service that needs them. NULL: none, or reported. */
 struct upstream *upstream_of_words(struct builder *builder);
+
+/* The same for a service whose node remembers a visitor between two requests: he comes to the same one again. Only those
+ * that speak HTTP. NULL: none does, or as above. */
+struct upstream *upstream_of_words_by_source(struct builder *builder);
 
 /* The backends of a websocket transport or service that names none: --backend. NULL: reported at the place. */
 struct upstream *websocket_find_upstream(struct config_reader *reader, const struct config_place *place);

@@ -4,11 +4,20 @@
 
 /* Several backends: the extension object `balance`, and what is made of a list of backends. */
 
-static const char round_robin[] = "round_robin", least_connections[] = "least_connections";
+static const char round_robin[] = "round_robin", least_connections[] = "least_connections", source[] = "source";
 
 static bool fits_policy(const char *text)
 {
-    return strcmp(text, round_robin) == 0 || strcmp(text, least_connections) == 0;
+    return strcmp(text, round_robin) == 0 || strcmp(text, least_connections) == 0 || strcmp(text, source) == 0;
+}
+
+static enum upstream_policy policy_of(const struct balance *balance)
+{
+    if (balance->policy && strcmp(balance->policy, least_connections) == 0)
+        return UPSTREAM_LEAST_CONNECTIONS;
+    if (balance->policy && strcmp(balance->policy, source) == 0)
+        return UPSTREAM_SOURCE;
+    return UPSTREAM_ROUND_ROBIN;
 }
 
 static const char tcp[] = "tcp", websocket[] = "websocket";
@@ -56,11 +65,14 @@ static const struct config_row balance_rows[] = {
      .status = CONFIG_EXTENSION,
      .at = CONFIG_AT(struct balance, policy, const char *),
      .fits = fits_policy,
-     .allowed = "\"round_robin\" or \"least_connections\"",
-     .doc = "Who gets a visitor: each in turn, as if absent, or the one with the fewest open sessions of this worker."},
+     .allowed = "\"round_robin\", \"least_connections\" or \"source\"",
+     .doc = "Who gets a visitor: each in turn, as if absent; the one with the fewest sessions and requests of this "
+            "worker; or always the same one for the visitor's address, so that only the visitors of one that is lost "
+            "move to others."},
     ROW_BALANCE(
         timeout, 100, 600000, LIMIT_CALL, "ms",
-        "For a visitor's call, all backends that are tried together; each has its endpoint's `timeout` besides."),
+        "For a visitor's WebSocket, all backends that are tried together; each has its endpoint's `timeout` besides. "
+        "After it a request goes on to no other backend; the one that has it has its own time."),
     ROW_BALANCE(eject_after, 0, 1000, 3, "failures",
                 "A backend that fails so often in a row is left out, unless all are; 0: never."),
     ROW_BALANCE(eject_time, 100, 3600000, LIMIT_EJECT, "ms",
@@ -80,10 +92,12 @@ const struct config_object balance_object = {
     .name = "balance",
     CONFIG_ROWS(balance_rows),
     .size = sizeof(struct balance),
-    .doc = "How visitors are spread over several backends. A call that fails before the backend has said anything, or "
-           "that "
-           "it answers with 502, 503 or 504, goes on to the next backend; the visitor hears of the last failure only. "
-           "Extension.",
+    .doc =
+        "How visitors are spread over several backends. A WebSocket that fails before the backend has said anything, "
+        "or that it answers with 502, 503 or 504, goes on to the next backend; so does a request that could not be "
+        "sent since there was no connection, and GET, HEAD, OPTIONS, PUT or DELETE without a body as long as nothing "
+        "was answered. What is answered to a request is passed on. The visitor hears of the last failure only. "
+        "Extension.",
 };
 
 static struct upstream_settings settings_of(const struct balance *balance)
@@ -95,9 +109,8 @@ static struct upstream_settings settings_of(const struct balance *balance)
             .eject_time = LIMIT_EJECT,
             .eject_time_max = LIMIT_EJECT_MAX,
         };
-    bool fewest = balance->policy && strcmp(balance->policy, least_connections) == 0;
     return (struct upstream_settings){
-        .policy = fewest ? UPSTREAM_LEAST_CONNECTIONS : UPSTREAM_ROUND_ROBIN,
+        .policy = policy_of(balance),
         .timeout = (uint32_t)balance->timeout,
         .eject_after = (unsigned)balance->eject_after,
         .eject_time = (uint32_t)balance->eject_time,
@@ -171,12 +184,6 @@ static const struct health_check *find_check(const struct plan *plan, const char
     return NULL;
 }
 
-bool upstream_name_is_taken(const struct builder *builder, const struct backend *backend)
-{
-    const struct backend *other = find_backend(builder->plan, backend->name);
-    return other && !same_node(&other->target, &backend->target);
-}
-
 /* Why the backend cannot be one more of the upstream; NULL: it can. */
 static const char *objection(struct builder *builder, const struct upstream *upstream, const struct backend *backend,
                              const char **remedy)
@@ -247,15 +254,50 @@ struct upstream *upstream_finish(struct builder *builder, struct upstream *upstr
     return upstream;
 }
 
-struct upstream *upstream_of_one(struct config_reader *reader, const struct config_place *place,
-                                 const struct backend *backend)
+/* Crossbar lets backends of two services have one id. NULL: memory is out, and the plan fails. */
+static const struct backend *rename_if_taken(struct config_reader *reader, const struct config_place *place,
+                                             const struct backend *backend, const char *address)
 {
     struct builder *builder = builder_of(reader);
-    struct upstream *upstream = upstream_begin(builder, 1, NULL);
-    const char *remedy = NULL;
-    const char *why = upstream ? upstream_add(builder, upstream, backend, NULL, &remedy) : NULL;
+    const struct backend *other = find_backend(builder->plan, backend->name);
+    struct backend *renamed;
 
+    if (!other || same_node(&other->target, &backend->target))
+        return backend;
+    renamed = builder_alloc(builder, sizeof *renamed);
+    if (!renamed)
+        return NULL;
+    *renamed = *backend;
+    renamed->name = address;
+    config_report(reader, PROBLEM_WARNING, config_place_key(reader, place, "id"), "give it an `id` of its own",
+                  "another backend is called %s: logs and commands call this one %s", backend->name, renamed->name);
+    return renamed;
+}
+
+void upstream_add_at(struct config_reader *reader, const struct config_place *place, struct upstream *upstream,
+                     const struct backend *backend, const char *address, const struct balance *balance)
+{
+    const char *remedy = NULL, *why;
+
+    backend = backend ? rename_if_taken(reader, place, backend, address) : NULL;
+    why = backend ? upstream_add(builder_of(reader), upstream, backend, balance, &remedy) : NULL;
     if (why)
         config_report(reader, PROBLEM_ERROR, place, remedy, "%s", why);
-    return upstream ? upstream_finish(builder, upstream) : NULL;
+}
+
+struct upstream *upstream_by_source(struct builder *builder, const struct upstream *other)
+{
+    struct upstream *upstream = upstream_begin(builder, other->count, NULL);
+    const char *remedy;
+
+    if (!upstream)
+        return NULL;
+    upstream->settings = other->settings;
+    upstream->settings.policy = UPSTREAM_SOURCE;
+    for (size_t i = 0; i < other->count; i++) {
+        const struct backend *backend = other->members[i].backend;
+        if (backend->kind == BACKEND_WEBSOCKET)
+            (void)upstream_add(builder, upstream, backend, NULL, &remedy); /* there they fit, too */
+    }
+    return upstream_finish(builder, upstream);
 }

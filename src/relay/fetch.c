@@ -1,5 +1,6 @@
 #include "crossgate/fetch.h"
 
+#include "choice.h"
 #include "dial.h"
 #include "kept.h"
 #include "request.h"
@@ -11,7 +12,7 @@
 enum { DETAIL_TEXT = 160 };
 
 enum fetch_phase {
-    FETCH_DIALING,   /* the connection is being made, or taken */
+    FETCH_DIALING,   /* the connection is being made, or taken; or nobody can be asked */
     FETCH_ASKED,     /* the request is being sent; no answer yet */
     FETCH_ANSWERING, /* the answer's head was told */
     FETCH_OVER,      /* nothing is told any more */
@@ -19,10 +20,14 @@ enum fetch_phase {
 
 struct fetch {
     struct loop *loop;
-    const struct backend *backend;
+    const struct backend *backend; /* who is being asked; NULL: nobody could be */
     struct counted *owner;
     const struct fetch_user *on;
     void *user;
+    struct backend_visitor visitor;
+    struct choice choice;
+    uint64_t retry_until;  /* ms, since when it goes on to nobody */
+    uint64_t length;       /* of the request's body */
     struct stream *stream; /* NULL: it has ended, or is kept for others */
     struct http_response_reader *reader;
     struct request_text head;
@@ -34,6 +39,7 @@ struct fetch {
     bool repeatable;   /* idempotent, and no body */
     bool kept;         /* the connection has carried other requests */
     bool begun;        /* bytes of the answer have come */
+    bool waiting;      /* no answer has come: so the backend's state counts it */
     bool sending;      /* the request's body is not complete */
     bool chunked;
     bool full; /* the stream wants no more bytes until on_room */
@@ -56,11 +62,54 @@ static void bury(struct task *task)
     fetch_free(CONTAINER_OF(task, struct fetch, bury));
 }
 
+/* ---- what the backend's state counts: a request under way is as much a load as a session is */
+
+static struct backend_state *state_of(const struct fetch *fetch)
+{
+    return fetch->choice.member->state;
+}
+
+static void come_to_backend(struct fetch *fetch)
+{
+    struct backend_state *state = state_of(fetch);
+    fetch->backend = fetch->choice.member->backend;
+    fetch->waiting = true;
+    state->waiting++;
+    counter_add(&state->counts->sessions, 1);
+}
+
+static void stop_waiting(struct fetch *fetch)
+{
+    if (!fetch->waiting)
+        return;
+    assert(state_of(fetch)->waiting > 0);
+    state_of(fetch)->waiting--;
+    fetch->waiting = false;
+}
+
+static void leave_backend(struct fetch *fetch)
+{
+    if (!fetch->backend)
+        return;
+    stop_waiting(fetch);
+    counter_subtract(&state_of(fetch)->counts->sessions, 1);
+    fetch->backend = NULL;
+}
+
+/* 502, 503 and 504 are passed on, as all answers are, but do not show that the backend works. */
+static void note_answer(struct fetch *fetch, const struct http_response *answer)
+{
+    stop_waiting(fetch);
+    if (!backend_has_failed(ENDING_BACKEND_DENIED, answer))
+        backend_state_note_success(state_of(fetch));
+}
+
 /* ---- the ways out */
 
 static void be_over(struct fetch *fetch)
 {
     fetch->phase = FETCH_OVER;
+    leave_backend(fetch);
     deadline_disarm(&fetch->deadline);
     task_cancel(&fetch->start);
 }
@@ -74,13 +123,31 @@ static void drop(struct fetch *fetch, enum ending why)
         loop_defer(fetch->loop, PHASE_BURY, &fetch->bury);
 }
 
+static void give_up(struct fetch *fetch, enum ending why, const char *detail)
+{
+    be_over(fetch);
+    drop(fetch, why);
+    fetch->on->on_fail(fetch->user, why, detail);
+}
+
+/* What was not said, or can be said again (RFC 9110 section 9.2.2), as long as nothing was answered to it. */
+static bool may_be_said(const struct fetch *fetch)
+{
+    return !fetch->begun && (fetch->phase == FETCH_DIALING || fetch->repeatable);
+}
+
+static bool go_on(struct fetch *fetch, enum ending why, const char *detail);
+
+/* The next backend may do better, or the visitor is told. */
 static void fail(struct fetch *fetch, enum ending why, const char *cause)
 {
     char detail[DETAIL_TEXT];
-    be_over(fetch);
-    drop(fetch, why);
     snprintf(detail, sizeof detail, "%s%s%s", fetch->backend->name, cause ? ": " : "", cause ? cause : "");
-    fetch->on->on_fail(fetch->user, why, detail);
+    bool its_fault = ending_row(why)->fault == FAULT_BACKEND;
+    if (its_fault)
+        choice_note_failure(&fetch->choice, why, detail);
+    if (!its_fault || !may_be_said(fetch) || !go_on(fetch, why, detail))
+        give_up(fetch, why, detail);
 }
 
 /* Not if it was opened in a visitor's name. */
@@ -95,10 +162,11 @@ static void succeed(struct fetch *fetch, bool clean)
 {
     bool sent = !fetch->sending && stream_queued(fetch->stream) == 0;
     bool keep = clean && sent && may_be_kept(fetch);
+    const struct backend *backend = fetch->backend;
     be_over(fetch);
     if (fetch->paused) /* with the last piece */
         stream_pause(fetch->stream, false);
-    if (keep && kept_put(fetch->loop, fetch->backend, fetch->owner, fetch->stream)) {
+    if (keep && kept_put(fetch->loop, backend, fetch->owner, fetch->stream)) {
         fetch->stream = NULL;
         loop_defer(fetch->loop, PHASE_BURY, &fetch->bury);
     } else if (clean && sent) {
@@ -138,17 +206,20 @@ static void ask(struct fetch *fetch)
 
 static void start(struct task *task)
 {
-    ask(CONTAINER_OF(task, struct fetch, start));
+    struct fetch *fetch = CONTAINER_OF(task, struct fetch, start);
+    if (fetch->backend)
+        ask(fetch);
+    else
+        give_up(fetch, ENDING_BACKEND_DRAINED, NULL);
 }
 
 static const struct stream_user stream_user;
 
 /* False when memory is out. */
-static bool dial(struct fetch *fetch, const struct backend_visitor *visitor)
+static bool dial(struct fetch *fetch)
 {
-    fetch->phase = FETCH_DIALING;
     fetch->kept = false;
-    fetch->stream = backend_dial(fetch->loop, fetch->backend, visitor);
+    fetch->stream = backend_dial(fetch->loop, fetch->backend, &fetch->visitor);
     if (!fetch->stream)
         return false;
     stream_attach(fetch->stream, &stream_user, fetch);
@@ -156,21 +227,65 @@ static bool dial(struct fetch *fetch, const struct backend_visitor *visitor)
     return true;
 }
 
+/* False when memory is out. */
+static bool connect_or_take(struct fetch *fetch)
+{
+    fetch->stream = kept_take(fetch->loop, fetch->backend);
+    if (!fetch->stream)
+        return dial(fetch);
+    fetch->kept = true;
+    stream_attach(fetch->stream, &stream_user, fetch);
+    loop_defer(fetch->loop, PHASE_SETTLE, &fetch->start);
+    return true;
+}
+
+/* Asks the backend that was chosen. False when memory is out. */
+static bool attempt(struct fetch *fetch)
+{
+    come_to_backend(fetch);
+    return request_text_init(&fetch->head, fetch->backend, &fetch->visitor, fetch->length) && connect_or_take(fetch);
+}
+
+/* Back to where nothing was said. */
+static void part(struct fetch *fetch, enum ending why)
+{
+    task_cancel(&fetch->start);
+    deadline_disarm(&fetch->deadline);
+    if (fetch->stream)
+        stream_abandon(fetch->stream, why);
+    fetch->stream = NULL;
+    fetch->phase = FETCH_DIALING;
+    fetch->written = 0;
+    fetch->full = false;
+}
+
+/* False: nobody is left, or no time, and nothing has changed. */
+static bool go_on(struct fetch *fetch, enum ending why, const char *detail)
+{
+    struct choice next = fetch->choice;
+    if (fetch->loop->now >= fetch->retry_until || !choice_next(&next))
+        return false;
+    counter_add(&fetch->loop->counters->backend_retries, 1);
+    loop_report(fetch->loop, why, fetch->visitor.peer, detail);
+    part(fetch, why);
+    leave_backend(fetch);
+    request_text_deinit(&fetch->head);
+    fetch->choice = next;
+    if (!attempt(fetch))
+        give_up(fetch, ENDING_MEMORY, fetch->backend->name);
+    return true;
+}
+
 /* A backend may close a connection at the very moment at which it is used again (RFC 9112 section 9.3.1): what can be said
- * twice is said once more. */
+ * twice is said once more to the same one, of which this says nothing. */
 static void lose(struct fetch *fetch, enum ending why, const char *cause)
 {
-    bool unsent = fetch->phase == FETCH_DIALING; /* on a kept connection: not a byte of it */
-    if (!fetch->kept || fetch->begun || (!fetch->repeatable && !unsent)) {
+    if (!fetch->kept || !may_be_said(fetch)) {
         fail(fetch, why, cause);
         return;
     }
-    task_cancel(&fetch->start);
-    if (fetch->stream)
-        stream_abandon(fetch->stream, why);
-    fetch->written = 0;
-    fetch->full = false;
-    if (!dial(fetch, NULL)) /* what is kept has no PROXY header */
+    part(fetch, why);
+    if (!dial(fetch))
         fail(fetch, ENDING_MEMORY, NULL);
 }
 
@@ -195,6 +310,7 @@ static void take_head(struct fetch *fetch)
         return;
     }
     fetch->phase = FETCH_ANSWERING;
+    note_answer(fetch, http_response_of(fetch->reader));
     fetch->on->on_answer(fetch->user, http_response_of(fetch->reader), length);
 }
 
@@ -309,19 +425,16 @@ static bool is_idempotent(struct span method)
     return false;
 }
 
-/* False when memory is out. */
-static bool connect_or_take(struct fetch *fetch, const struct backend_visitor *visitor)
+/* Without a backend the visitor is told later. False when memory is out. */
+static bool begin(struct fetch *fetch)
 {
-    fetch->stream = kept_take(fetch->loop, fetch->backend);
-    if (!fetch->stream)
-        return dial(fetch, visitor);
-    fetch->kept = true;
-    stream_attach(fetch->stream, &stream_user, fetch);
+    if (choice_next(&fetch->choice))
+        return attempt(fetch);
     loop_defer(fetch->loop, PHASE_SETTLE, &fetch->start);
     return true;
 }
 
-struct fetch *fetch_new(struct loop *loop, const struct backend *backend, struct counted *owner,
+struct fetch *fetch_new(struct loop *loop, struct upstream *upstream, struct counted *owner,
                         const struct backend_visitor *visitor, const struct fetch_settings *settings,
                         const struct fetch_user *on, void *user)
 {
@@ -329,11 +442,14 @@ struct fetch *fetch_new(struct loop *loop, const struct backend *backend, struct
     if (!fetch)
         return NULL;
     fetch->loop = loop;
-    fetch->backend = backend;
     fetch->owner = owner;
     counted_ref(owner);
     fetch->on = on;
     fetch->user = user;
+    fetch->visitor = *visitor;
+    choice_init(&fetch->choice, upstream, visitor->peer);
+    fetch->retry_until = loop->now + upstream->settings.timeout;
+    fetch->length = settings->length;
     fetch->answer_timeout = settings->answer_timeout;
     fetch->to_head = visitor->request->method == HTTP_HEAD;
     fetch->sending = settings->length > 0;
@@ -343,9 +459,9 @@ struct fetch *fetch_new(struct loop *loop, const struct backend *backend, struct
     task_init(&fetch->start, start);
     task_init(&fetch->bury, bury);
     fetch->reader = http_response_reader_new();
-    if (fetch->reader && request_text_init(&fetch->head, backend, visitor, settings->length) &&
-        connect_or_take(fetch, visitor))
+    if (fetch->reader && begin(fetch))
         return fetch;
+    leave_backend(fetch);
     fetch_free(fetch);
     return NULL;
 }

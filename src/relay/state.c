@@ -75,7 +75,7 @@ void backend_state_unref(struct backend_state *state)
     assert(state->references > 0);
     if (--state->references > 0)
         return;
-    assert(state->calls == 0);
+    assert(state->calls == 0 && state->waiting == 0);
     clear_row(state->counts);
     list_remove(&state->link);
     free(state);
@@ -87,7 +87,7 @@ bool backend_state_may_be_tried(const struct backend_state *state)
 {
     if (state->drained || state->down || state->loop->now < state->ejected_until)
         return false;
-    return state->ejections == 0 || state->calls == 0;
+    return state->ejections == 0 || state->calls + state->waiting == 0;
 }
 
 unsigned backend_state_share(const struct backend_state *state, uint32_t slow_start)

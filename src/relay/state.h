@@ -11,7 +11,8 @@ struct backend_state {
     unsigned references;
     struct backend_counters *counts; /* a row of the worker's page, or `own` */
     struct backend_counters own;
-    unsigned calls;   /* visitors' calls under way */
+    unsigned calls;   /* opening handshakes of visitors under way */
+    unsigned waiting; /* visitors' requests to which no answer has come; they are among the sessions */
     unsigned checked; /* by so many plans in force: two at most, while one follows the other */
     bool drained;
     bool down;
@@ -36,7 +37,7 @@ bool backend_state_may_be_tried(const struct backend_state *state);
 /* How much of a full share of sessions it gets now, percent. */
 unsigned backend_state_share(const struct backend_state *state, uint32_t slow_start);
 
-/* A session was opened. */
+/* A session was opened, or a request answered. */
 void backend_state_note_success(struct backend_state *state);
 
 /* A visitor's call has failed so. `settings`: of the upstream that called; NULL: it has no other one, so that ejecting it

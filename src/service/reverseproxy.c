@@ -12,6 +12,7 @@ struct reverseproxy_service {
 struct visit {
     struct exchange *exchange;
     struct fetch *fetch; /* NULL: it is over */
+    struct connection_facts facts;
 };
 
 /* ---- the answer's head */
@@ -130,8 +131,8 @@ static bool is_for_websocket(const struct reverseproxy_service *self, const stru
 static struct visit *visit_new(const struct reverseproxy_service *self, struct exchange *exchange)
 {
     const struct http_site *site = exchange_site(exchange);
-    struct connection_facts facts;
-    if (!exchange_describe(exchange, &facts))
+    struct visit *visit = arena_alloc(exchange_request(exchange)->arena, sizeof *visit);
+    if (!visit || !exchange_describe(exchange, &visit->facts))
         return NULL;
     const struct backend_visitor visitor = {
         .request = exchange_request(exchange),
@@ -139,17 +140,14 @@ static struct visit *visit_new(const struct reverseproxy_service *self, struct e
         .peer = exchange_peer(exchange),
         .secure = site->secure,
         .port = site->port,
-        .facts = &facts,
+        .facts = &visit->facts,
     };
     const struct fetch_settings settings = {
         .length = exchange_body_length(exchange),
         .answer_timeout = self->settings.answer_timeout,
     };
-    struct visit *visit = arena_alloc(visitor.request->arena, sizeof *visit);
-    if (!visit)
-        return NULL;
     visit->exchange = exchange;
-    visit->fetch = fetch_new(exchange_loop(exchange), self->settings.backend, site->owner, &visitor, &settings,
+    visit->fetch = fetch_new(exchange_loop(exchange), self->settings.upstream, site->owner, &visitor, &settings,
                              &fetch_user, visit);
     return visit->fetch ? visit : NULL;
 }

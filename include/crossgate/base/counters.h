@@ -39,8 +39,8 @@ enum backend_condition {
 /* One backend, as a worker sees it. */
 struct backend_counters {
     _Atomic uint64_t key;       /* backend_key of its name; 0: the row is free */
-    _Atomic uint64_t sessions;  /* open now */
-    _Atomic uint64_t opened;    /* sessions so far */
+    _Atomic uint64_t sessions;  /* open now, and requests under way */
+    _Atomic uint64_t opened;    /* sessions so far, and requests answered */
     _Atomic uint64_t failures;  /* calls and checks so far that failed */
     _Atomic uint64_t condition; /* enum backend_condition */
     _Atomic uint64_t failed_by; /* enum ending of the last failure; has a meaning if failures > 0 */

@@ -529,6 +529,70 @@ static void several_backends_make_one_upstream(void **state)
     node_unload(&loaded);
 }
 
+static void several_http_backends_make_one_upstream(void **state)
+{
+    static const char *const names[] = {"http://n:8080", "https://[::1]", "unix:/run/n.sock", "fourth"};
+    struct loaded loaded;
+
+    (void)state;
+    load(&loaded,
+         WEB("'a': {'type': 'reverseproxy', 'path': '/v1', 'forwarded_port': 444, 'websocket': true, 'backends': ["
+             "{'host': 'n', 'port': 8080},"
+             "{'endpoint': {'type': 'tcp', 'host': '::1', 'port': 443, 'tls': {'hostname': 'n'}}},"
+             "{'endpoint': {'type': 'unix', 'path': '/run/n.sock'}},"
+             "{'id': 'fourth', 'host': 'm', 'port': 80}], 'balance': {'policy': 'source', 'timeout': 101}}"),
+         NULL);
+    const struct upstream *upstream = loaded.plan->upstreams;
+    assert_members(upstream, names, 4);
+    assert_null(upstream->next); /* the WebSockets' one, too */
+    assert_int_equal(upstream->settings.policy, UPSTREAM_SOURCE);
+    assert_int_equal(upstream->settings.timeout, 101);
+    for (size_t i = 0; i < 4; i++) {
+        const struct backend *backend = upstream->members[i].backend;
+        assert_string_equal(backend->path, "/v1");
+        assert_int_equal(backend->forwarded_port, 444);
+    }
+    assert_string_equal(upstream->members[0].backend->host, "n:8080");
+    assert_non_null(upstream->members[1].backend->tls);
+    assert_null(upstream->members[2].backend->host);
+    assert_string_equal(upstream->members[3].backend->host, "m");
+    node_unload(&loaded);
+}
+
+/* Their visitors stay at one node, whatever WebSockets do. */
+static void services_of_the_node_choose_by_source(void **state)
+{
+    static const char *const names[] = {"ws://a:80", "ws://b:80"};
+    struct loaded loaded;
+
+    (void)state;
+    load(
+        &loaded,
+        "{'version': 2, 'crossgate': {'balance': {'policy': 'least_connections', 'timeout': 103, 'health_check': {}}}, "
+        "'workers': [{'type': 'router', 'transports': [{'type': 'web', 'endpoint': {'type': 'tcp', 'port': 80}, "
+        "'paths': {'ws': {'type': 'websocket'}, 'lp': {'type': 'longpoll'}, 'r': {'type': 'resource', 'classname': "
+        "'c'}}}]}]}",
+        "ws://a\nws://b");
+    const struct upstream *sockets = loaded.plan->upstreams, *requests = sockets->next;
+    assert_members(sockets, names, 2);
+    assert_int_equal(sockets->settings.policy, UPSTREAM_LEAST_CONNECTIONS);
+    assert_members(requests, names, 2);
+    assert_int_equal(requests->settings.policy, UPSTREAM_SOURCE);
+    assert_int_equal(requests->settings.timeout, 103);
+    assert_null(requests->next); /* one for all of them */
+    assert_ptr_equal(sockets->members[0].backend, requests->members[0].backend);
+    assert_non_null(sockets->members[0].check);
+    assert_null(requests->members[0].check); /* each is asked once */
+    assert_int_equal(loaded.plan->backend_count, 2);
+    node_unload(&loaded);
+    load(&loaded, WEB("'lp': {'type': 'longpoll'}"), "ws://a");
+    assert_null(loaded.plan->upstreams->next); /* there is no choice */
+    node_unload(&loaded);
+    load(&loaded, WEB("'lp': {'type': 'longpoll'}"), "rs://a\nws://b:80\nrs://c:9");
+    assert_members(loaded.plan->upstreams->next, names + 1, 1); /* requests go to who speaks HTTP */
+    node_unload(&loaded);
+}
+
 static void one_node_in_two_services_is_one_backend(void **state)
 {
     static const char *const names[] = {"ws+unix:/run/n.sock"};
@@ -853,6 +917,8 @@ int main(void)
         cmocka_unit_test(a_backend_of_the_command_line_serves_websocket_transports),
         cmocka_unit_test(services_of_the_node_are_passed_to_it),
         cmocka_unit_test(several_backends_make_one_upstream),
+        cmocka_unit_test(several_http_backends_make_one_upstream),
+        cmocka_unit_test(services_of_the_node_choose_by_source),
         cmocka_unit_test(one_node_in_two_services_is_one_backend),
         cmocka_unit_test(a_shared_backend_is_asked_once),
         cmocka_unit_test(two_nodes_of_one_id_get_two_names),

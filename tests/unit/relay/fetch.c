@@ -5,10 +5,11 @@
 #include "crossgate/limits.h"
 
 #include "kept.h"
+#include "state.h"
 
 #include <stdio.h>
 
-enum { STREAMS = 200, FIELDS = 4, GOT = 4096 };
+enum { STREAMS = 200, FIELDS = 4, GOT = 4096, BACKENDS = 3 };
 
 struct owner {
     struct counted counted;
@@ -22,7 +23,10 @@ struct asker {
     struct http_header fields[FIELDS];
     struct http_request request;
     struct peer peer;
-    struct backend backend;
+    struct backend backend; /* the first one */
+    struct backend others[BACKENDS - 1];
+    struct upstream_member members[BACKENDS];
+    struct upstream upstream;
     struct owner owner;
     struct fetch_settings settings;
     struct fetch *fetch;
@@ -109,7 +113,7 @@ static void on_fail(void *user, enum ending why, const char *detail)
     a->failed++;
     a->fetch = NULL;
     a->why = why;
-    snprintf(a->detail, sizeof a->detail, "%s", detail);
+    snprintf(a->detail, sizeof a->detail, "%s", detail ? detail : "");
 }
 
 static const struct fetch_user fetch_user = {on_open, on_room, on_answer, on_body, on_done, on_fail};
@@ -136,6 +140,13 @@ static struct asker *begin(const char *method)
     a->settings = (struct fetch_settings){.answer_timeout = 9000};
     fake_world_init(&a->world);
     counted_init(&a->owner.counted, owner_free);
+    a->members[0].backend = &a->backend;
+    a->upstream = (struct upstream){
+        .members = a->members,
+        .count = 1,
+        .settings = {.timeout = 20000, .eject_after = 2, .eject_time = 1000, .eject_time_max = 1000},
+    };
+    assert_true(upstream_bind(&a->upstream, &a->world.loop));
     current = a;
     return a;
 }
@@ -145,7 +156,7 @@ static void ask(struct asker *a)
     const struct backend_visitor visitor = {.request = &a->request, .peer = &a->peer, .tail = a->request.path};
     a->opened = a->rooms = a->answered = a->done = a->failed = 0;
     a->got_length = 0;
-    a->fetch = fetch_new(&a->world.loop, &a->backend, &a->owner.counted, &visitor, &a->settings, &fetch_user, a);
+    a->fetch = fetch_new(&a->world.loop, &a->upstream, &a->owner.counted, &visitor, &a->settings, &fetch_user, a);
     assert_int_equal(a->opened + a->answered + a->done + a->failed, 0);
 }
 
@@ -182,6 +193,11 @@ static void end(struct asker *a)
         fetch_cancel(a->fetch);
     fake_run(&a->world.loop);
     fake_wait(&a->world.loop, LIMIT_KEPT);
+    for (size_t i = 0; i < a->upstream.count; i++) {
+        assert_int_equal(a->members[i].state->waiting, 0);
+        assert_int_equal(a->members[i].state->counts->sessions, 0);
+    }
+    upstream_unbind(&a->upstream);
     counted_unref(&a->owner.counted);
     assert_true(a->owner.freed);
     for (size_t i = 0; i < a->made; i++)
@@ -661,6 +677,270 @@ static void cancelling_is_silent_at_any_time(void **state)
     end(a);
 }
 
+/* ---- several backends */
+
+static struct asker *begin_several(const char *method, size_t count)
+{
+    static const char *const names[] = {"http://second", "http://third"};
+    struct asker *a = begin(method);
+    upstream_unbind(&a->upstream);
+    a->upstream.count = count;
+    for (size_t i = 1; i < count; i++) {
+        a->others[i - 1] = (struct backend){.target = {.timeout = 5000}, .name = names[i - 1], .path = "/other"};
+        a->members[i].backend = &a->others[i - 1];
+    }
+    assert_true(upstream_bind(&a->upstream, &a->world.loop));
+    return a;
+}
+
+static void refuse(struct asker *a)
+{
+    stream_abort(&last(a)->stream, ENDING_BACKEND_REFUSED);
+    fake_run(&a->world.loop);
+}
+
+static uint64_t failures_of(struct asker *a, size_t member)
+{
+    return a->members[member].state->counts->failures;
+}
+
+static uint64_t under_way(struct asker *a, size_t member)
+{
+    return a->members[member].state->counts->sessions;
+}
+
+static void what_could_not_be_sent_goes_on_to_the_next_backend(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        uint64_t length;
+    } rows[] = {{"GET", 0}, {"POST", 0}, {"POST", 5}, {"PATCH", HTTP_LENGTH_UNKNOWN}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int late = 0; late < 2; late++) {
+            struct asker *a = begin_several(rows[i].method, 2);
+            a->settings.length = rows[i].length;
+            ask(a);
+            assert_int_equal(under_way(a, 0), 1);
+            if (late)
+                fake_wait(&a->world.loop, 5000);
+            else
+                refuse(a);
+            assert_int_equal(a->made, 2);
+            assert_int_equal(a->failed + a->opened, 0);
+            assert_int_equal(failures_of(a, 0), 1);
+            assert_int_equal(under_way(a, 0), 0);
+            assert_int_equal(under_way(a, 1), 1);
+            assert_int_equal(a->world.counters->backend_retries, 1);
+            connect_it(a);
+            assert_int_equal(a->opened, rows[i].length > 0);
+            assert_non_null(strstr(heard(last(a)), " /other/x HTTP/1.1\r\n")); /* its own head */
+            if (a->opened) {
+                fetch_write(a->fetch, SPAN("hello"));
+                fetch_finish(a->fetch);
+            }
+            say(a, HELLO);
+            assert_int_equal(a->done, 1);
+            assert_int_equal(failures_of(a, 1), 0);
+            assert_int_equal(a->members[1].state->counts->opened, 1);
+            end(a);
+        }
+    }
+}
+
+/* It was sent, and perhaps done; or answered in part. */
+static void only_what_can_be_said_twice_is_said_to_another_backend(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        uint64_t length;
+        const char *said;
+        bool again;
+    } rows[] = {
+        {"GET", 0, "", true},
+        {"HEAD", 0, "", true},
+        {"DELETE", 0, "", true},
+        {"PUT", 0, "", true},
+        {"POST", 0, "", false},
+        {"PATCH", 0, "", false},
+        {"PUT", 5, "", false},
+        {"POST", 5, "", false},
+        {"GET", 0, "H", false},
+        {"GET", 0, "HTTP/1.1 100 Go on\r\n\r\n", false},
+        {"GET", 0, "HTTP/1.1 200 OK\r\n\r\nhel", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct asker *a = begin_several(rows[i].method, 2);
+        a->settings.length = rows[i].length;
+        ask(a);
+        connect_it(a);
+        if (*rows[i].said)
+            say(a, rows[i].said);
+        stream_abort(&last(a)->stream, ENDING_PEER_RESET);
+        fake_run(&a->world.loop);
+        assert_int_equal(a->made, rows[i].again ? 2 : 1);
+        assert_int_equal(a->failed, !rows[i].again);
+        assert_int_equal(failures_of(a, 0), 1);
+        end(a);
+    }
+}
+
+static void each_backend_is_asked_once_and_the_last_failure_is_told(void **state)
+{
+    (void)state;
+    struct asker *a = begin_several("GET", 3);
+    ask(a);
+    refuse(a);
+    refuse(a);
+    assert_int_equal(a->failed, 0);
+    stream_abort(&last(a)->stream, ENDING_BACKEND_UNREACHABLE);
+    fake_run(&a->world.loop);
+    assert_int_equal(a->made, 3);
+    assert_int_equal(a->failed, 1);
+    assert_int_equal(a->why, ENDING_BACKEND_UNREACHABLE);
+    assert_string_equal(a->detail, "http://third");
+    end(a);
+}
+
+static void after_its_time_a_request_goes_on_to_nobody(void **state)
+{
+    (void)state;
+    struct asker *a = begin_several("GET", 3);
+    a->upstream.settings.timeout = 9000;
+    ask(a);
+    fake_wait(&a->world.loop, 5000);
+    assert_int_equal(a->made, 2);
+    fake_wait(&a->world.loop, 4000); /* who is being called has its own time */
+    assert_int_equal(a->failed, 0);
+    refuse(a);
+    assert_int_equal(a->made, 2);
+    assert_int_equal(a->failed, 1);
+    assert_string_equal(a->detail, "http://second");
+    end(a);
+}
+
+static void our_own_trouble_is_no_failure_of_a_backend(void **state)
+{
+    (void)state;
+    struct asker *a = begin_several("GET", 2);
+    ask(a);
+    stream_abort(&last(a)->stream, ENDING_DESCRIPTORS);
+    fake_run(&a->world.loop);
+    assert_int_equal(a->made, 1);
+    assert_int_equal(a->why, ENDING_DESCRIPTORS);
+    assert_int_equal(failures_of(a, 0), 0);
+    ask(a);
+    a->no_memory_for_stream = true;
+    refuse(a); /* and there is no memory for the next one */
+    assert_int_equal(a->failed, 1);
+    assert_int_equal(a->why, ENDING_MEMORY);
+    end(a);
+}
+
+static void a_gateway_error_is_passed_on_and_proves_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said;
+        bool works;
+    } rows[] = {
+        {"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", false},
+        {"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", false},
+        {"HTTP/1.1 504 No\r\nContent-Length: 0\r\n\r\n", false},
+        {"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", true},
+        {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct asker *a = begin_several("GET", 2);
+        struct backend_state *first = a->members[0].state;
+        first->failures = 1;
+        ask(a);
+        connect_it(a);
+        say(a, rows[i].said);
+        assert_int_equal(a->done, 1);
+        assert_int_equal(a->made, 1);
+        assert_int_equal(first->counts->failures, 0);
+        assert_int_equal(first->failures, !rows[i].works);
+        assert_int_equal(first->counts->opened, rows[i].works);
+        end(a);
+    }
+}
+
+static void who_fails_requests_is_left_out_and_comes_back_by_one(void **state)
+{
+    (void)state;
+    struct asker *a = begin_several("GET", 2);
+    for (int i = 0; i < 2; i++) {
+        ask(a);
+        if (a->members[0].state->waiting > 0)
+            refuse(a);
+        else
+            i--;
+        connect_it(a);
+        say(a, HELLO);
+        fake_wait(&a->world.loop, LIMIT_KEPT); /* so that connections are made anew */
+        a->members[0].credit = a->members[1].credit = 0;
+    }
+    assert_int_equal(a->members[0].state->counts->condition, BACKEND_EJECTED);
+    a->members[0].state->ejected_until = a->world.loop.now;
+    ask(a);
+    assert_int_equal(a->members[0].state->waiting, 1);
+    assert_false(backend_state_may_be_tried(a->members[0].state)); /* by no second one */
+    connect_it(a);
+    say(a, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    assert_true(backend_state_may_be_tried(a->members[0].state));
+    assert_int_equal(under_way(a, 0), 1); /* until it is complete */
+    say(a, "hello");
+    assert_int_equal(under_way(a, 0), 0);
+    assert_int_equal(a->members[0].state->counts->condition, BACKEND_UP);
+    end(a);
+}
+
+static void when_all_are_drained_the_visitor_is_told_later(void **state)
+{
+    (void)state;
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct asker *a = begin_several("GET", 2);
+        assert_true(backend_set_drained(&a->world.loop, "http://node", true));
+        assert_true(backend_set_drained(&a->world.loop, "http://second", true));
+        ask(a);
+        assert_int_equal(a->made, 0);
+        if (cancelled) {
+            fetch_cancel(a->fetch);
+            a->fetch = NULL;
+        }
+        fake_run(&a->world.loop);
+        assert_int_equal(a->failed, !cancelled);
+        assert_true(cancelled || a->why == ENDING_BACKEND_DRAINED);
+        end(a);
+    }
+}
+
+/* A kept connection of a backend that has gone: once more to the same one, then to the next. */
+static void a_kept_connection_of_a_lost_backend_leads_to_the_next(void **state)
+{
+    (void)state;
+    struct asker *a = begin_several("GET", 2);
+    ask(a);
+    connect_it(a);
+    say(a, HELLO);
+    a->members[0].credit = a->members[1].credit = 0;
+    ask(a);
+    fake_run(&a->world.loop);
+    stream_abort(&last(a)->stream, ENDING_PEER_RESET);
+    fake_run(&a->world.loop);
+    assert_int_equal(a->made, 2);
+    assert_int_equal(failures_of(a, 0), 0);
+    refuse(a);
+    assert_int_equal(a->made, 3);
+    assert_int_equal(failures_of(a, 0), 1);
+    connect_it(a);
+    say(a, HELLO);
+    assert_int_equal(a->done, 1);
+    end(a);
+}
+
 static void head_has_no_body(void **state)
 {
     (void)state;
@@ -707,6 +987,15 @@ int main(void)
         cmocka_unit_test(an_end_completes_only_what_ends_with_the_connection),
         cmocka_unit_test(failures_name_backend_and_cause),
         cmocka_unit_test(cancelling_is_silent_at_any_time),
+        cmocka_unit_test(what_could_not_be_sent_goes_on_to_the_next_backend),
+        cmocka_unit_test(only_what_can_be_said_twice_is_said_to_another_backend),
+        cmocka_unit_test(each_backend_is_asked_once_and_the_last_failure_is_told),
+        cmocka_unit_test(after_its_time_a_request_goes_on_to_nobody),
+        cmocka_unit_test(our_own_trouble_is_no_failure_of_a_backend),
+        cmocka_unit_test(a_gateway_error_is_passed_on_and_proves_nothing),
+        cmocka_unit_test(who_fails_requests_is_left_out_and_comes_back_by_one),
+        cmocka_unit_test(when_all_are_drained_the_visitor_is_told_later),
+        cmocka_unit_test(a_kept_connection_of_a_lost_backend_leads_to_the_next),
         cmocka_unit_test(head_has_no_body),
         cmocka_unit_test(no_stream_is_no_fetch),
     };

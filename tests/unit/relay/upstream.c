@@ -554,6 +554,134 @@ static void who_comes_back_starts_slowly(void **state)
     scene_stop(&t);
 }
 
+/* ---- by the visitor's address */
+
+static char node_of(struct scene *t, unsigned visitor)
+{
+    t->peer = (struct peer){.family = PEER_IPV4, .port = (uint16_t)t->visits, .ip = {192, 0, 2, (uint8_t)visitor}};
+    t->called = 0;
+    visit(t);
+    char name = callee(t);
+    opens(t);
+    return name;
+}
+
+enum { VISITORS = 256 };
+
+static void note_nodes(struct scene *t, char nodes[VISITORS])
+{
+    for (unsigned i = 0; i < VISITORS; i++)
+        nodes[i] = node_of(t, i);
+}
+
+static void each_address_has_its_backend_and_a_loss_moves_only_its_visitors(void **state)
+{
+    (void)state;
+    struct scene t;
+    char before[VISITORS], after[VISITORS];
+    scene_start(&t, 3);
+    t.upstream.settings.policy = UPSTREAM_SOURCE;
+    note_nodes(&t, before);
+    note_nodes(&t, after);
+    assert_memory_equal(before, after, VISITORS); /* whatever the port */
+    unsigned of_b = 0, moved_to_a = 0;
+    for (unsigned i = 0; i < VISITORS; i++)
+        of_b += before[i] == 'b';
+    assert_in_range(of_b, VISITORS / 4, VISITORS / 2);
+    backend_set_drained(&t.world.loop, "b", true);
+    for (unsigned i = 0; i < VISITORS; i++) {
+        char now = node_of(&t, i);
+        assert_true(before[i] == 'b' ? now != 'b' : now == before[i]);
+        moved_to_a += before[i] == 'b' && now == 'a';
+    }
+    assert_in_range(moved_to_a, of_b / 4, of_b * 3 / 4); /* they are spread over those that are left */
+    backend_set_drained(&t.world.loop, "b", false);
+    note_nodes(&t, after);
+    assert_memory_equal(before, after, VISITORS);
+    scene_stop(&t);
+}
+
+static void a_failure_goes_on_to_the_visitors_next_backend(void **state)
+{
+    (void)state;
+    struct scene t;
+    scene_start(&t, 3);
+    t.upstream.settings.policy = UPSTREAM_SOURCE;
+    t.upstream.settings.eject_after = 0;
+    for (unsigned i = 0; i < 20; i++) {
+        char first = node_of(&t, i), name[] = {first, '\0'};
+        backend_set_drained(&t.world.loop, name, true);
+        char second = node_of(&t, i);
+        backend_set_drained(&t.world.loop, name, false);
+        t.called = 0;
+        visit(&t);
+        assert_int_equal(callee(&t), first);
+        refuses(&t);
+        assert_int_equal(callee(&t), second);
+        opens(&t);
+    }
+    scene_stop(&t);
+}
+
+/* All bytes count, also of IPv6; visitors without an address are one. */
+static void addresses_of_both_families_are_spread(void **state)
+{
+    (void)state;
+    struct scene t;
+    scene_start(&t, 3);
+    t.upstream.settings.policy = UPSTREAM_SOURCE;
+    for (size_t byte = 0; byte < 16; byte++) {
+        bool seen[NODES] = {false};
+        for (unsigned value = 0; value < VISITORS; value++) {
+            t.peer = (struct peer){.family = PEER_IPV6};
+            t.peer.ip[byte] = (uint8_t)value;
+            t.called = 0;
+            visit(&t);
+            seen[callee(&t) - 'a'] = true;
+            opens(&t);
+        }
+        assert_true(seen[0] && seen[1] && seen[2]);
+    }
+    t.peer = (struct peer){.family = PEER_UNIX};
+    visit(&t);
+    char node = callee(&t);
+    opens(&t);
+    visit(&t);
+    assert_int_equal(callee(&t), node);
+    opens(&t);
+    scene_stop(&t);
+}
+
+static void who_comes_back_gets_its_visitors_back_little_by_little(void **state)
+{
+    (void)state;
+    struct scene t;
+    char home[VISITORS], now[VISITORS];
+    bool back[VISITORS] = {false};
+    scene_start(&t, 3);
+    t.upstream.settings.policy = UPSTREAM_SOURCE;
+    t.upstream.settings.slow_start = 1000;
+    note_nodes(&t, home);
+    unsigned all = 0, returned = 0;
+    for (unsigned age = 0; age <= 1000; age += 250) {
+        t.members[1].state->returned = t.world.loop.now - age;
+        unsigned before = returned;
+        all = returned = 0;
+        note_nodes(&t, now);
+        for (unsigned i = 0; i < VISITORS; i++) {
+            assert_true(now[i] == home[i] || home[i] == 'b');
+            assert_true(now[i] == home[i] || !back[i]); /* who is back stays */
+            back[i] |= home[i] == 'b' && now[i] == 'b';
+            all += home[i] == 'b';
+            returned += home[i] == 'b' && now[i] == 'b';
+        }
+        assert_true(returned >= before);
+        assert_in_range(returned, all * age / 1000 * 6 / 10, all * (age + 250) / 1000);
+    }
+    assert_int_equal(returned, all);
+    scene_stop(&t);
+}
+
 static void what_is_known_of_a_backend_outlives_the_plan(void **state)
 {
     (void)state;
@@ -615,6 +743,10 @@ int main(void)
         cmocka_unit_test(cancelling_is_silent),
         cmocka_unit_test(without_memory_there_is_no_call),
         cmocka_unit_test(who_comes_back_starts_slowly),
+        cmocka_unit_test(each_address_has_its_backend_and_a_loss_moves_only_its_visitors),
+        cmocka_unit_test(a_failure_goes_on_to_the_visitors_next_backend),
+        cmocka_unit_test(addresses_of_both_families_are_spread),
+        cmocka_unit_test(who_comes_back_gets_its_visitors_back_little_by_little),
         cmocka_unit_test(what_is_known_of_a_backend_outlives_the_plan),
         cmocka_unit_test(without_a_free_row_a_state_counts_for_itself),
     };
