@@ -25,6 +25,7 @@ struct file {
     struct task burial;
     enum file_job job; /* what the pool is doing */
     bool closed;
+    bool listed;  /* counted in loop->listings */
     bool telling; /* on_read is on the stack */
     bool wanted;  /* a read is asked for and not begun */
     int directory;
@@ -56,6 +57,8 @@ static void discard(struct file *file)
     file->descriptor = -1;
     arena_free(file->arena);
     file->arena = NULL;
+    file->loop->listings -= file->listed;
+    file->listed = false;
     task_cancel(&file->settled);
     loop_defer(file->loop, PHASE_BURY, &file->burial);
 }
@@ -191,12 +194,16 @@ void file_read(struct file *file, uint64_t offset, size_t length)
         serve_reads(file);
 }
 
-void file_list(struct file *file)
+bool file_list(struct file *file)
 {
-    if (file->closed)
-        return;
-    assert(file->job == JOB_NONE && file->descriptor >= 0 && file->facts.is_directory && !file->arena);
+    assert(!file->closed && file->job == JOB_NONE && file->descriptor >= 0 && file->facts.is_directory &&
+           !file->listed);
+    if (file->loop->listings >= FILE_LISTINGS_MAX)
+        return false;
+    file->loop->listings++;
+    file->listed = true;
     give_to_pool(file, JOB_LIST);
+    return true;
 }
 
 /* Work that is under way ends by itself. */

@@ -120,7 +120,7 @@ static void on_open(void *user, enum file_result result, const struct file_facts
     else if (result == FILE_OK && seen->read_whole)
         file_read(seen->file, 0, seen->step);
     else if (result == FILE_OK && seen->list)
-        file_list(seen->file);
+        assert_true(file_list(seen->file));
 }
 
 static void on_read(void *user, enum file_result result, struct span bytes)
@@ -354,11 +354,36 @@ static void a_listing_that_nobody_waits_for_leaves_nothing(void **state)
     loop_settle(&f->loop);
     while (!seen.told)
         uv_run(&f->uv, UV_RUN_ONCE);
-    file_list(seen.file);
+    assert_true(file_list(seen.file));
     file_close(seen.file);
     turn(f);
     assert_false(seen.finished);
     assert_true(list_is_empty(&f->loop.guests));
+}
+
+static void a_loop_has_so_many_listings_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct seen listed[FILE_LISTINGS_MAX] = {0}, late = {0};
+    for (size_t i = 0; i < FILE_LISTINGS_MAX; i++) {
+        listed[i].list = true;
+        listed[i].file = file_open(&f->loop, f->directory, ".", &user, &listed[i]);
+    }
+    late.file = file_open(&f->loop, f->directory, ".", &user, &late);
+    turn(f);
+    assert_false(file_list(late.file));
+    /* Those that have come count, too. */
+    assert_true(listed[0].finished);
+    file_close(listed[0].file);
+    turn(f);
+    assert_true(file_list(late.file));
+    turn(f);
+    assert_true(late.finished && late.listing->count > 0);
+    file_close(late.file);
+    for (size_t i = 1; i < FILE_LISTINGS_MAX; i++)
+        file_close(listed[i].file);
+    turn(f);
+    assert_int_equal(f->loop.listings, 0);
 }
 
 int main(void)
@@ -376,6 +401,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_is_listed_in_order_as_far_as_it_is_served, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_listing_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_listing_that_nobody_waits_for_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_loop_has_so_many_listings_at_a_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
