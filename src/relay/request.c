@@ -18,12 +18,13 @@ static const char *const fields_not_passed[] = {
 /* Base64 is written in steps that need no fill characters between them. */
 enum { BASE64_STEP = 48, BASE64_STEP_TEXT = BASE64_STEP / 3 * 4 + 1 };
 
-/* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both. */
+/* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both, and some servers of "X.Real~IP",
+ * too. */
 static bool is_alike(struct span name, struct span row)
 {
     for (size_t i = 0; i < name.len && name.len == row.len; i++) {
-        uint8_t c = name.at[i] == '_' ? '-' : name.at[i];
-        if (tolower(c) != tolower(row.at[i]))
+        uint8_t c = name.at[i];
+        if ((isalnum(c) ? tolower(c) : '-') != tolower(row.at[i]))
             return false;
     }
     return name.len == row.len;
