@@ -60,9 +60,11 @@ static void put_extensions(FILE *out, const struct websocket_deflate_settings *d
 
 static void put_visitors_fields(FILE *out, const struct http_headers *headers)
 {
+    bool named[HTTP_FIELDS_MAX];
+    http_headers_named_by_connection(headers, named);
     for (size_t i = 0; i < headers->count; i++) {
         struct span name = headers->at[i].name, value = headers->at[i].value;
-        bool this_hop = is_not_passed(name) || http_header_has_token(headers, SPAN("Connection"), name);
+        bool this_hop = named[i] || is_not_passed(name);
         if (!this_hop && http_value_is_valid(name) && http_value_is_valid(value))
             fprintf(out, "%.*s: %.*s\r\n", SPAN_ARGS(name), SPAN_ARGS(value));
     }
