@@ -79,10 +79,12 @@ void file_close(struct file *file)
         (void)uv_cancel((uv_req_t *)&file->work); /* if it has begun already, it is waited for */
 }
 
+/* When on_open has asked for more, file->result is the pool's already. */
 static void tell_open(struct file *file)
 {
-    file->on->on_open(file->user, file->result, &file->facts);
-    if (file->result != FILE_OK)
+    enum file_result result = file->result;
+    file->on->on_open(file->user, result, &file->facts);
+    if (result != FILE_OK)
         file_close(file);
 }
 
