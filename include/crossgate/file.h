@@ -41,6 +41,9 @@ struct file_listing {
 };
 
 enum { FILE_LISTING_MAX = 10000 };
+/* Listings that a loop has in memory at a time, each up to three MiB: who asks for many and reads none of them shall not cost
+ * more, nor keep the pool's threads from the files of others. */
+enum { FILE_LISTINGS_MAX = 32 };
 
 struct file;
 
@@ -62,8 +65,9 @@ struct file *file_open(struct loop *loop, int directory, const char *path, const
 void file_read(struct file *file, uint64_t offset, size_t length);
 
 /* Reads the names in a directory that is open, at most once. Never answers from within: always the pool does it. The
- * directory that was named to file_open must stay open until on_list or file_close. */
-void file_list(struct file *file);
+ * directory that was named to file_open must stay open until on_list or file_close. False, and no on_list, when the loop has
+ * FILE_LISTINGS_MAX of them already: each counts until its file_close. */
+bool file_list(struct file *file) __attribute__((warn_unused_result));
 
 /* No callback any more; frees itself when the pool has let go. */
 void file_close(struct file *file);

@@ -56,6 +56,10 @@ size_t http_header_count(const struct http_headers *headers, struct span name);
 /* Whether the comma-separated lists of all fields of that name hold the token (case ignored). */
 bool http_header_has_token(const struct http_headers *headers, struct span name, struct span token);
 
+/* Whether each field is named by Connection, and so of this hop only (RFC 9110 section 7.6.1). In one go, since empty items and
+ * white space make Connection long at no price. `named` has HTTP_FIELDS_MAX elements. */
+void http_headers_named_by_connection(const struct http_headers *headers, bool *named);
+
 /* Whether a field value may be sent: no control character in it that would end the line (RFC 9110 section 5.5). */
 bool http_value_is_valid(struct span value);
 

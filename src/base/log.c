@@ -37,15 +37,25 @@ bool log_level_parse(const char *name, enum log_level *level)
     return false;
 }
 
-/* Appends text with control characters and quotes' neighbours made visible; returns the new length. */
+/* How many bytes a control character at the beginning of the text has; 0: there is none. U+0080 to U+009F are some, too: a
+ * terminal takes U+009B for ESC [. */
+static size_t control_length(const char *text)
+{
+    unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+    if (c < 0x20 || c == 0x7f)
+        return 1;
+    return c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
+/* Appends text with control characters made visible; returns the new length. */
 static size_t append_visible(char *line, size_t used, const char *text)
 {
-    for (; *text && used < LINE_BYTES - 8; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f)
-            used += (size_t)snprintf(line + used, LINE_BYTES - used, "\\x%02x", c);
-        else
-            line[used++] = (char)c;
+    while (*text && used < LINE_BYTES - 8) {
+        size_t length = control_length(text);
+        if (length == 0)
+            line[used++] = *text++;
+        for (; length > 0; length--)
+            used += (size_t)snprintf(line + used, LINE_BYTES - used, "\\x%02x", (unsigned char)*text++);
     }
     return used;
 }

@@ -34,6 +34,7 @@ void loop_deinit(struct loop *loop)
     assert(list_is_empty(&loop->guests));
     assert(list_is_empty(&loop->kept));
     assert(list_is_empty(&loop->backends));
+    assert(loop->listings == 0);
     pool_deinit(&loop->pool);
     free(loop->receive);
     free(loop->plaintext);

@@ -2,6 +2,17 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
+
+void peer_unmap(struct peer *peer)
+{
+    static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+    if (peer->family != PEER_IPV6 || memcmp(peer->ip, mapped, sizeof mapped) != 0)
+        return;
+    peer->family = PEER_IPV4;
+    memmove(peer->ip, peer->ip + sizeof mapped, 4);
+    memset(peer->ip + 4, 0, sizeof peer->ip - 4);
+}
 
 void peer_print_host(const struct peer *peer, char text[PEER_TEXT])
 {

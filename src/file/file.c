@@ -25,6 +25,7 @@ struct file {
     struct task burial;
     enum file_job job; /* what the pool is doing */
     bool closed;
+    bool listed;  /* counted in loop->listings */
     bool telling; /* on_read is on the stack */
     bool wanted;  /* a read is asked for and not begun */
     int directory;
@@ -56,6 +57,8 @@ static void discard(struct file *file)
     file->descriptor = -1;
     arena_free(file->arena);
     file->arena = NULL;
+    file->loop->listings -= file->listed;
+    file->listed = false;
     task_cancel(&file->settled);
     loop_defer(file->loop, PHASE_BURY, &file->burial);
 }
@@ -76,10 +79,12 @@ void file_close(struct file *file)
         (void)uv_cancel((uv_req_t *)&file->work); /* if it has begun already, it is waited for */
 }
 
+/* When on_open has asked for more, file->result is the pool's already. */
 static void tell_open(struct file *file)
 {
-    file->on->on_open(file->user, file->result, &file->facts);
-    if (file->result != FILE_OK)
+    enum file_result result = file->result;
+    file->on->on_open(file->user, result, &file->facts);
+    if (result != FILE_OK)
         file_close(file);
 }
 
@@ -191,12 +196,16 @@ void file_read(struct file *file, uint64_t offset, size_t length)
         serve_reads(file);
 }
 
-void file_list(struct file *file)
+bool file_list(struct file *file)
 {
-    if (file->closed)
-        return;
-    assert(file->job == JOB_NONE && file->descriptor >= 0 && file->facts.is_directory && !file->arena);
+    assert(!file->closed && file->job == JOB_NONE && file->descriptor >= 0 && file->facts.is_directory &&
+           !file->listed);
+    if (file->loop->listings >= FILE_LISTINGS_MAX)
+        return false;
+    file->loop->listings++;
+    file->listed = true;
     give_to_pool(file, JOB_LIST);
+    return true;
 }
 
 /* Work that is under way ends by itself. */

@@ -35,6 +35,21 @@ bool http_header_has_token(const struct http_headers *headers, struct span name,
     return false;
 }
 
+void http_headers_named_by_connection(const struct http_headers *headers, bool *named)
+{
+    struct span item;
+    memset(named, false, headers->count * sizeof *named);
+    for (size_t i = 0; i < headers->count; i++) {
+        struct span rest = headers->at[i].value;
+        if (!span_equal_nocase(headers->at[i].name, SPAN("Connection")))
+            continue;
+        while (span_next_item(&rest, &item)) {
+            for (size_t k = 0; k < headers->count; k++)
+                named[k] = named[k] || span_equal_nocase(headers->at[k].name, item);
+        }
+    }
+}
+
 bool http_value_is_valid(struct span value)
 {
     for (size_t i = 0; i < value.len; i++) {

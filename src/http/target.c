@@ -95,6 +95,8 @@ static bool segments_are_plain(struct span path)
     return true;
 }
 
+/* Browsers take a backslash for a slash: one reader would see segments where another sees none, and "/\host/" in a Location
+ * leads away. RFC 3986 has it as an escape only. */
 static enum ending decode_path(struct http_request *request)
 {
     struct span raw = request->raw_path;
@@ -108,6 +110,8 @@ static enum ending decode_path(struct http_request *request)
             if (!decode_escape(span_tail(raw, i), &c))
                 return ENDING_BAD_REQUEST;
             i += 2;
+        } else if (c == '\\') {
+            return ENDING_BAD_REQUEST;
         }
         path[length++] = c;
     }

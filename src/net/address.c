@@ -13,12 +13,9 @@ void peer_from_socket(struct peer *peer, const struct sockaddr *address)
         memcpy(peer->ip, &v4->sin_addr, 4);
     } else if (address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
-        peer->family = mapped ? PEER_IPV4 : PEER_IPV6;
+        peer->family = PEER_IPV6;
         peer->port = ntohs(v6->sin6_port);
-        if (mapped)
-            memcpy(peer->ip, v6->sin6_addr.s6_addr + 12, 4);
-        else
-            memcpy(peer->ip, v6->sin6_addr.s6_addr, 16);
+        memcpy(peer->ip, v6->sin6_addr.s6_addr, 16);
+        peer_unmap(peer);
     }
 }

@@ -41,6 +41,7 @@ static enum proxy_verdict read_addresses(uint8_t family, struct span addresses, 
             return PROXY_BROKEN;
         *peer = (struct peer){.family = PEER_IPV6, .port = read16(addresses.at + 32)};
         memcpy(peer->ip, addresses.at, 16);
+        peer_unmap(peer);
         return PROXY_KNOWN;
     default:
         return PROXY_LOCAL;
@@ -76,7 +77,7 @@ static struct span next_word(struct span *rest)
 static bool read_address(struct span word, enum peer_family family, uint8_t ip[16])
 {
     char text[INET6_ADDRSTRLEN];
-    if (word.len == 0 || word.len >= sizeof text)
+    if (word.len == 0 || word.len >= sizeof text || memchr(word.at, '\0', word.len))
         return false;
     memcpy(text, word.at, word.len);
     text[word.len] = '\0';
@@ -101,6 +102,7 @@ static enum proxy_verdict read_line(struct span line, struct peer *peer)
     if (!ports)
         return PROXY_BROKEN;
     peer->port = (uint16_t)port;
+    peer_unmap(peer);
     return PROXY_KNOWN;
 }
 

@@ -18,12 +18,13 @@ static const char *const fields_not_passed[] = {
 /* Base64 is written in steps that need no fill characters between them. */
 enum { BASE64_STEP = 48, BASE64_STEP_TEXT = BASE64_STEP / 3 * 4 + 1 };
 
-/* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both. */
+/* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both, and some servers of "X.Real~IP",
+ * too. */
 static bool is_alike(struct span name, struct span row)
 {
     for (size_t i = 0; i < name.len && name.len == row.len; i++) {
-        uint8_t c = name.at[i] == '_' ? '-' : name.at[i];
-        if (tolower(c) != tolower(row.at[i]))
+        uint8_t c = name.at[i];
+        if ((isalnum(c) ? tolower(c) : '-') != tolower(row.at[i]))
             return false;
     }
     return name.len == row.len;
@@ -59,9 +60,11 @@ static void put_extensions(FILE *out, const struct websocket_deflate_settings *d
 
 static void put_visitors_fields(FILE *out, const struct http_headers *headers)
 {
+    bool named[HTTP_FIELDS_MAX];
+    http_headers_named_by_connection(headers, named);
     for (size_t i = 0; i < headers->count; i++) {
         struct span name = headers->at[i].name, value = headers->at[i].value;
-        bool this_hop = is_not_passed(name) || http_header_has_token(headers, SPAN("Connection"), name);
+        bool this_hop = named[i] || is_not_passed(name);
         if (!this_hop && http_value_is_valid(name) && http_value_is_valid(value))
             fprintf(out, "%.*s: %.*s\r\n", SPAN_ARGS(name), SPAN_ARGS(value));
     }

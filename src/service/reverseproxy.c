@@ -42,9 +42,11 @@ static void on_answer(void *user, const struct http_response *response, uint64_t
     const struct http_headers *from = &response->headers;
     struct http_header fields[HTTP_FIELDS_MAX];
     struct http_answer answer = {.status = response->status, .headers = fields};
+    bool named[HTTP_FIELDS_MAX];
+    http_headers_named_by_connection(from, named);
     for (size_t i = 0; i < from->count; i++) {
         struct span name = from->at[i].name;
-        if (!is_not_passed(name) && !http_header_has_token(from, SPAN("Connection"), name) &&
+        if (!named[i] && !is_not_passed(name) &&
             !is_hsts_of_the_transport(exchange_site(visit->exchange), name))
             fields[answer.header_count++] = from->at[i];
     }

@@ -336,12 +336,12 @@ static void on_list(void *user, enum file_result result, const struct file_listi
 
 static void answer_directory(struct visit *visit)
 {
-    if (exchange_request(visit->exchange)->method != HTTP_HEAD) {
-        file_list(visit->file);
-        return;
+    if (exchange_request(visit->exchange)->method == HTTP_HEAD) {
+        begin_listing(visit);
+        exchange_end(visit->exchange);
+    } else if (!file_list(visit->file)) {
+        exchange_fail(visit->exchange, ENDING_LISTINGS, visit->name);
     }
-    begin_listing(visit);
-    exchange_end(visit->exchange);
 }
 
 /* True: the answer is on its way. */

@@ -11,10 +11,12 @@ import urllib.parse
 import pytest
 
 from support.gate import HELLO, document, run, tcp, web
+from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, frame
 
 STATIC = {"type": "static", "directory": "web"}
 LISTED = {**STATIC, "options": {"enable_directory_listing": True}}
+LISTINGS_MAX = 32  # of a worker, in memory at a time
 BOUND = 8  # s in which something short must have happened, on a loaded machine
 
 
@@ -102,6 +104,24 @@ def test_long_listing_reaches_a_slow_reader_whole(crossgate, site):
         assert other.request("/none").status == 404
         answer = wire.response()
         assert [text for _, text in Links(answer.body.decode()).links] == names
+
+
+def test_listings_that_nobody_reads_are_bounded(crossgate, site):
+    """Each costs its names in memory until it is sent."""
+    for i in range(3000):
+        (site / f"{i:05d}-{'x' * 180}").touch()
+    gate = crossgate(web({"/": LISTED}), workers=1)
+    asked = []
+    for _ in range(LISTINGS_MAX):
+        wire = Wire(gate.port, receive_buffer=4096).send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert wire.until(b"\r\n").startswith(b"HTTP/1.1 200")
+        asked.append(wire)
+    with Wire(gate.port) as wire:
+        assert wire.request("/").status == 503
+        gate.wait_log("too many directory listings are being sent")
+        for other in asked:
+            other.close()
+        eventually(lambda: wire.request("/").status == 200, why="room for a listing again")
 
 
 def test_listing_over_http_1_0_ends_with_the_connection(crossgate, site):

@@ -55,6 +55,7 @@ struct loop {
     struct list phases[PHASE_COUNT];
     struct list guests;
     struct list kept; /* owned by relay/kept.c: connections to backends between two requests */
+    size_t listings;  /* of directories, in memory now; owned by file/file.c */
     bool leaving;     /* the worker drains: no keep-alive, no new session */
     struct log *log;
     struct counters *counters;

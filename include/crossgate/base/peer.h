@@ -15,6 +15,10 @@ struct peer {
 
 enum { PEER_TEXT = 64 };
 
+/* An IPv4 address that comes as an IPv6 one (RFC 4291 section 2.5.5.2) becomes what it is: all that compare addresses, here and
+ * behind us, know it in one form only. */
+void peer_unmap(struct peer *peer);
+
 /* "192.0.2.1", "2001:db8::1" or "unix", zero-terminated: the form of X-Forwarded-For. */
 void peer_print_host(const struct peer *peer, char text[PEER_TEXT]);
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -99,6 +100,7 @@ struct seen {
     bool read_whole;
     bool close_in_read;
     bool list;
+    uv_loop_t *hurry; /* the listing fails, and before on_open returns */
     const struct file_listing *listing;
     size_t step;
     unsigned reads;
@@ -106,6 +108,40 @@ struct seen {
     size_t length;
     bool finished;
 };
+
+static void post(uv_work_t *work)
+{
+    uv_sem_post(work->data);
+}
+
+static void ignore(uv_work_t *work, int status)
+{
+    (void)status;
+    free(work);
+}
+
+/* The pool has one thread (see main): it has done then what it was given before. */
+static void await_pool(uv_loop_t *uv)
+{
+    uv_work_t *work = calloc(1, sizeof *work);
+    uv_sem_t done;
+    assert_int_equal(uv_sem_init(&done, 0), 0);
+    work->data = &done;
+    assert_int_equal(uv_queue_work(uv, work, post, ignore), 0);
+    uv_sem_wait(&done);
+    uv_sem_destroy(&done);
+}
+
+static void list_without_descriptors(const struct seen *seen)
+{
+    struct rlimit usual, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_true(file_list(seen->file));
+    await_pool(seen->hurry);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+}
 
 static void on_open(void *user, enum file_result result, const struct file_facts *facts)
 {
@@ -119,8 +155,10 @@ static void on_open(void *user, enum file_result result, const struct file_facts
         file_close(seen->file);
     else if (result == FILE_OK && seen->read_whole)
         file_read(seen->file, 0, seen->step);
+    else if (result == FILE_OK && seen->hurry)
+        list_without_descriptors(seen);
     else if (result == FILE_OK && seen->list)
-        file_list(seen->file);
+        assert_true(file_list(seen->file));
 }
 
 static void on_read(void *user, enum file_result result, struct span bytes)
@@ -354,15 +392,54 @@ static void a_listing_that_nobody_waits_for_leaves_nothing(void **state)
     loop_settle(&f->loop);
     while (!seen.told)
         uv_run(&f->uv, UV_RUN_ONCE);
-    file_list(seen.file);
+    assert_true(file_list(seen.file));
     file_close(seen.file);
     turn(f);
     assert_false(seen.finished);
     assert_true(list_is_empty(&f->loop.guests));
 }
 
+/* The pool may be faster than whoever is told that the directory is open. */
+static void a_listing_that_fails_at_once_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {.hurry = &f->uv};
+    seen.file = file_open(&f->loop, f->directory, ".", &user, &seen);
+    turn(f);
+    assert_true(seen.finished);
+    assert_int_equal(seen.result, FILE_RESOURCES);
+    file_close(seen.file);
+    turn(f);
+}
+
+static void a_loop_has_so_many_listings_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    struct seen listed[FILE_LISTINGS_MAX] = {0}, late = {0};
+    for (size_t i = 0; i < FILE_LISTINGS_MAX; i++) {
+        listed[i].list = true;
+        listed[i].file = file_open(&f->loop, f->directory, ".", &user, &listed[i]);
+    }
+    late.file = file_open(&f->loop, f->directory, ".", &user, &late);
+    turn(f);
+    assert_false(file_list(late.file));
+    /* Those that have come count, too. */
+    assert_true(listed[0].finished);
+    file_close(listed[0].file);
+    turn(f);
+    assert_true(file_list(late.file));
+    turn(f);
+    assert_true(late.finished && late.listing->count > 0);
+    file_close(late.file);
+    for (size_t i = 1; i < FILE_LISTINGS_MAX; i++)
+        file_close(listed[i].file);
+    turn(f);
+    assert_int_equal(f->loop.listings, 0);
+}
+
 int main(void)
 {
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(files_and_directories_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_leads_outside, set_up, tear_down),
@@ -376,6 +453,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_is_listed_in_order_as_far_as_it_is_served, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_listing_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_listing_that_nobody_waits_for_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_listing_that_fails_at_once_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_loop_has_so_many_listings_at_a_time, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,25 @@ static void tokens_are_found_in_all_fields_and_only_whole(void **state)
     assert_false(http_header_has_token(&headers, SPAN("X"), SPAN("close")));
 }
 
+static void fields_are_named_by_connection_in_any_case(void **state)
+{
+    (void)state;
+    struct http_header some[] = {
+        {SPAN("a"), SPAN("1")},
+        {SPAN("Connection"), SPAN(",, b ,,A")},
+        {SPAN("B"), SPAN("2")},
+        {SPAN("connection"), SPAN(" , c, ")},
+        {SPAN("ab"), SPAN("3")},
+        {SPAN("C"), SPAN("4")},
+        {SPAN("A"), SPAN("5")},
+    };
+    const bool wanted[] = {true, false, true, false, false, true, true};
+    bool named[HTTP_FIELDS_MAX] = {[4] = true};
+    http_headers_named_by_connection(&(struct http_headers){some, 7}, named);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        assert_true(named[i] == wanted[i]);
+}
+
 static void a_name_is_a_token_and_a_value_ends_no_line(void **state)
 {
     (void)state;
@@ -66,6 +85,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_in_any_case_and_the_first_wins),
         cmocka_unit_test(tokens_are_found_in_all_fields_and_only_whole),
+        cmocka_unit_test(fields_are_named_by_connection_in_any_case),
         cmocka_unit_test(a_name_is_a_token_and_a_value_ends_no_line),
         cmocka_unit_test(reasons_are_those_of_the_rfc),
         cmocka_unit_test(every_status_of_the_endings_has_a_reason),

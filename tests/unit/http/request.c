@@ -58,6 +58,8 @@ static const struct row {
     {200, CLOSES, "POST / HTTP/1.1\r\n" H "Content-Length: 65537\r\n\r\n", NULL},
     {200, CLOSES, "POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775807\r\n\r\n", NULL},
     {200, CLOSES, "POST / HTTP/1.1\r\n" H "Connection: close\r\nContent-Length: 5\r\n\r\n", NULL},
+    {400, CLOSES, "GET /\\b.example/ HTTP/1.1\r\n" H "\r\n", NULL},
+    {200, STAYS, "GET /a%5Cb?c\\d HTTP/1.1\r\n" H "\r\n", "GET|/a\\b|c\\d"},
     /* host */
     {400, CLOSES, "GET / HTTP/1.1\r\n\r\n", NULL},
     {400, CLOSES, "GET / HTTP/1.1\r\nHost:\r\n\r\n", NULL},

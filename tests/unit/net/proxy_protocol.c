@@ -44,8 +44,28 @@ static void addresses_of_both_versions_are_read(void **state)
     expect(span_of(ipv6, sizeof ipv6), PROXY_KNOWN, "[2001:db8::9]:49152");
     expect(SPAN("PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n"), PROXY_KNOWN, "192.0.2.7:12345");
     expect(SPAN("PROXY TCP6 2001:db8::9 ::1 1 2\r\n"), PROXY_KNOWN, "[2001:db8::9]:1");
+    expect(SPAN("PROXY TCP6 ::ffff:192.0.2.7 ::1 1 2\r\n"), PROXY_KNOWN, "192.0.2.7:1");
     expect(SPAN("PROXY UNKNOWN whatever it says\r\n"), PROXY_LOCAL, NULL);
     expect(SPAN("PROXY UNKNOWN\r\n"), PROXY_LOCAL, NULL);
+}
+
+/* The others see the address in one form only. */
+static void mapped_addresses_are_ipv4(void **state)
+{
+    (void)state;
+    static const uint8_t mapped[16] = {[10] = 0xFF, [11] = 0xFF, [12] = 192, [14] = 2, [15] = 7};
+    uint8_t header[sizeof ipv6];
+    memcpy(header, ipv6, sizeof header);
+    memcpy(header + PROXY_HEAD_BYTES, mapped, sizeof mapped);
+    expect(span_of(header, sizeof header), PROXY_KNOWN, "192.0.2.7:49152");
+}
+
+static void a_zero_byte_ends_no_address(void **state)
+{
+    (void)state;
+    struct peer peer;
+    size_t length;
+    assert_int_equal(proxy_header_read(SPAN("PROXY TCP4 192.0.2.7\0x 10.0.0.1 1 2\r\n"), &length, &peer), PROXY_BROKEN);
 }
 
 static void a_balancer_may_speak_for_itself(void **state)
@@ -130,6 +150,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_of_both_versions_are_read),
+        cmocka_unit_test(mapped_addresses_are_ipv4),
+        cmocka_unit_test(a_zero_byte_ends_no_address),
         cmocka_unit_test(a_balancer_may_speak_for_itself),
         cmocka_unit_test(what_is_no_header_is_refused),
         cmocka_unit_test(networks_hold_their_addresses_only),

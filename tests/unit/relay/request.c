@@ -122,6 +122,7 @@ static void what_is_of_one_hop_or_forged_stays_here(void **state)
         "HTTP2-Settings: EVIL",
         "X_Forwarded_For: EVIL",
         "x-real_ip: EVIL",
+        "X.Forwarded~For: EVIL",
         "Proxy: EVIL",
         "X-Custom: good",
     };
