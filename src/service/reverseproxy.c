@@ -46,8 +46,7 @@ static void on_answer(void *user, const struct http_response *response, uint64_t
     http_headers_named_by_connection(from, named);
     for (size_t i = 0; i < from->count; i++) {
         struct span name = from->at[i].name;
-        if (!named[i] && !is_not_passed(name) &&
-            !is_hsts_of_the_transport(exchange_site(visit->exchange), name))
+        if (!named[i] && !is_not_passed(name) && !is_hsts_of_the_transport(exchange_site(visit->exchange), name))
             fields[answer.header_count++] = from->at[i];
     }
     exchange_begin(visit->exchange, &answer, length);

@@ -33,7 +33,9 @@ static void a_peer_cannot_forge_lines(void **state)
     read_all(ends[0], text, sizeof text);
     assert_non_null(strstr(text, " worker 1: GET /\\x0d\\x0a2026 error master: \\x1b[2J\n"));
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-    log_write(&log, LOG_INFO, "GET %s", "/\xc2\x9b" "2J\xc3\x9b\xc2\xa0");
+    log_write(&log, LOG_INFO, "GET %s",
+              "/\xc2\x9b"
+              "2J\xc3\x9b\xc2\xa0");
     read_all(ends[0], text, sizeof text);
     assert_non_null(strstr(text, "GET /\\xc2\\x9b2J\xc3\x9b\xc2\xa0\n"));
     close(ends[0]);

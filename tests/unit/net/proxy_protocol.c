@@ -149,12 +149,9 @@ static void networks_hold_their_addresses_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_of_both_versions_are_read),
-        cmocka_unit_test(mapped_addresses_are_ipv4),
-        cmocka_unit_test(a_zero_byte_ends_no_address),
-        cmocka_unit_test(a_balancer_may_speak_for_itself),
-        cmocka_unit_test(what_is_no_header_is_refused),
-        cmocka_unit_test(networks_hold_their_addresses_only),
+        cmocka_unit_test(addresses_of_both_versions_are_read), cmocka_unit_test(mapped_addresses_are_ipv4),
+        cmocka_unit_test(a_zero_byte_ends_no_address),         cmocka_unit_test(a_balancer_may_speak_for_itself),
+        cmocka_unit_test(what_is_no_header_is_refused),        cmocka_unit_test(networks_hold_their_addresses_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
