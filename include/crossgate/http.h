@@ -112,7 +112,7 @@ struct http_site {
     uint32_t hsts_max_age;      /* Crossbar key hsts_max_age, s */
     uint32_t idle_timeout;      /* ms between requests; Crossbar key client_timeout */
     uint32_t head_timeout;      /* ms for a whole request head */
-    uint32_t body_timeout;      /* ms without progress of a request body */
+    uint32_t body_timeout;      /* ms for each HTTP_BODY_PROGRESS bytes of a request body */
     uint32_t send_timeout;      /* ms without progress of an answer */
 };
 
@@ -122,6 +122,7 @@ enum {
     HTTP_TARGET_MAX = 8192, /* bytes of the request target */
     HTTP_FIELDS_MAX = 100,
     HTTP_BODY_DRAIN_MAX = 65536, /* bytes of an unwanted body that are read to keep the connection */
+    HTTP_BODY_PROGRESS = 1024,   /* bytes of a body that must come within body_timeout, until its end */
 };
 
 /* Serves requests on a stream until it ends; frees itself. On NULL (memory) the stream has been aborted. */

@@ -7,7 +7,7 @@ enum {
     LIMIT_HANDSHAKE = 10000, /* a TLS handshake, from the accept */
     LIMIT_HEAD = 10000,      /* a request head, from its first byte (the first one: from the handshake) */
     LIMIT_IDLE = 75000,      /* between requests */
-    LIMIT_BODY = 20000,      /* without a byte of a request body */
+    LIMIT_BODY = 20000,      /* for each KiB of a request body, or its end */
     LIMIT_SEND = 30000,      /* without a byte taken by a peer that owes us reading */
     LIMIT_CLOSE = 5000,      /* until the peer answers a WebSocket Close */
     LIMIT_LINGER = 2000,     /* reading what a peer still sends after our last word */

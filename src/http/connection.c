@@ -169,6 +169,17 @@ static size_t head_bytes_in(struct http_connection *c, struct span in)
     return taken;
 }
 
+/* The time for a body runs anew with each KiB of it: with a byte now and then nobody keeps a connection, and that to a backend,
+ * for ever. */
+static void note_progress(struct http_connection *c)
+{
+    struct exchange *x = c->exchange;
+    if (x->body.received - x->timed < HTTP_BODY_PROGRESS)
+        return;
+    x->timed = x->body.received;
+    enter(c, c->state);
+}
+
 static size_t body_bytes(struct http_connection *c, struct span in)
 {
     struct exchange *x = c->exchange;
@@ -179,7 +190,7 @@ static size_t body_bytes(struct http_connection *c, struct span in)
         return in.len;
     }
     if (progress == BODY_MORE && x->body.received <= HTTP_BODY_DRAIN_MAX) {
-        enter(c, &state_body);
+        note_progress(c);
         return taken;
     }
     if (x->body.received > HTTP_BODY_DRAIN_MAX)
@@ -201,7 +212,10 @@ static size_t receive_bytes(struct http_connection *c, struct span in)
     }
     bool last = progress == BODY_DONE;
     x->owed = !last;
-    enter(c, last ? &state_answer : &state_receive);
+    if (last)
+        enter(c, &state_answer);
+    else
+        note_progress(c);
     if (piece.len > 0 || last)
         x->on->on_body(x->user, piece, last);
     return taken;
@@ -366,6 +380,7 @@ void connection_receive(struct http_connection *c, bool wanted)
     enter(c, wanted ? &state_receive : &state_answer);
     if (!wanted)
         return;
+    x->timed = x->body.received;
     if (x->expects && x->phase == EXCHANGE_OPEN && !c->held)
         connection_write(c, SPAN("HTTP/1.1 100 Continue\r\n\r\n"));
     x->expects = false;

@@ -70,6 +70,7 @@ struct exchange {
     unsigned status;
     uint64_t length; /* of the body, or HTTP_LENGTH_UNKNOWN */
     uint64_t sent;   /* bytes of the body so far */
+    uint64_t timed;  /* bytes of the request's body when the time for more of it began */
     uint64_t began;  /* ms, when the first byte came */
 };
 

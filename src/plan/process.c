@@ -24,7 +24,7 @@ static const struct config_row limit_rows[] = {
     ROW_LIMIT(handshake_timeout, LIMIT_HANDSHAKE, "For a TLS handshake."),
     ROW_LIMIT(head_timeout, LIMIT_HEAD, "For a whole request head."),
     ROW_LIMIT(idle_timeout, LIMIT_IDLE, "Between requests, where `client_timeout` says nothing."),
-    ROW_LIMIT(body_timeout, LIMIT_BODY, "Without a byte of a request body."),
+    ROW_LIMIT(body_timeout, LIMIT_BODY, "For each KiB of a request body, or its end."),
     ROW_LIMIT(send_timeout, LIMIT_SEND, "Without a byte taken by a peer that we send to."),
     ROW_LIMIT(close_timeout, LIMIT_CLOSE, "For the answer to a WebSocket Close."),
     ROW_LIMIT(answer_timeout, LIMIT_ANSWER,

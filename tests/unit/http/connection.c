@@ -460,13 +460,16 @@ static void a_body_must_make_progress(void **state)
 {
     (void)state;
     struct fixture *f = begin();
-    world_say(&f->world, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+    world_say(&f->world, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n");
     for (int i = 0; i < 5; i++) {
         world_wait(&f->world, 19999);
         assert_false(world_closed(&f->world));
-        world_say(&f->world, "x");
+        world_say(&f->world, kibibyte());
     }
-    world_wait(&f->world, 20000);
+    world_wait(&f->world, 19999);
+    world_say(&f->world, "x"); /* a byte now and then is no progress */
+    assert_false(world_closed(&f->world));
+    world_wait(&f->world, 1);
     assert_int_equal(world_status(&f->world), 408);
     assert_int_equal(endings(f, ENDING_BODY_LATE), 1);
     end(f);

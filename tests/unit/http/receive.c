@@ -10,7 +10,7 @@ struct taker {
     struct service service;
     struct exchange *exchange;
     uint64_t length;
-    char got[256];
+    char got[8192];
     size_t got_length;
     unsigned pieces;
     unsigned lasts;
@@ -297,14 +297,17 @@ static void a_body_that_is_wanted_must_make_progress(void **state)
     (void)state;
     for (int begun = 0; begun < 2; begun++) {
         struct fixture *f = begin();
-        world_say(&f->world, "POST /now" HOST "Content-Length: 100\r\n\r\n");
+        world_say(&f->world, "POST /now" HOST "Content-Length: 10000\r\n\r\n");
         for (int i = 0; i < 3; i++) {
             world_wait(&f->world, 19999);
-            world_say(&f->world, "x");
+            world_say(&f->world, kibibyte());
         }
         if (begun)
             exchange_begin(f->taker.exchange, &ok, 5);
-        world_wait(&f->world, 20000);
+        world_wait(&f->world, 19999);
+        world_say(&f->world, "x"); /* a byte now and then is no progress */
+        assert_int_equal(f->world.counters.endings[ENDING_BODY_LATE], 0);
+        world_wait(&f->world, 1);
         assert_true(begun ? f->world.fake->aborted : world_status(&f->world) == 408);
         assert_int_equal(f->world.counters.endings[ENDING_BODY_LATE], 1);
         assert_int_equal(f->taker.ends, 1);

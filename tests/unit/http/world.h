@@ -302,4 +302,14 @@ static inline size_t world_count(const struct world *world, const char *text)
     return count;
 }
 
+/* As much of a body as counts for progress. */
+static inline const char *kibibyte(void)
+{
+    static const char bytes[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static char text[HTTP_BODY_PROGRESS + 1];
+    for (size_t i = 0; i < HTTP_BODY_PROGRESS; i++)
+        text[i] = bytes[i % (sizeof bytes - 1)];
+    return text;
+}
+
 #endif
