@@ -99,6 +99,24 @@ def test_200_sessions_at_once(crossgate, pki):
         run(talk(crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")), words=["--backend", router.url])))
 
 
+def test_proxy_worker_of_the_examples_routes_by_realm(crossgate, directory, pki, monkeypatch):
+    monkeypatch.setenv("FRONT_DOOR", "1")
+    monkeypatch.setenv("BACK_NODE", "")
+    example = Example("proxy.json", directory, pki)
+    with Router(rawsocket=True, unix=example.home / "router.sock") as shop, Router() as archive:
+        example.config["workers"][1]["connections"]["archive"]["transport"]["endpoint"] = archive.endpoint
+        gate = crossgate(config=example.config, home=example.home)
+        for realm, serializer in (("shop", "cbor"), ("shop", "msgpack"), ("archive", "json")):
+            with AutobahnJS(pki, do="stay", realm=realm, to=to(gate, serializer)) as task:
+                assert task.next() == {"opened": f"wamp.2.{serializer}"}
+                assert task.end()[-1] == {"left": "closed", "because": "wamp.close.goodbye_and_out"}
+        with AutobahnJS(pki, do="stay", realm="nowhere", retry=True, to=to(gate, "cbor")) as task:
+            assert task.next() == {"left": "closed", "because": "wamp.error.no_such_realm"}
+        gate.wait_log("no route for the realm: nowhere")
+        assert (shop.subprotocols, list(shop.realms)) == (["cbor", "msgpack"], ["shop"])
+        assert (archive.subprotocols, list(archive.realms)) == (["wamp.2.json"], ["archive"])
+
+
 # nodes that go
 
 @pytest.mark.parametrize("rawsocket", [True, False], ids=["node-rawsocket", "node-websocket"])
