@@ -119,10 +119,22 @@ def test_proxy_worker_of_the_examples_routes_by_realm(crossgate, directory, pki,
 
 # nodes that go
 
-@pytest.mark.parametrize("rawsocket", [True, False], ids=["node-rawsocket", "node-websocket"])
-def test_autobahnjs_comes_back_after_a_restart(crossgate, pki, rawsocket):
-    with RouterProcess(rawsocket) as router:
-        gate = crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")), words=["--backend", router.url])
+DOORS = ["websocket", "rawsocket", "proxy-websocket", "proxy-rawsocket"]
+
+
+def door(kind, crossgate, pki, *nodes):
+    """Before nodes that speak WebSocket or RawSocket; with a proxy worker, who asks for the realm first."""
+    if not kind.startswith("proxy"):
+        return crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")),
+                         words=[word for node in nodes for word in ("--backend", node.url)])
+    connections = {f"node{n}": connection(node, kind.removeprefix("proxy-")) for n, node in enumerate(nodes)}
+    return crossgate(config=proxy(pki, connections, {"realm1": {"anonymous": list(connections)}}))
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_autobahnjs_comes_back_after_a_restart(crossgate, pki, kind):
+    with RouterProcess("rawsocket" in kind) as router:
+        gate = door(kind, crossgate, pki, router)
         with AutobahnJS(pki, do="stay", realm="realm1", retry=True, to=to(gate, "cbor")) as task:
             assert task.next() == {"opened": "wamp.2.cbor"}
             router.kill()
@@ -134,25 +146,25 @@ def test_autobahnjs_comes_back_after_a_restart(crossgate, pki, rawsocket):
             assert task.end()[-1] == {"left": "closed", "because": "wamp.close.goodbye_and_out"}
 
 
-@pytest.mark.parametrize("rawsocket", [True, False], ids=["node-rawsocket", "node-websocket"])
-def test_autobahnpython_comes_back_after_a_restart(crossgate, pki, rawsocket):
-    with RouterProcess(rawsocket) as router:
-        gate = crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")), words=["--backend", router.url])
+@pytest.mark.parametrize("kind", ["websocket", "proxy-rawsocket"])
+def test_autobahnpython_comes_back_after_a_restart(crossgate, pki, kind):
+    with RouterProcess("rawsocket" in kind) as router:
+        gate = door(kind, crossgate, pki, router)
         component = Component(realm="realm1", transports=[{
             "type": "websocket", "url": f"wss://localhost:{gate.port}/ws", "serializers": ["cbor"], "max_retries": -1,
             "initial_retry_delay": 0.1, "max_retry_delay": 0.2,
             "endpoint": {"type": "tcp", "host": "localhost", "port": gate.port, "tls": pki.client()}}])
 
         async def talk():
-            sessions, reasons = asyncio.Queue(), asyncio.Queue()
+            sessions, events = asyncio.Queue(), asyncio.Queue()
             component.on("join", lambda session, details: sessions.put_nowait(session))
-            component.on("leave", lambda session, details: reasons.put_nowait(details.reason))
-            component.on("connectfailure", lambda component, error: reasons.put_nowait("connectfailure"))
+            component.on("leave", lambda session, details: events.put_nowait(details.reason))
+            component.on("connectfailure", lambda component, error: events.put_nowait("connectfailure"))
             done = component.start(asyncio.get_running_loop())
             await sessions.get()
             await asyncio.to_thread(router.kill)
-            assert await reasons.get() == "wamp.close.transport_lost"
-            while await reasons.get() != "connectfailure":
+            assert await events.get() == "wamp.close.transport_lost"
+            while await events.get() != "connectfailure":
                 pass
             await asyncio.to_thread(router.start)
             session = await sessions.get()
@@ -163,17 +175,10 @@ def test_autobahnpython_comes_back_after_a_restart(crossgate, pki, rawsocket):
         run(talk())
 
 
-@pytest.mark.parametrize("rawsocket", [True, False], ids=["rawsocket", "websocket"])
-@pytest.mark.parametrize("kind", ["reverseproxy", "proxy-worker"])
-def test_a_node_killed_under_load_costs_no_new_session(crossgate, pki, kind, rawsocket):
-    with RouterProcess(rawsocket) as one, RouterProcess(rawsocket) as two:
-        protocol = "rawsocket" if rawsocket else "websocket"
-        if kind == "proxy-worker":
-            gate = crossgate(config=proxy(pki, {"a": connection(one, protocol), "b": connection(two, protocol)},
-                                          {"realm1": {"x": ["a", "b"]}}))
-        else:
-            gate = crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")),
-                             words=["--backend", one.url, "--backend", two.url])
+@pytest.mark.parametrize("kind", DOORS)
+def test_a_node_killed_under_load_costs_no_new_session(crossgate, pki, kind):
+    with RouterProcess("rawsocket" in kind) as one, RouterProcess("rawsocket" in kind) as two:
+        gate = door(kind, crossgate, pki, one, two)
         with AutobahnJS(pki, do="load", realm="realm1", at_once=8, to=to(gate, "cbor")) as task:
             visits = [task.next() for _ in range(24)]
             one.kill()
@@ -183,4 +188,4 @@ def test_a_node_killed_under_load_costs_no_new_session(crossgate, pki, kind, raw
         gate.wait_log("backend closed the connection|backend refused the connection")
     troubles = [[visit["trouble"] for visit in visits if visit["chapter"] == chapter and visit["trouble"]] for chapter in (0, 1)]
     assert troubles[1] == []
-    assert all(trouble == "lost" for trouble in troubles[0]), troubles[0]
+    assert len(troubles[0]) <= 8 and not [trouble for trouble in troubles[0] if "unreachable" in trouble], troubles[0]
