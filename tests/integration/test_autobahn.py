@@ -122,18 +122,26 @@ def test_proxy_worker_of_the_examples_routes_by_realm(crossgate, directory, pki,
 DOORS = ["websocket", "rawsocket", "proxy-websocket", "proxy-rawsocket"]
 
 
+def node(kind, directory, name="node"):
+    """On tcp, or, with RawSocket, on a Unix socket."""
+    is_rawsocket = "rawsocket" in kind
+    return RouterProcess(is_rawsocket, unix=directory / f"{name}.sock" if is_rawsocket else None)
+
+
 def door(kind, crossgate, pki, *nodes):
-    """Before nodes that speak WebSocket or RawSocket; with a proxy worker, who asks for the realm first."""
+    """Before such nodes; with a proxy worker, who asks for the realm first."""
     if not kind.startswith("proxy"):
         return crossgate(web({"ws": {"type": "websocket"}}, tls=pki.tls("ec")),
                          words=[word for node in nodes for word in ("--backend", node.url)])
     connections = {f"node{n}": connection(node, kind.removeprefix("proxy-")) for n, node in enumerate(nodes)}
-    return crossgate(config=proxy(pki, connections, {"realm1": {"anonymous": list(connections)}}))
+    config = proxy(pki, connections, {"realm1": {"anonymous": list(connections)}})
+    del config["crossgate"]  # its time limits are too short for a crowd
+    return crossgate(config=config)
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_autobahnjs_comes_back_after_a_restart(crossgate, pki, kind):
-    with RouterProcess("rawsocket" in kind) as router:
+def test_autobahnjs_comes_back_after_a_restart(crossgate, directory, pki, kind):
+    with node(kind, directory) as router:
         gate = door(kind, crossgate, pki, router)
         with AutobahnJS(pki, do="stay", realm="realm1", retry=True, to=to(gate, "cbor")) as task:
             assert task.next() == {"opened": "wamp.2.cbor"}
@@ -147,8 +155,8 @@ def test_autobahnjs_comes_back_after_a_restart(crossgate, pki, kind):
 
 
 @pytest.mark.parametrize("kind", ["websocket", "proxy-rawsocket"])
-def test_autobahnpython_comes_back_after_a_restart(crossgate, pki, kind):
-    with RouterProcess("rawsocket" in kind) as router:
+def test_autobahnpython_comes_back_after_a_restart(crossgate, directory, pki, kind):
+    with node(kind, directory) as router:
         gate = door(kind, crossgate, pki, router)
         component = Component(realm="realm1", transports=[{
             "type": "websocket", "url": f"wss://localhost:{gate.port}/ws", "serializers": ["cbor"], "max_retries": -1,
@@ -176,8 +184,8 @@ def test_autobahnpython_comes_back_after_a_restart(crossgate, pki, kind):
 
 
 @pytest.mark.parametrize("kind", DOORS)
-def test_a_node_killed_under_load_costs_no_new_session(crossgate, pki, kind):
-    with RouterProcess("rawsocket" in kind) as one, RouterProcess("rawsocket" in kind) as two:
+def test_a_node_killed_under_load_costs_no_new_session(crossgate, directory, pki, kind):
+    with node(kind, directory, "one") as one, node(kind, directory, "two") as two:
         gate = door(kind, crossgate, pki, one, two)
         with AutobahnJS(pki, do="load", realm="realm1", at_once=8, to=to(gate, "cbor")) as task:
             visits = [task.next() for _ in range(24)]

@@ -206,10 +206,10 @@ class Router:
 class RouterProcess:
     """The same in a process of its own, for as long as the with statement; kill() and start() in between."""
 
-    def __init__(self, rawsocket=False, unix=None, port=None):
-        self._router = Router(rawsocket, unix, port=port)
-        self._words = {"rawsocket": rawsocket, "unix": unix and str(unix), "port": self._router.port}
-        self.url, self.endpoint, self._process = self._router.url, self._router.endpoint, None
+    def __init__(self, rawsocket=False, unix=None):
+        address = Router(rawsocket, unix)
+        self.url, self.endpoint = address.url, address.endpoint
+        self._words = {"rawsocket": rawsocket, "unix": unix and str(unix), "port": address.port}
 
     def __enter__(self):
         return self.start()
