@@ -5,13 +5,14 @@ import shutil
 import ssl
 
 import pytest
+import yaml
 
 from support import ports
 from support.backend import Backend
 from support.gate import CHECKOUT, listening, run
 from support.wire import TEXT, WebSocketWire, Wire, frame
 
-EXAMPLES = sorted((CHECKOUT / "config/examples").glob("*.json"))
+EXAMPLES = sorted((CHECKOUT / "config/examples").iterdir())
 
 
 class Example:
@@ -19,7 +20,7 @@ class Example:
 
     def __init__(self, name, directory, pki):
         text = (CHECKOUT / "config/examples" / name).read_text()
-        self.config = json.loads(text)
+        self.config = json.loads(json.dumps(yaml.safe_load(text)))  # without what anchors make one
         self.home = directory / "node"
         self.root = directory / "root"
         self.home.mkdir()
@@ -73,8 +74,10 @@ class Example:
 
 
 @pytest.fixture
-def example(directory, pki):
-    return lambda name: Example(name, directory, pki)
+def example(directory, pki, monkeypatch):
+    monkeypatch.setenv("FRONT_DOOR", "1")  # of proxy.json: that this is not the node
+    monkeypatch.setenv("BACK_NODE", "")
+    return lambda name, where=directory: Example(name, where, pki)
 
 
 @pytest.fixture
@@ -129,6 +132,8 @@ def test_web_serves_files_and_relays_websockets(example, start, pki):
             wire.open("/ws")
             wire.send(frame(TEXT, "through"))
             assert wire.message() == (TEXT, b"through")
+            wire.send(frame(TEXT, b"x" * 1048577)[:100])
+            assert wire.ends()
     with Wire(example.ports[80]) as wire:
         answer = wire.request("/path?query")
         assert (answer.status, answer.get("Location")) == (302, "https://shop.example")
@@ -162,6 +167,20 @@ def test_client_certificates_are_asked_for(example, start, pki):
         with pytest.raises((OSError, EOFError)):
             with Wire(example.ports[8443], pki.client(kind)) as wire:
                 wire.request("/ws")
+
+
+def test_the_node_behind_judges_origins(example, start, pki, directory):
+    """node.json behind web.json, with the program in the place of the node, too."""
+    (directory / "behind").mkdir()
+    node, front = example("node.json", directory / "behind"), example("web.json")
+    with Backend() as backend:
+        start(node, f"ws://127.0.0.1:{backend.port}")
+        start(front, f"ws://127.0.0.1:{node.ports[8080]}")
+        for origin, status in (("https://shop.example", 101), ("https://evil.example", 403), (None, 101)):
+            with WebSocketWire(front.ports[443], pki.client()) as wire:
+                assert wire.upgrade("/ws", [f"Origin: {origin}"] if origin else []).status == status
+        with Wire(node.ports[8080]) as wire:
+            assert wire.request("/").body == b"<h1>home</h1>"
 
 
 def test_shared_port_is_served_by_all_its_transports(example, start, pki):

@@ -328,9 +328,10 @@ def test_testee_worker_echoes(crossgate):
         assert wire.message() == (TEXT, b"hello")
 
 
-def test_disabled_worker_does_not_listen(crossgate):
+def test_disabled_worker_does_not_listen(crossgate, monkeypatch):
+    monkeypatch.setenv("CROSSGATE_TEST_OFF", "yes")
     kept, left_out, by_name = web({"/": HELLO}), web({"/": HELLO}), web({"/": HELLO})
-    gate = crossgate(env={"CROSSGATE_TEST_OFF": "yes"}, config={"version": 2, "workers": [
+    gate = crossgate(config={"version": 2, "workers": [
         {"type": "router", "transports": [left_out], "options": {"disabled": True}},
         {"type": "router", "transports": [by_name], "options": {"disabled": "${CROSSGATE_TEST_OFF}"}},
         {"type": "router", "transports": [kept], "options": {"disabled": False}}]})

@@ -1,7 +1,11 @@
-"""A minimal WAMP dealer and broker on AutobahnPython: what a node is to a front door. One realm of any name, anonymous,
-exact matching, no options. Runs in a thread, on a port of its own or a Unix socket, by WebSocket or RawSocket."""
+"""A minimal WAMP dealer and broker on AutobahnPython: what a node is to a front door. Realms of any name, anonymous, exact
+matching, no options but progressive results. Runs in a thread, or in a process that can be killed, on a port of its own or a
+Unix socket, by WebSocket or RawSocket."""
 import asyncio
+import json
 import os
+import subprocess
+import sys
 import threading
 
 from autobahn.asyncio.rawsocket import WampRawSocketServerFactory
@@ -12,7 +16,7 @@ from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSeri
 
 from support import ports
 
-ROLES = {"broker": role.RoleBrokerFeatures(), "dealer": role.RoleDealerFeatures()}
+ROLES = {"broker": role.RoleBrokerFeatures(), "dealer": role.RoleDealerFeatures(progressive_call_results=True)}
 
 
 class Realm:
@@ -91,11 +95,14 @@ class Session:
         (registration, callee), = owners.items()
         invocation = self.realm.next_id()
         self.realm.calls[invocation] = (self, msg.request)
-        callee.transport.send(message.Invocation(invocation, registration, args=msg.args, kwargs=msg.kwargs))
+        callee.transport.send(message.Invocation(invocation, registration, args=msg.args, kwargs=msg.kwargs,
+                                                 receive_progress=msg.receive_progress))
 
     def on_yield(self, msg):
-        caller, request = self.realm.calls.pop(msg.request)
-        self._to(caller, message.Result(request, args=msg.args, kwargs=msg.kwargs))
+        caller, request = self.realm.calls[msg.request]
+        if not msg.progress:
+            del self.realm.calls[msg.request]
+        self._to(caller, message.Result(request, args=msg.args, kwargs=msg.kwargs, progress=msg.progress))
 
     def on_error(self, msg):
         caller, request = self.realm.calls.pop(msg.request)
@@ -194,3 +201,34 @@ class Router:
         for session in self.transports:
             if session.transport:
                 session.transport.abort()
+
+
+class RouterProcess:
+    """The same in a process of its own, for as long as the with statement; kill() and start() in between."""
+
+    def __init__(self, rawsocket=False, unix=None):
+        address = Router(rawsocket, unix)
+        self.url, self.endpoint = address.url, address.endpoint
+        self._words = {"rawsocket": rawsocket, "unix": unix and str(unix), "port": address.port}
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self):
+        self._process = subprocess.Popen([sys.executable, __file__, json.dumps(self._words)], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    def kill(self):
+        with self._process as process:
+            process.kill()
+
+
+if __name__ == "__main__":
+    with Router(**json.loads(sys.argv[1])):
+        print("ready", flush=True)
+        sys.stdin.read()

@@ -60,9 +60,15 @@ def document(*transports, kind="router", **extension):
     return config
 
 
+def is_disabled(worker):
+    """As Crossbar has it: "${NAME}" is a variable of the environment; any text but an empty one is true."""
+    value = worker.get("options", {}).get("disabled")
+    return os.environ.get(value[2:-1]) if isinstance(value, str) and value.startswith("${") else value
+
+
 def listening(config):
     """The transports of all workers that are served."""
-    workers = [worker for worker in config["workers"] if not worker.get("options", {}).get("disabled")]
+    workers = [worker for worker in config["workers"] if not is_disabled(worker)]
     return [transport for worker in workers
             for transport in ([worker["transport"]] if "transport" in worker else worker.get("transports", []))]
 
