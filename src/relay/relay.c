@@ -114,7 +114,8 @@ static void back_lost(struct relay *relay, enum ending why)
     }
 }
 
-/* Without a goodbye. A node that sees 1001 ends the visitor's WAMP session at once; a visitor that sees 1014 may come back. */
+/* Without a goodbye. A node that sees 1001 ends the visitor's WAMP session at once; a visitor that sees 1012 or 1013 comes
+ * back: 1014 would say it better, but AutobahnPython takes it for a violation. */
 static void on_lost(struct relay_side *side, enum ending why)
 {
     if (side == &side->relay->front)

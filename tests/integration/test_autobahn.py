@@ -146,7 +146,7 @@ def test_autobahnjs_comes_back_after_a_restart(crossgate, directory, pki, kind):
         with AutobahnJS(pki, do="stay", realm="realm1", retry=True, to=to(gate, "cbor")) as task:
             assert task.next() == {"opened": "wamp.2.cbor"}
             router.kill()
-            assert task.next() == {"closed": 1014}
+            assert task.next() == {"closed": 1012}
             assert task.next() == {"left": "lost", "because": None}
             assert task.next() == {"left": "lost", "because": None}  # a try in vain
             router.start()

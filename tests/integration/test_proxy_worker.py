@@ -194,7 +194,7 @@ def test_a_node_that_is_down_closes_the_session(crossgate, pki):
             async with connect(gate, "cbor", pki) as client:
                 await client.send(cbor2.dumps([1, realm, {}]))
                 return await ended(client)
-        assert run(talk("down")) == ([], 1014)
+        assert run(talk("down")) == ([], 1013)
         assert run(talk("json")) == ([], 1003)
         gate.wait_log("backend refused the connection: rs://127.0.0.1")
         gate.wait_log("no WAMP serializer in common: rs://127.0.0.1")

@@ -482,21 +482,21 @@ def test_backend_that_breaks_the_protocol_ends_the_session(crossgate, pki, said)
     with RawBackend(talk) as backend:
         gate = crossgate(front(pki, reverseproxy(backend)))
         with WebSocketWire(gate.port, pki.client()) as wire:
-            assert wire.open().close_code() in (1011, 1014)
+            assert wire.open().close_code() in (1011, 1012)
 
 
-def test_backend_that_dies_is_1014_to_the_client(relayed, pki):
+def test_backend_that_dies_is_1012_to_the_client(relayed, pki):
     gate, backend = relayed
     with WebSocketWire(gate.port, pki.client()) as wire:
         wire.open().send(frame(TEXT, "x"))
         wire.message()
         backend.kill_sessions()
-        assert wire.close_code() == 1014
-        wire.send(close_frame(1014))
+        assert wire.close_code() == 1012
+        wire.send(close_frame(1012))
         assert wire.rest() == b""
 
 
-def test_backend_that_dies_within_a_message_is_1014_to_the_client(crossgate, pki):
+def test_backend_that_dies_within_a_message_is_1012_to_the_client(crossgate, pki):
     def talk(backend, peer):
         say_101(backend, peer)
         peer.sendall(frame(BINARY, bytes(100), mask=False, length=70000))
@@ -504,7 +504,7 @@ def test_backend_that_dies_within_a_message_is_1014_to_the_client(crossgate, pki
     with RawBackend(talk) as backend:
         gate = crossgate(front(pki, reverseproxy(backend)))
         with WebSocketWire(gate.port, pki.client()) as wire:
-            assert wire.open().close_code() == 1014
+            assert wire.open().close_code() == 1012
 
 
 def test_client_that_leaves_while_the_backend_is_dialled_leaves_nothing(crossgate, pki):

@@ -67,7 +67,7 @@ def test_frame_of_the_backend_over_the_limit_ends_the_session(relay, pki):
         gate = relay(backend, max_frame_size=1000)
         with opened(gate, pki) as wire:
             assert wire.message() == (BINARY, bytes(1000))
-            assert wire.close_code() == 1014
+            assert wire.close_code() == 1012
 
 
 def test_messages_are_sent_in_fragments(echo, pki):
@@ -156,7 +156,7 @@ def test_masked_frames_of_the_backend(crossgate, pki, accepted):
         if accepted:
             assert wire.message() == (TEXT, b"hello")
         else:
-            assert wire.close_code() == 1014
+            assert wire.close_code() == 1012
 
 
 def test_autobahn_need_not_mask(echo, pki):
@@ -203,7 +203,7 @@ def test_text_of_the_backend(relay, pki, validate):
         gate = relay(backend, validate_utf8=validate)
         with opened(gate, pki) as wire:
             if validate:
-                assert wire.close_code() == 1014
+                assert wire.close_code() == 1012
             else:
                 assert wire.message() == (TEXT, b"\xff")
 
@@ -250,7 +250,7 @@ def test_violation_of_the_backend_drops_its_connection(relay, pki):
     with RawBackend(talk) as backend:
         gate = relay(backend, fail_by_drop=True)
         with opened(gate, pki) as wire:
-            assert wire.close_code() == 1014  # the client's own session knows no violation
+            assert wire.close_code() == 1012  # the client's own session knows no violation
     assert eventually(lambda: ends) == [b""]
 
 
@@ -380,7 +380,7 @@ def test_backend_is_asked_too(relay, pki):
     with RawBackend(talk) as backend:
         gate = relay(backend, auto_ping_interval=1000, auto_ping_timeout=1000)
         with opened(gate, pki) as wire:
-            assert wire.close_code() == 1014
+            assert wire.close_code() == 1012
         gate.wait_log("peer did not answer a ping")
     assert [(f.opcode, f.masked, len(f.payload)) for f in pings] == [(PING, True, 12)] * 2
     assert pings[0].payload != pings[1].payload

@@ -368,7 +368,7 @@ static void payload_bytes_are_the_same_on_both_sides(void **state)
         assert_int_equal(seen.first, 0x81);
         assert_memory_equal(seen.payload.at, "[2]", 3);
         fake_eof(&t.raw_fake);
-        assert_int_equal(web_close_code(&t), web_is_front ? 1014 : 1001);
+        assert_int_equal(web_close_code(&t), web_is_front ? 1012 : 1001);
         scene_stop(&t, web_is_front ? ENDING_BACKEND_LOST : ENDING_PEER_LEFT);
     }
 }

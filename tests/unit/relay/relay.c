@@ -320,7 +320,7 @@ static void a_visitor_that_vanishes_is_1001_to_the_node(void **state)
     scene_stop(&t, ENDING_PEER_LEFT);
 }
 
-static void a_node_that_vanishes_is_1014_to_the_visitor(void **state)
+static void a_node_that_vanishes_is_1012_to_the_visitor(void **state)
 {
     (void)state;
     struct scene t;
@@ -329,7 +329,7 @@ static void a_node_that_vanishes_is_1014_to_the_visitor(void **state)
     stream_abort(&t.node_fake.stream, ENDING_PEER_RESET);
     fake_run(&t.world.loop);
     assert_true(heard(&t.visitor, "last words"));
-    assert_int_equal(t.visitor.code, 1014);
+    assert_int_equal(t.visitor.code, 1012);
     scene_stop(&t, ENDING_BACKEND_LOST);
 }
 
@@ -345,7 +345,7 @@ static void a_visitor_that_breaks_the_protocol_is_told_and_the_node_is_left(void
     scene_stop(&t, ENDING_WS_PROTOCOL);
 }
 
-static void a_node_that_breaks_the_protocol_is_1014_to_the_visitor(void **state)
+static void a_node_that_breaks_the_protocol_is_1012_to_the_visitor(void **state)
 {
     (void)state;
     struct scene t;
@@ -353,7 +353,7 @@ static void a_node_that_breaks_the_protocol_is_1014_to_the_visitor(void **state)
     stream_write(&t.node_fake.stream, SPAN("\x81\x01\xFF"));
     fake_run(&t.world.loop);
     assert_int_equal(t.node.code, 1007);
-    assert_int_equal(t.visitor.code, 1014);
+    assert_int_equal(t.visitor.code, 1012);
     scene_stop(&t, ENDING_BACKEND_LOST);
 }
 
@@ -449,9 +449,9 @@ int main(void)
         cmocka_unit_test(a_visitors_close_reaches_the_node),
         cmocka_unit_test(a_nodes_close_reaches_the_visitor),
         cmocka_unit_test(a_visitor_that_vanishes_is_1001_to_the_node),
-        cmocka_unit_test(a_node_that_vanishes_is_1014_to_the_visitor),
+        cmocka_unit_test(a_node_that_vanishes_is_1012_to_the_visitor),
         cmocka_unit_test(a_visitor_that_breaks_the_protocol_is_told_and_the_node_is_left),
-        cmocka_unit_test(a_node_that_breaks_the_protocol_is_1014_to_the_visitor),
+        cmocka_unit_test(a_node_that_breaks_the_protocol_is_1012_to_the_visitor),
         cmocka_unit_test(a_worker_that_leaves_says_1001_to_both),
         cmocka_unit_test(a_relay_made_while_the_worker_leaves_leaves_at_once),
         cmocka_unit_test(the_echo_answers_piece_by_piece),

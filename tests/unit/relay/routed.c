@@ -183,7 +183,7 @@ static void a_refusal_is_no_failure_of_the_backend(void **state)
         SPAN("\x83\x01\x64"
              "both\xA0"));
     node_says(&t, SPAN("\x7F\x10\x00\x00"));
-    assert_int_equal(close_code(&t, &message), 1014);
+    assert_int_equal(close_code(&t, &message), 1013);
     scene_stop(&t, ENDING_BACKEND_DENIED);
 }
 
@@ -263,7 +263,7 @@ static void a_backend_that_is_down_closes_the_session(void **state)
     say(&t, 0x81, HELLO_JSON);
     stream_abort(&t.node.stream, ENDING_BACKEND_REFUSED);
     fake_run(&t.world.loop);
-    assert_int_equal(close_code(&t, &message), 1014);
+    assert_int_equal(close_code(&t, &message), 1013);
     scene_stop(&t, ENDING_BACKEND_REFUSED);
 }
 

@@ -500,7 +500,7 @@ static void abort_says_the_rows_code_and_lets_it_be_read(void **state)
     endpoint_close(t.ear.endpoint, 1000, SPAN("too late"));
     endpoint_abort(t.ear.endpoint, ENDING_INTERNAL);
     fake_run(&t.world.loop);
-    assert_int_equal(close_code_of(only_sent(&t.fake)), 1014);
+    assert_int_equal(close_code_of(only_sent(&t.fake)), 1012);
     assert_true(t.fake.finished);
     assert_false(t.fake.aborted);
     assert_int_equal(t.ear.why, ENDING_BACKEND_LOST);
