@@ -56,8 +56,8 @@ struct wamp_realm {
     size_t length;
 };
 
-/* The realm of [HELLO, realm, details]. False: the message is none, or its realm is empty or too long. What follows the realm
- * need not be valid: that is for the node to judge. `message` has at most WAMP_HELLO_MAX bytes. */
+/* The realm of [HELLO, realm, details]. False: the message is none, or its realm is empty, too long or not UTF-8. What follows
+ * the realm need not be valid: that is for the node to judge. `message` has at most WAMP_HELLO_MAX bytes. */
 bool wamp_hello_read(const struct wamp_serializer *serializer, struct span message, struct wamp_realm *realm)
     __attribute__((warn_unused_result));
 
