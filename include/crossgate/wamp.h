@@ -110,7 +110,8 @@ struct rawsocket_settings {
  * - Pings are answered; none is sent, since Crossbar knows none.
  * - A frame begins with its length, so a message that comes in pieces is gathered, up to what the peer takes, and sent
  *   when it is whole. One that the peer would not take ends the session with UNSENDABLE_SIZE; one that is not of the kind
- *   that the serializer has, with UNSENDABLE_KIND.
+ *   that the serializer has, with UNSENDABLE_KIND. When all sessions of the loop keep more than LIMIT_GATHERED, those that
+ *   began first end with GATHERED_TOO_MUCH.
  * - RawSocket has no goodbye. close finishes the stream; whatever way the peer goes, on_close is not called. */
 struct endpoint *rawsocket_session_new(struct loop *loop, struct stream *stream, enum rawsocket_role role,
                                        const struct rawsocket_terms *terms, const struct rawsocket_settings *settings);
