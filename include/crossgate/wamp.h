@@ -56,8 +56,8 @@ struct wamp_realm {
     size_t length;
 };
 
-/* The realm of [HELLO, realm, details]. False: the message is none, or its realm is empty or too long. What follows the realm
- * need not be valid: that is for the node to judge. `message` has at most WAMP_HELLO_MAX bytes. */
+/* The realm of [HELLO, realm, details]. False: the message is none, or its realm is empty, too long or not UTF-8. What follows
+ * the realm need not be valid: that is for the node to judge. `message` has at most WAMP_HELLO_MAX bytes. */
 bool wamp_hello_read(const struct wamp_serializer *serializer, struct span message, struct wamp_realm *realm)
     __attribute__((warn_unused_result));
 
@@ -110,7 +110,8 @@ struct rawsocket_settings {
  * - Pings are answered; none is sent, since Crossbar knows none.
  * - A frame begins with its length, so a message that comes in pieces is gathered, up to what the peer takes, and sent
  *   when it is whole. One that the peer would not take ends the session with UNSENDABLE_SIZE; one that is not of the kind
- *   that the serializer has, with UNSENDABLE_KIND.
+ *   that the serializer has, with UNSENDABLE_KIND. When all sessions of the loop keep more than LIMIT_GATHERED, those that
+ *   began first end with GATHERED_TOO_MUCH.
  * - RawSocket has no goodbye. close finishes the stream; whatever way the peer goes, on_close is not called. */
 struct endpoint *rawsocket_session_new(struct loop *loop, struct stream *stream, enum rawsocket_role role,
                                        const struct rawsocket_terms *terms, const struct rawsocket_settings *settings);

@@ -23,6 +23,7 @@ bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *co
     list_init(&loop->guests);
     list_init(&loop->kept);
     list_init(&loop->backends);
+    list_init(&loop->gatherers);
     loop_tick(loop);
     return true;
 }
@@ -35,6 +36,7 @@ void loop_deinit(struct loop *loop)
     assert(list_is_empty(&loop->kept));
     assert(list_is_empty(&loop->backends));
     assert(loop->listings == 0);
+    assert(list_is_empty(&loop->gatherers) && loop->gathered == 0);
     pool_deinit(&loop->pool);
     free(loop->receive);
     free(loop->plaintext);

@@ -377,16 +377,33 @@ void crew_drop(struct crew *crew)
     conclude(crew, HANDOVER_DROP);
 }
 
-bool crew_set_drained(struct crew *crew, const char *name, bool drained)
+static void tell_all_of_backend(struct crew *crew, const char *name, bool drained)
 {
-    if (drained ? !drained_add(&crew->drained, name) : !drained_remove(&crew->drained, name))
-        return !drained;
     for (unsigned i = 0; i < crew->count; i++) {
         struct child *child = crew->places[i].child;
         if (child && child->state != CHILD_STARTING)
             tell_of_backend(child, name, drained);
     }
+}
+
+bool crew_set_drained(struct crew *crew, const char *name, bool drained)
+{
+    if (drained ? !drained_add(&crew->drained, name) : !drained_remove(&crew->drained, name))
+        return !drained;
+    tell_all_of_backend(crew, name, drained);
     return true;
+}
+
+/* Sessions of plans before may keep what a worker knows of a backend: it is to forget this, too. */
+void crew_keep_drained(struct crew *crew, const struct plan *plan)
+{
+    for (size_t i = crew->drained.count; i > 0; i--) {
+        const char *name = crew->drained.names[i - 1];
+        if (drained_may_have(plan, name))
+            continue;
+        tell_all_of_backend(crew, name, false);
+        drained_remove(&crew->drained, name);
+    }
 }
 
 void crew_stop(struct crew *crew)

@@ -70,6 +70,10 @@ void crew_tell(struct child *child, enum handover_type type, uint64_t edition);
  * is out. */
 bool crew_set_drained(struct crew *crew, const char *name, bool drained) __attribute__((warn_unused_result));
 
+/* Has those that the plan does not name forgotten, by the workers, too: a backend that is named again is as new. After the
+ * switch to that plan. */
+void crew_keep_drained(struct crew *crew, const struct plan *plan);
+
 /* Has all who serve, and were not asked yet, prepare the edition. */
 void crew_prepare(struct crew *crew, const struct edition *edition);
 

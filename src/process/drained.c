@@ -53,14 +53,6 @@ bool drained_may_have(const struct plan *plan, const char *name)
     return false;
 }
 
-void drained_keep(struct drained *drained, const struct plan *plan)
-{
-    for (size_t i = drained->count; i > 0; i--) {
-        if (!drained_may_have(plan, drained->names[i - 1]))
-            remove_at(drained, i - 1);
-    }
-}
-
 void drained_deinit(struct drained *drained)
 {
     while (drained->count > 0)

@@ -4,7 +4,7 @@
 
 #include "crossgate/plan.h"
 
-/* Each worker is told of all of them at once, and its socket must take that. */
+/* Each worker is told of all of them at once, before a SWITCH and again when they are forgotten: its socket must take that. */
 enum { DRAINED_MAX = 64 };
 
 struct drained {
@@ -19,9 +19,6 @@ bool drained_add(struct drained *drained, const char *name) __attribute__((warn_
 bool drained_remove(struct drained *drained, const char *name);
 
 bool drained_has(const struct drained *drained, const char *name);
-
-/* Forgets those that the plan does not name. */
-void drained_keep(struct drained *drained, const struct plan *plan);
 
 /* Whether any upstream of the plan has a backend of that name. */
 bool drained_may_have(const struct plan *plan, const char *name);

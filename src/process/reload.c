@@ -56,7 +56,7 @@ static void commit(struct master *master)
     master_log_doors(master, false);
     edition_succeed(master->edition);
     edition_free(old);
-    drained_keep(&master->crew.drained, master->edition->plan);
+    crew_keep_drained(&master->crew, master->edition->plan);
     control_listen(&master->control, master->edition->plan->process.control);
     control_conclude(&master->control, "ok\n", master->crew.now);
 }

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DETAIL_TEXT = 160 };
-
 static void call_free(struct backend_call *call)
 {
     deadline_disarm(&call->deadline);
@@ -39,18 +37,16 @@ static void answer_failure(struct backend_call *call)
 {
     const struct backend_call_user *on = call->on;
     const struct http_response *response = NULL;
-    char detail[DETAIL_TEXT];
+    char detail[BACKEND_DETAIL];
     if (!on)
         return;
     call->on = NULL;
     if (call->why == ENDING_BACKEND_DENIED)
         response = call->protocol->response(call);
-    if (response) {
+    if (response)
         snprintf(detail, sizeof detail, "%s answered %u", call->backend->name, response->status);
-    } else {
-        const char *cause = call->cause;
-        snprintf(detail, sizeof detail, "%s%s%s", call->backend->name, cause ? ": " : "", cause ? cause : "");
-    }
+    else
+        backend_detail_print(call->backend, call->cause, detail);
     on->on_fail(call->user, call->why, response, detail);
 }
 

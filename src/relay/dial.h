@@ -11,4 +11,10 @@ struct stream *backend_dial(struct loop *loop, const struct backend *backend, co
 /* In a stream's endings the peer is a client; here it is the backend. */
 enum ending backend_ending(enum ending why);
 
+/* Holds the longest name (PLAN_BACKEND_NAME_MAX) with a cause. */
+enum { BACKEND_DETAIL = 320 };
+
+/* What the log says behind the ending of a call: "name", or "name: cause". `cause` may be NULL. */
+void backend_detail_print(const struct backend *backend, const char *cause, char text[BACKEND_DETAIL]);
+
 #endif

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DETAIL_TEXT = 160 };
-
 enum fetch_phase {
     FETCH_DIALING,   /* the connection is being made, or taken; or nobody can be asked */
     FETCH_ASKED,     /* the request is being sent; no answer yet */
@@ -141,8 +139,8 @@ static bool go_on(struct fetch *fetch, enum ending why, const char *detail);
 /* The next backend may do better, or the visitor is told. */
 static void fail(struct fetch *fetch, enum ending why, const char *cause)
 {
-    char detail[DETAIL_TEXT];
-    snprintf(detail, sizeof detail, "%s%s%s", fetch->backend->name, cause ? ": " : "", cause ? cause : "");
+    char detail[BACKEND_DETAIL];
+    backend_detail_print(fetch->backend, cause, detail);
     bool its_fault = ending_row(why)->fault == FAULT_BACKEND;
     if (its_fault)
         choice_note_failure(&fetch->choice, why, detail);

@@ -1,13 +1,12 @@
 /* Asking backends at intervals whether they work. What follows from the answers is in state.c. */
+#include "dial.h"
 #include "state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 /* In so many steps the first checks are spread over an interval. */
 enum { SPREAD = 8 };
-enum { DETAIL_TEXT = 320 };
 
 /* A check under way. It outlives its checker until streams and endpoints have let go of it. */
 struct check {
@@ -86,11 +85,9 @@ static void on_nothing(void *user)
 static void on_stream_end(void *user, enum ending why)
 {
     struct check *check = user;
-    const char *cause = check->stream->detail;
-    char detail[DETAIL_TEXT];
+    char detail[BACKEND_DETAIL];
     if (check->checker) {
-        const char *name = check->checker->member->backend->name;
-        snprintf(detail, sizeof detail, "%s%s%s", name, cause ? ": " : "", cause ? cause : "");
+        backend_detail_print(check->checker->member->backend, check->stream->detail, detail);
         conclude(check, why, NULL, detail);
     }
     check_free(check);

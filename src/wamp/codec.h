@@ -16,7 +16,7 @@ struct codec {
 
 extern const struct codec codec_json, codec_msgpack, codec_cbor;
 
-/* Copies the realm if it has a length that a realm may have. */
+/* Copies the realm if it is UTF-8 and has a length that a realm may have. */
 bool realm_set(struct wamp_realm *realm, const void *at, size_t length) __attribute__((warn_unused_result));
 
 #endif

@@ -1,5 +1,7 @@
 #include "codec.h"
 
+#include "crossgate/base/utf8.h"
+
 #include <assert.h>
 
 static const struct codec *codec_of(const struct wamp_serializer *serializer)
@@ -11,7 +13,7 @@ static const struct codec *codec_of(const struct wamp_serializer *serializer)
 
 bool realm_set(struct wamp_realm *realm, const void *at, size_t length)
 {
-    if (length == 0 || length > WAMP_REALM_MAX)
+    if (length == 0 || length > WAMP_REALM_MAX || !utf8_is_valid(span_of(at, length)))
         return false;
     memcpy(realm->text, at, length);
     realm->text[length] = '\0';

@@ -13,6 +13,7 @@
 
 #include "crossgate/base/buffer.h"
 #include "crossgate/base/utf8.h"
+#include "crossgate/limits.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct rawsocket {
     uint32_t ping_length;
     /* Downwards. */
     struct buffer out;
+    struct list gathering; /* in loop->gatherers while something is in it */
     size_t ready;
     size_t stream_queue; /* after the last write */
     bool ended;          /* how it ends is ours to say, not the stream's */
@@ -87,6 +89,27 @@ static void resume(struct task *task)
     stream_pause(rs->stream, false);
 }
 
+/* ---- what is kept of messages */
+
+/* After each change of `out`. */
+static void count_gathered(struct rawsocket *rs, size_t before)
+{
+    struct loop *loop = rs->loop;
+    loop->gathered = loop->gathered - before + rs->out.length;
+    if (rs->out.length == 0)
+        list_remove(&rs->gathering);
+    else if (list_is_empty(&rs->gathering))
+        list_append(&loop->gatherers, &rs->gathering);
+}
+
+static void clear_gathered(struct rawsocket *rs)
+{
+    size_t before = rs->out.length;
+    buffer_clear(&rs->out);
+    rs->ready = 0;
+    count_gathered(rs, before);
+}
+
 /* ---- ending */
 
 /* The one way out. What is gathered and not whole is dropped. */
@@ -97,6 +120,7 @@ static void end(struct rawsocket *rs, enum ending why, bool politely)
     rs->why = why;
     deadline_disarm(&rs->deadline);
     task_cancel(&rs->resume);
+    clear_gathered(rs);
     if (politely)
         stream_finish(rs->stream);
     else
@@ -149,11 +173,13 @@ static void write_prefix(struct rawsocket *rs, enum prefix_type type, size_t len
 static void send_ready_block(struct rawsocket *rs)
 {
     struct span part;
+    size_t before = rs->out.length;
     (void)buffer_peek(&rs->out, &part, 1);
     part = span_head(part, rs->ready);
     write_bytes(rs, part);
     buffer_drop(&rs->out, part.len);
     rs->ready -= part.len;
+    count_gathered(rs, before);
 }
 
 /* As much as there is room for. */
@@ -196,6 +222,27 @@ static void send_whole(struct rawsocket *rs, struct span message)
         write_bytes(rs, message);
 }
 
+/* Who has kept something for longest goes, until the others have room: a message that is being sent gets done, and one that was
+ * begun only to be kept does not. */
+static void make_room(struct loop *loop)
+{
+    while (loop->gathered > LIMIT_GATHERED) {
+        assert(!list_is_empty(&loop->gatherers));
+        struct rawsocket *first = CONTAINER_OF(loop->gatherers.next, struct rawsocket, gathering);
+        end(first, ENDING_GATHERED_TOO_MUCH, first->ready == 0);
+    }
+}
+
+static bool gather(struct rawsocket *rs, struct span piece)
+{
+    size_t before = rs->out.length;
+    if (!buffer_append(&rs->out, piece))
+        return false;
+    count_gathered(rs, before);
+    make_room(rs->loop);
+    return true;
+}
+
 static enum ending judge_piece(const struct rawsocket *rs, enum message_kind kind, struct span piece)
 {
     if (kind != rs->terms.serializer->kind)
@@ -211,12 +258,12 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
     drain_all(rs);
     enum ending why = judge_piece(rs, kind, piece);
     bool whole = last && buffer_is_empty(&rs->out);
-    if (why == ENDING_DONE && !whole && !buffer_append(&rs->out, piece))
+    if (why == ENDING_DONE && !whole && !gather(rs, piece))
         why = ENDING_MEMORY;
-    if (why != ENDING_DONE) {
+    if (why != ENDING_DONE)
         end(rs, why, why != ENDING_MEMORY);
+    if (rs->ended)
         return true;
-    }
     if (last && rs->role == RAWSOCKET_SERVER)
         counter_add(&rs->loop->counters->messages_out, 1);
     if (whole)
@@ -403,7 +450,7 @@ static void on_end(void *user, enum ending why)
     struct rawsocket *rs = user;
     deadline_disarm(&rs->deadline);
     task_cancel(&rs->resume);
-    buffer_clear(&rs->out);
+    clear_gathered(rs);
     drop_ping(rs);
     if (rs->role == RAWSOCKET_SERVER)
         counter_subtract(&rs->loop->counters->rawsockets_open, 1);
@@ -444,6 +491,7 @@ struct endpoint *rawsocket_session_new(struct loop *loop, struct stream *stream,
     rs->role = role;
     rs->why = ENDING_DONE;
     buffer_init(&rs->out, &loop->pool);
+    list_init(&rs->gathering);
     deadline_init(&rs->deadline, on_deadline);
     task_init(&rs->resume, resume);
     rs->stream_paused = true;

@@ -132,6 +132,24 @@ def test_drain_outlives_a_reload_and_a_worker(crossgate):
         assert backends(gate)[name(one)]["state"] == "up"
 
 
+def test_a_drain_is_forgotten_even_where_old_sessions_remember_the_backend(crossgate):
+    with Backend() as one, Backend() as two, Backend() as three:
+        transport = front(several(one, two, three))
+        gate = crossgate(transport, workers=1)
+        with WebSocketWire(gate.port) as held:
+            held.open()  # keeps the first plan
+            told(gate, "backend", "drain", name(one))
+            told(gate, "backend", "drain", name(three))
+            gate.write(document(web({"/": HELLO, "ws": several(two, three)}, endpoint=transport["endpoint"])))
+            told(gate, "reload")
+            gate.write(document(transport))
+            told(gate, "reload")
+            before, _, drained = served(one, two, three)
+            assert backends(gate)[name(one)]["state"] == "up"
+            eventually(lambda: visit(gate) or served(one)[0] > before)
+            assert served(three)[0] == drained
+
+
 def test_all_drained_is_503_at_once(crossgate):
     with Backend() as one:
         gate = crossgate(front(several(one)), workers=1)

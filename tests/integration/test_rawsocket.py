@@ -16,9 +16,10 @@ from autobahn.wamp.types import ComponentConfig, PublishOptions
 from support import ports
 from support.backend import RawBackend
 from support.clients import run
-from support.gate import ECHO, HELLO, tcp, web
+from support.gate import ECHO, HELLO, rss, tcp, web
 from support.wait import eventually
-from support.wire import Wire
+from support.wire import BINARY, CONTINUATION, WebSocketWire, Wire
+from support.wire import frame as websocket_frame
 from wamp_router import Router
 
 SERIALIZERS = {"json": JsonSerializer, "cbor": CBORSerializer, "msgpack": MsgPackSerializer}
@@ -317,6 +318,25 @@ def test_our_limit_is_announced_and_holds_against_the_node(crossgate, pki, chose
         assert node.asked == bytes([0x7f, announced << 4 | 3, 0, 0])
         gate.wait_log("backend closed the connection: " +
                       ("frame or message over the limit" if announced < 15 else "RawSocket frame not valid"))
+
+
+def test_messages_that_are_never_whole_are_bounded_together(crossgate, sanitized):
+    """Fifteen MiB of each visitor are kept, since RawSocket says a message's length first; those of all are too many."""
+    message = os.urandom(15 << 20)
+    with Node() as node:
+        gate = crossgate(web({"ws": proxy({"type": "rawsocket", "endpoint": node.endpoint})}), workers=1)
+        worker, = gate.workers()
+        before, wires = rss(worker), []
+        for _ in range(12):
+            wire = WebSocketWire(gate.port).open(headers=["Sec-WebSocket-Protocol: wamp.2.cbor"])
+            wires.append(wire.send(websocket_frame(BINARY, message, fin=False)))
+        assert wires[0].close_code() == 1013  # who began first
+        gate.wait_log("messages in pieces over the limit of a worker")
+        assert sanitized or rss(worker) - before < 160 << 20
+        wires[-1].send(websocket_frame(CONTINUATION, b"end"))
+        assert wires[-1].message() == (BINARY, message + b"end")
+        for wire in wires:
+            wire.close()
 
 
 def test_limits_hold_on_both_sides_of_a_rawsocket_visitor(crossgate):

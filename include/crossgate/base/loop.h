@@ -62,9 +62,11 @@ struct loop {
     struct tls_queue *handshakes;       /* owned by tls/queue.c */
     struct websocket_codec *websockets; /* owned by websocket/codec.c */
     struct list backends;               /* states of backends; see relay/state.h */
-    uint8_t *receive;                   /* LOOP_RECEIVE_BYTES; valid within one callback */
-    uint8_t *plaintext;                 /* LOOP_PLAINTEXT_BYTES; likewise */
-    uint8_t *message;                   /* LOOP_MESSAGE_BYTES; likewise */
+    struct list gatherers; /* owned by wamp/rawsocket.c: sessions that keep messages, who began first in front */
+    size_t gathered;       /* bytes that they keep */
+    uint8_t *receive;      /* LOOP_RECEIVE_BYTES; valid within one callback */
+    uint8_t *plaintext;    /* LOOP_PLAINTEXT_BYTES; likewise */
+    uint8_t *message;      /* LOOP_MESSAGE_BYTES; likewise */
 };
 
 /* Allocates the buffers. False when memory is out (nothing is left allocated). Borrows log and counters. */

@@ -1,6 +1,7 @@
 /* Calls to a backend whose stream is in memory: net_connect and tls_connect are the test's. */
 #include "websocket/ear.h"
 
+#include "crossgate/plan.h"
 #include "crossgate/relay.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ struct call {
     int opened, failed;
     enum ending why;
     unsigned status;
-    char detail[200];
+    char detail[400];
     bool no_memory_for_stream;
     bool did_tls;
 };
@@ -311,6 +312,24 @@ static void the_streams_endings_become_the_backends(void **state)
     }
 }
 
+static void the_longest_name_leaves_room_for_the_cause(void **state)
+{
+    (void)state;
+    struct call t;
+    char name[PLAN_BACKEND_NAME_MAX + 1];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    call_start(&t);
+    t.backend.name = name;
+    call_make(&t);
+    t.fake.stream.detail = "why it was";
+    stream_abort(&t.fake.stream, ENDING_BACKEND_TLS);
+    fake_run(&t.world.loop);
+    assert_int_equal(strlen(t.detail), PLAN_BACKEND_NAME_MAX + strlen(": why it was"));
+    assert_string_equal(t.detail + PLAN_BACKEND_NAME_MAX, ": why it was");
+    call_stop(&t);
+}
+
 static void a_backend_that_hangs_up_is_lost(void **state)
 {
     (void)state;
@@ -387,6 +406,7 @@ int main(void)
         cmocka_unit_test(an_interim_answer_is_not_the_answer),
         cmocka_unit_test(one_deadline_covers_connecting_and_answering),
         cmocka_unit_test(the_streams_endings_become_the_backends),
+        cmocka_unit_test(the_longest_name_leaves_room_for_the_cause),
         cmocka_unit_test(a_backend_that_hangs_up_is_lost),
         cmocka_unit_test(cancelling_is_silent_at_any_time),
         cmocka_unit_test(a_wss_backend_gets_tls),

@@ -1,6 +1,7 @@
 /* RawSocket sessions: frames both ways, limits, back-pressure, pings, and how they end. */
 #include "websocket/ear.h"
 
+#include "crossgate/limits.h"
 #include "crossgate/wamp.h"
 
 static const struct rawsocket_settings settings = {
@@ -350,6 +351,45 @@ static void a_gathered_message_leaves_as_the_peer_reads(void **state)
     single_stop(&t);
 }
 
+static void who_has_gathered_for_longest_makes_room(void **state)
+{
+    (void)state;
+    struct fake_world world;
+    struct fake fakes[3];
+    struct ear ears[3];
+    fake_world_init(&world);
+    for (int i = 0; i < 3; i++) {
+        fake_init(&fakes[i], &world.loop);
+        start_session(&ears[i], &fakes[i], RAWSOCKET_CLIENT, 3, 1 << 20);
+    }
+    world.loop.gathered = LIMIT_GATHERED - 8; /* as if by others */
+    endpoint_send(ears[1].endpoint, MESSAGE_BINARY, SPAN("abc"), false);
+    endpoint_send(ears[0].endpoint, MESSAGE_BINARY, SPAN("def"), false);
+    endpoint_send(ears[2].endpoint, MESSAGE_BINARY, SPAN("whole"), true); /* is not kept */
+    endpoint_send(ears[1].endpoint, MESSAGE_BINARY, SPAN("gh"), false);
+    fake_run(&world.loop);
+    assert_true(!ears[0].ended && !ears[1].ended && !ears[2].ended);
+    endpoint_send(ears[0].endpoint, MESSAGE_BINARY, SPAN("i"), true);
+    fake_run(&world.loop);
+    assert_true(!ears[0].ended && ears[1].ended && !ears[2].ended);
+    assert_int_equal(ears[1].why, ENDING_GATHERED_TOO_MUCH);
+    expect_sent(&fakes[0], SPAN("\x00\x00\x00\x04"
+                                "defi"));
+    assert_int_equal(world.loop.gathered, LIMIT_GATHERED - 8);
+    /* The only one goes itself. */
+    endpoint_send(ears[2].endpoint, MESSAGE_BINARY, SPAN("nine byte"), false);
+    fake_run(&world.loop);
+    assert_true(!ears[0].ended && ears[2].ended);
+    world.loop.gathered -= LIMIT_GATHERED - 8;
+    endpoint_close(ears[0].endpoint, 1000, SPAN(""));
+    fake_run(&world.loop);
+    for (int i = 0; i < 3; i++) {
+        free(ears[i].text.at);
+        fake_deinit(&fakes[i]);
+    }
+    fake_world_deinit(&world);
+}
+
 static void who_does_not_wait_for_room_loses_nothing(void **state)
 {
     (void)state;
@@ -486,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_pong_never_cuts_a_message),
         cmocka_unit_test(a_peer_that_pings_and_does_not_read_is_not_read),
         cmocka_unit_test(a_gathered_message_leaves_as_the_peer_reads),
+        cmocka_unit_test(who_has_gathered_for_longest_makes_room),
         cmocka_unit_test(who_does_not_wait_for_room_loses_nothing),
         cmocka_unit_test(a_paused_session_passes_nothing_on),
         cmocka_unit_test(a_peer_that_does_not_read_is_given_up),
