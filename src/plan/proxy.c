@@ -62,9 +62,16 @@ static const struct config_row rows[] = {
      .allowed = "realms",
      .doc =
          "Which realm goes to which connections: for each realm its roles, for each role the id of a connection or a "
-         "list of ids, which take turns. All roles of a realm must have the same connections, since roles are found "
+         "list of ids, which take turns unless `balance` says otherwise. All roles of a realm must have the same "
+         "connections, since roles are found "
          "out by WAMP authentication, which takes place in the node. A realm without a route is answered with "
          "`wamp.error.no_such_realm`. With `--backend` they are not used."},
+    {.key = "balance",
+     .kind = CONFIG_OBJECT,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct worker, balance, struct balance *),
+     .object = &balance_object,
+     .doc = "How the visitors of a realm are spread over its connections."},
     ROW_TRANSPORTS,
 };
 
@@ -175,7 +182,7 @@ static bool add_target(struct config_reader *reader, const struct worker *worker
 {
     const struct backend *backend = target->string ? backend_of(reader, worker, target) : NULL;
     const char *remedy = NULL;
-    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, NULL, &remedy) : NULL;
+    const char *why = backend ? upstream_add(builder_of(reader), upstream, backend, worker->balance, &remedy) : NULL;
 
     if (why)
         config_report(reader, PROBLEM_ERROR, target->place, remedy, "%s", why);
@@ -189,7 +196,7 @@ static bool build_route(struct config_reader *reader, const struct worker *worke
                         struct route *route, struct routes *routes)
 {
     const struct config_items *targets = realm->items.count > 0 ? targets_of(reader, realm) : NULL;
-    struct upstream *upstream = targets ? upstream_begin(builder_of(reader), targets->count, NULL) : NULL;
+    struct upstream *upstream = targets ? upstream_begin(builder_of(reader), targets->count, worker->balance) : NULL;
 
     if (!upstream || targets->count == 0)
         return false;

@@ -375,6 +375,7 @@ struct worker {
     struct worker_options *options;
     struct config_items connections; /* of type proxy */
     struct config_items routes;
+    struct balance *balance;
     const struct routes *made_routes; /* NULL until somebody wants them */
     struct config_items transports;
 };

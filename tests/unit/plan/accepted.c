@@ -846,7 +846,8 @@ static void a_proxy_worker_has_routes(void **state)
         "{'version': 2, 'workers': [{'type': 'proxy', 'transports': [{'type': 'rawsocket', 'endpoint': {'type': 'tcp', "
         "'port': 80}}, {'type': 'web', 'endpoint': {'type': 'tcp', 'port': 81}, 'paths': {'ws': {'type': "
         "'websocket'}}}, "
-        "{'type': 'universal', 'endpoint': {'type': 'tcp', 'port': 82}, 'rawsocket': {}}], 'routes': {'a': {'x': "
+        "{'type': 'universal', 'endpoint': {'type': 'tcp', 'port': 82}, 'rawsocket': {}}], 'balance': {'policy': "
+        "'least_connections'}, 'routes': {'a': {'x': "
         "'one', "
         "'y': ['one']}, 'b': {'x': ['one', 'two'], 'y': ['two', 'one']}}, 'connections': {'one': {'transport': "
         "{'type': "
@@ -868,6 +869,7 @@ static void a_proxy_worker_has_routes(void **state)
     assert_true(span_equal(routes->at[1].realm, SPAN("b")));
     const struct upstream *both = routes->at[1].upstream;
     assert_int_equal(both->count, 2);
+    assert_int_equal(both->settings.policy, UPSTREAM_LEAST_CONNECTIONS);
     assert_ptr_equal(routes->at[0].upstream->members[0].backend, both->members[0].backend);
     assert_string_equal(strrchr(both->members[1].backend->target.path, '/'), "/b");
     assert_ptr_equal(loaded.plan->upstreams, routes->at[0].upstream);
