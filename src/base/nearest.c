@@ -45,8 +45,8 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
     return last[b_len];
 }
 
-/* A word is near if at most a third of it must be changed: enough for a slip, too little for another word. Who writes half of
- * a word that is known has it completed ("cert"). */
+/* A word is near if at most a third of it must be changed: enough for a slip, too little for another word. Who writes the
+ * beginning of a word that is known has it completed ("cert", "dir"). */
 void nearest_offer(struct nearest *nearest, const char *candidate)
 {
     size_t word_len = strlen(nearest->word), candidate_len = strlen(candidate);
@@ -55,7 +55,7 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
         return;
     size_t far = distance(nearest->word, word_len, candidate, candidate_len);
     size_t longer = word_len > candidate_len ? word_len : candidate_len;
-    bool begins = word_len >= 4 && strncasecmp(candidate, nearest->word, word_len) == 0;
+    bool begins = word_len >= 3 && strncasecmp(candidate, nearest->word, word_len) == 0;
     if (far * 3 > longer && !begins && !(far == 1 && longer > 1))
         return;
     if (!nearest->best || far < nearest->distance) {

@@ -551,6 +551,14 @@ static void store_standard(const struct config_row *row, uint8_t *settings)
         *(bool *)(settings + row->at) = row->standard != 0;
 }
 
+/* Its length. The others are for those who read the reference. */
+static int first_sentence(const char *doc)
+{
+    const char *end = strstr(doc, ". ");
+
+    return (int)(end ? (size_t)(end + 1 - doc) : strlen(doc));
+}
+
 static void read_row(struct config_reader *reader, const struct config_row *row, const struct config_place *up,
                      json_t *object, uint8_t *settings)
 {
@@ -569,7 +577,7 @@ static void read_row(struct config_reader *reader, const struct config_row *row,
     if (!value) {
         if (row->required)
             config_report(reader, PROBLEM_ERROR, config_place_key(reader, up, row->key), row->remedy,
-                          "%s is missing: %s", row->key, row->doc);
+                          "%s is missing: %.*s", row->key, first_sentence(row->doc), row->doc);
         store_standard(row, settings);
         return;
     }

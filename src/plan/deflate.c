@@ -1,6 +1,6 @@
 #include "settings.h"
 
-#define WINDOW_REMEDY "write 9 for 8: only Crossbar's documentation knows 8, zlib and Autobahn begin with 9"
+#define WINDOW_REMEDY "write 9 to 15: Crossbar's documentation has 8, too, but zlib and Autobahn begin with 9"
 
 static const struct config_row deflate_rows[] = {
     {.key = "request_no_context_takeover",

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <sys/un.h>
 
 struct listen_tcp {
@@ -41,6 +42,8 @@ static const struct config_row network_row = {
     {                                                                                                                  \
         .key = "proxy_protocol", .kind = CONFIG_LIST, .status = CONFIG_EXTENSION,                                      \
         .at = CONFIG_AT(T, proxy_protocol, struct config_items), .item = &network_row,                                 \
+        .remedy =                                                                                                      \
+            "write the addresses of the balancers: [\"192.0.2.10\"]; whoever else sends a header is not believed",     \
         .doc =                                                                                                         \
             "Load balancers before us: connections from these networks, and no others, must begin with a header of "   \
             "the PROXY protocol (version 1 or 2), which says who the visitor is."                                      \
@@ -174,6 +177,15 @@ static void set_balancers(struct config_reader *reader, const struct config_item
     where->balancer_count = at ? networks->count : 0;
 }
 
+/* HAProxy and others take the name of a device; here it would be looked up as that of a host. */
+static void check_interface(struct config_reader *reader, const struct config_place *place, const char *interface)
+{
+    if (*interface && if_nametoindex(interface) > 0)
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "interface"),
+                      config_format(reader, "write its address; see them: ip address show %s", interface),
+                      "interface must be an address or a host name, and %s is a device", interface);
+}
+
 static void finish_tcp(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct listen_tcp *tcp = settings;
@@ -189,6 +201,7 @@ static void finish_tcp(struct config_reader *reader, const struct config_place *
         return;
     where->kind = NET_TCP;
     where->interface = trimmed(reader, tcp->interface ? tcp->interface : "");
+    check_interface(reader, place, where->interface);
     where->version = version_of(where->interface, tcp->version);
     where->port = (uint16_t)(range ? tcp->portrange.at[0].integer : tcp->port);
     where->port_last = (uint16_t)(range ? tcp->portrange.at[1].integer : tcp->port);

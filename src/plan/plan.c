@@ -101,6 +101,54 @@ static size_t count_transports(const struct node *node)
     return count;
 }
 
+/* A node that is our own transport. */
+
+static bool is_this_machine(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+/* As far as words tell; names are not resolved. */
+static bool leads_to(const struct net_target *target, const struct net_listen *where)
+{
+    if (target->kind != where->kind)
+        return false;
+    if (target->kind == NET_UNIX)
+        return strcmp(target->path, where->path) == 0;
+    if (target->port != where->port || where->port != where->port_last)
+        return false;
+    if (is_wildcard(where))
+        return is_this_machine(target->host);
+    return strcasecmp(target->host, where->interface) == 0 ||
+           (strcasecmp(target->host, "localhost") == 0 && is_this_machine(where->interface));
+}
+
+static void compare_backends(struct config_reader *reader, const struct listener_place *listener,
+                             const struct upstream *upstream)
+{
+    for (size_t i = 0; upstream && i < upstream->count; i++) {
+        const struct backend *backend = upstream->members[i].backend;
+        if (leads_to(&backend->target, listener->where))
+            config_report(reader, PROBLEM_ERROR, listener->place,
+                          "leave this transport to the node's own configuration, or let one of both be elsewhere",
+                          "the backend %s leads here: each visitor would be passed back to where he came from",
+                          backend->name);
+    }
+}
+
+/* Those of --backend and of routes get all that visitors send, path included, so that it never ends. */
+static void compare_nodes(struct builder *builder, const struct node *node, const struct listener_place *listener)
+{
+    if (builder->backend_used)
+        compare_backends(&builder->reader, listener, builder->upstream);
+    for (size_t i = 0; i < node->workers.count; i++) {
+        const struct worker *worker = node->workers.at[i].choice.settings;
+        const struct routes *routes = worker ? worker->made_routes : NULL;
+        for (size_t j = 0; routes && j < routes->count; j++)
+            compare_backends(&builder->reader, listener, routes->at[j].upstream);
+    }
+}
+
 /* Where the transport is to listen, even if something else in it is wrong; NULL if that is not known. */
 static const struct listening *listening_of(const struct made_transport *made)
 {
@@ -129,6 +177,7 @@ static void compose(struct builder *builder, const struct node *node)
             places[listeners] = (struct listener_place){made->endpoint.place, &listening->where};
             for (size_t earlier = 0; earlier < listeners; earlier++)
                 compare(&builder->reader, &places[earlier], &places[listeners]);
+            compare_nodes(builder, node, &places[listeners]);
             plan->transports[listeners] = made->transport;
             plan->transports[listeners].site.owner = &plan->counted;
             plan->transports[listeners].site.superseded = &plan->superseded;
@@ -163,7 +212,8 @@ static void report_file(struct diagnostics *diagnostics, const char *file, const
             .file = file,
             .path = "$",
             .text = text,
-            .remedy = "name the node directory, often called .crossbar, with --cbdir, or the file with --config",
+            .remedy = "name the node directory, often called .crossbar, with --cbdir, or the file with --config; if "
+                      "both are given, FILE begins in DIR",
         });
 }
 

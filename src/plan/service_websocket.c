@@ -88,7 +88,7 @@ struct upstream *websocket_find_upstream(struct config_reader *reader, const str
             reader, PROBLEM_ERROR, place,
             "name the node: --backend ws://127.0.0.1:8080, or use the service websocket-reverseproxy with its "
             "`backend`, or give a worker of type proxy `connections` and `routes`",
-            "a transport or service of type websocket ends in a router, and there is none here");
+            "WebSocket and RawSocket sessions end in a router, and there is none here");
     return upstream;
 }
 

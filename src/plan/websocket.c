@@ -32,7 +32,7 @@ static const struct config_row rows[] = {
      .min = 1,
      .max = 64 * 1024 * 1024,
      .unit = "bytes",
-     .remedy = "leave it out for no limit",
+     .remedy = "write a number of bytes, or leave it out for no limit",
      .doc = "Longer messages of the peer end the session with 1009; no limit if absent. (Crossbar does not send longer "
             "ones either; what comes from the other side of a relay is limited by the options of that side.)"},
     ROW_SIZE(max_frame_size, "Longer frames of the peer end the session with 1009; 0 or less: no limit."),

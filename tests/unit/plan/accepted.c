@@ -433,9 +433,9 @@ static void transports_keep_the_order_of_the_file(void **state)
 
 static void a_backend_of_the_command_line_serves_websocket_transports(void **state)
 {
-    static const char *const urls[] = {"ws://localhost",        "ws://localhost:8080/", "ws://[::1]:8080",
-                                       "ws://127.0.0.1",        "wss://localhost",      "wss://localhost:8443",
-                                       "ws+unix:/run/node.sock"};
+    static const char *const urls[] = {
+        "ws://node",       "ws://localhost:8080/", "ws://[::1]:8080",       "ws://192.0.2.1",
+        "wss://localhost", "wss://localhost:8443", "ws+unix:/run/node.sock"};
     struct loaded loaded;
 
     (void)state;
@@ -753,11 +753,11 @@ static void a_rawsocket_backend_may_be_named_in_all_ways(void **state)
         bool tls;
     } rows[] = {
         {"rs://localhost:8081", "rs://localhost:8081", BACKEND_RAWSOCKET, 8081, false},
-        {"rs://localhost", "rs://localhost:80", BACKEND_RAWSOCKET, 80, false},
-        {"rss://localhost", "rss://localhost:443", BACKEND_RAWSOCKET, 443, true},
+        {"rs://node", "rs://node:80", BACKEND_RAWSOCKET, 80, false},
+        {"rss://node", "rss://node:443", BACKEND_RAWSOCKET, 443, true},
         {"rs+unix:/run/n.sock", "rs+unix:/run/n.sock", BACKEND_RAWSOCKET, 0, false},
         {"rs://[::1]:8081", "rs://[::1]:8081", BACKEND_RAWSOCKET, 8081, false},
-        {"ws://localhost", "ws://localhost:80", BACKEND_WEBSOCKET, 80, false},
+        {"ws://node", "ws://node:80", BACKEND_WEBSOCKET, 80, false},
     };
     struct loaded loaded;
 
@@ -825,7 +825,7 @@ static void a_universal_transport_has_parts(void **state)
                  "'endpoint': {'type': 'tcp', 'port': 81}, 'debug': true}, {'type': 'websocket', 'endpoint': {'type': "
                  "'tcp', 'port': 82}}",
                  rows[i].keys);
-        load_rawsocket(&loaded, transport, "ws://localhost");
+        load_rawsocket(&loaded, transport, "ws://node");
         assert_int_equal(count(&loaded, PROBLEM_WARNING), rows[i].warnings);
         assert_int_equal(loaded.plan->transports[0].protocol, PLAN_UNIVERSAL);
         assert_non_null(loaded.plan->transports[0].site.root);

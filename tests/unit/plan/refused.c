@@ -116,13 +116,18 @@ static const struct refused cases[] = {
     {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {}, 'transports': [^{'type': 'websocket', "
      "'endpoint': "
      "{'type': 'tcp', 'port': 80}}]}]}",
-     T0, "ends in a router", "`connections` and `routes`"},
+     T0, "end in a router", "`connections` and `routes`"},
     {"{'version': 2, 'workers': [{'type': 'proxy', 'connections': {'one': {'transport': {'type': "
      "'rawsocket', " LOCAL
      "}}}, 'routes': {'r': {'a': 'one'}}}, {'type': 'router', 'transports': [^{'type': 'websocket', 'endpoint': "
      "{'type': "
      "'tcp', 'port': 80}}]}]}",
-     "$.workers[1].transports[0]", "ends in a router", NULL},
+     "$.workers[1].transports[0]", "end in a router", NULL},
+    {"{'version': 2, 'workers': [{'type': 'router', 'transports': [{'type': 'web', 'paths': {}, 'endpoint': "
+     "^{'type': 'unix', 'path': 'n.sock'}}]}, {'type': 'proxy', 'connections': {'one': {'transport': {'type': "
+     "'rawsocket', " LOCAL "}}}, 'routes': {'r': {'a': 'one'}}, 'transports': [{'type': 'websocket', 'endpoint': "
+     "{'type': 'tcp', 'port': 80}}]}]}",
+     T0 ".endpoint", "leads here", "node's own configuration"},
     /* Transports. */
     {NODE("^{'type': 'rawsocket'}"), T0 ".endpoint", "endpoint is missing", NULL},
     {RAW("'serializers': [^'flatbuffers']"), T0 ".serializers[0]", "\"json\", \"msgpack\", \"cbor\" or \"ubjson\"",
@@ -133,9 +138,9 @@ static const struct refused cases[] = {
     {RAW("'options': {'max_message_size': ^1}"), T0 ".options.max_message_size", "from 512 to 16777216",
      "the node does not start"},
     {RAW("'options': {'max_message_size': ^16777217}"), T0 ".options.max_message_size", "from 512 to 16777216", NULL},
-    {NODE("^{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}}"), T0, "ends in a router", "--backend"},
+    {NODE("^{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}}"), T0, "end in a router", "--backend"},
     {UNI("^'mqtt': {}"), T0 ".mqtt", "not served here: MQTT is translated to WAMP by the node", "let the node listen"},
-    {UNI("'rawsocket': ^{}"), T0 ".rawsocket", "ends in a router", "--backend"},
+    {UNI("'rawsocket': ^{}"), T0 ".rawsocket", "end in a router", "--backend"},
     {UNI("'rawsocket': {'type': ^'web'}"), T0 ".rawsocket.type", "must be \"rawsocket\"", NULL},
     {UNI("'rawsocket': {^'endpoint': {}}"), T0 ".rawsocket.endpoint", "share its own", "remove it here"},
     {UNI("'web': {'paths': {}, ^'endpoint': {}}"), T0 ".web.endpoint", "share its own", NULL},
@@ -163,10 +168,12 @@ static const struct refused cases[] = {
     {ENDPOINT("^[]"), T0 ".endpoint", "must be an object with a \"type\"", NULL},
     {ENDPOINT("^{'port': 80}"), T0 ".endpoint.type", "type is missing", "the types are: tcp, unix"},
     {ENDPOINT("{'type': ^'udp'}"), T0 ".endpoint.type", "no listening endpoint of type \"udp\"", NULL},
+    {ENDPOINT("{'type': 'tcp', 'port': 1, 'interface': ^'lo'}"), T0 ".endpoint.interface", "lo is a device",
+     "ip address show lo"},
     {ENDPOINT("{'type': 'tcp', 'port': 1, 'proxy_protocol': [^'10.0.0.0/33']}"), T0 ".endpoint.proxy_protocol[0]",
      "must be a network", NULL},
     {ENDPOINT("{'type': 'tcp', 'port': 1, 'proxy_protocol': ^true}"), T0 ".endpoint.proxy_protocol", "must be a list",
-     NULL},
+     "addresses of the balancers"},
     {ENDPOINT("{'type': ^'onion', 'port': 80}"), T0 ".endpoint.type", "hidden services are made by Tor",
      "HiddenServicePort"},
     {ENDPOINT("{'type': ^'twisted', 'server_string': 'tcp:80'}"), T0 ".endpoint.type", "a program for Twisted",
@@ -254,6 +261,8 @@ static const struct refused cases[] = {
     {WEB("'a': {'type': ^'statik'}"), T0 ".paths.a.type", "no web service", "did you mean \"static\""},
     {WEB("'a': ^'static'"), T0 ".paths.a", "must be an object", NULL},
     {WEB("'/': ^{'type': 'static'}"), T0 ".paths[\"/\"].directory", "directory is missing", NULL},
+    {WEB("'/': {'type': 'static', 'directory': 'web', ^'dir': 'x'}"), T0 ".paths[\"/\"].dir", "no key \"dir\"",
+     "did you mean \"directory\"?"},
     {WEB("'/': {'type': 'static', 'directory': ^'nowhere'}"), T0 ".paths[\"/\"].directory",
      "cannot be opened as a directory", "node directory"},
     {WEB("'/': {'type': 'static', 'directory': ^'server.pem'}"), T0 ".paths[\"/\"].directory",
@@ -353,7 +362,7 @@ static const struct refused cases[] = {
     {WEB_OPTIONS("'hsts_max_age': ^-1"), T0 ".options.hsts_max_age", "found -1", NULL},
     {WEB_OPTIONS("^'hixie76_aware': true"), T0 ".options.hixie76_aware", "is refused", NULL},
     /* Options of WebSocket. */
-    {TESTEE("'max_message_size': ^0"), T0 ".options.max_message_size", "found 0", "leave it out for no limit"},
+    {TESTEE("'max_message_size': ^0"), T0 ".options.max_message_size", "found 0", "or leave it out for no limit"},
     {TESTEE("'max_message_size': ^67108865"), T0 ".options.max_message_size", "found 67108865", NULL},
     {TESTEE("'close_handshake_timeout': ^999"), T0 ".options.close_handshake_timeout", "or 0", NULL},
     {TESTEE("'close_handshake_timeout': ^1000.0"), T0 ".options.close_handshake_timeout", "found 1000.0", NULL},
@@ -591,6 +600,43 @@ static void wrong_backends_of_the_command_line_are_refused(void **state)
     }
 }
 
+/* What listens where the node is said to be; NULL: that is not the case. */
+static void nodes_that_are_our_own_transport_are_refused(void **state)
+{
+    static const struct {
+        const char *endpoint, *url, *path;
+    } rows[] = {
+        {"{'type': 'tcp', 'port': 80}", "ws://localhost", T0 ".endpoint"},
+        {"{'type': 'tcp', 'port': 8080}", "rs://127.0.0.2:8080", T0 ".endpoint"},
+        {"{'type': 'tcp', 'port': 8080, 'version': 6, 'interface': '::'}", "ws://[::1]:8080", T0 ".endpoint"},
+        {"{'type': 'tcp', 'port': 8080, 'interface': '192.0.2.1'}", "ws://192.0.2.1:8080", T0 ".endpoint"},
+        {"{'type': 'tcp', 'port': 8080, 'interface': '127.0.0.1'}", "ws://LOCALHOST:8080", T0 ".endpoint"},
+        {"{'type': 'tcp', 'port': 8080, 'interface': '192.0.2.1'}", "ws://localhost:8080", NULL},
+        {"{'type': 'tcp', 'port': 8080, 'interface': '192.0.2.1'}", "ws://192.0.2.2:8080", NULL},
+        {"{'type': 'tcp', 'port': 8080}", "ws://localhost:8081", NULL},
+        {"{'type': 'tcp', 'port': 8080}", "ws://192.0.2.1:8080", NULL},
+        {"{'type': 'tcp', 'port': 8080}", "ws+unix:/run/n.sock", NULL},
+        {"{'type': 'unix', 'path': '/run/n.sock'}", "ws+unix:/run/n.sock", T0 ".endpoint"},
+        {"{'type': 'unix', 'path': '/run/n.sock'}", "ws+unix:/run/m.sock", NULL},
+    };
+    char text[512];
+    struct loaded loaded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text, NODE("{'type': 'websocket', 'endpoint': %s}"), rows[i].endpoint);
+        node_load(&loaded, text, rows[i].url, false);
+        if ((loaded.plan == NULL) != (rows[i].path != NULL))
+            print_error("%s\n", rows[i].url);
+        assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), rows[i].path != NULL);
+        if (rows[i].path) {
+            assert_string_equal(diagnostics_at(loaded.diagnostics, 0)->path, rows[i].path);
+            assert_non_null(strstr(diagnostics_at(loaded.diagnostics, 0)->text, "leads here"));
+        }
+        node_unload(&loaded);
+    }
+}
+
 /* RawSocket carries messages only. */
 static void requests_are_not_passed_by_rawsocket(void **state)
 {
@@ -603,7 +649,7 @@ static void requests_are_not_passed_by_rawsocket(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        node_load(&loaded, texts[i], "rs://localhost", false);
+        node_load(&loaded, texts[i], "rs://node", false);
         assert_int_equal(diagnostics_count(loaded.diagnostics, PROBLEM_ERROR), 1);
         size_t at = 0;
         while (diagnostics_at(loaded.diagnostics, at)->severity != PROBLEM_ERROR)
@@ -643,6 +689,7 @@ int main(void)
         cmocka_unit_test(strict_refuses_each_extension),
         cmocka_unit_test(paths_are_named_without_dots_at_their_beginning),
         cmocka_unit_test(wrong_backends_of_the_command_line_are_refused),
+        cmocka_unit_test(nodes_that_are_our_own_transport_are_refused),
         cmocka_unit_test(requests_are_not_passed_by_rawsocket),
     };
 
