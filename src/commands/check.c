@@ -26,9 +26,23 @@ static bool wants_colour(FILE *out)
     return isatty(fileno(out)) && (!never || !*never) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
-static const char *scheme(const struct plan_transport *transport)
+static const char *schemes(const struct plan_transport *transport)
 {
-    return transport->tls ? "https and wss" : "http and ws";
+    bool tls = transport->tls != NULL;
+
+    switch (transport->protocol) {
+    case PLAN_HTTP:
+        return tls ? "https and wss" : "http and ws";
+    case PLAN_UNIVERSAL:
+        if (!transport->rawsocket)
+            return tls ? "https and wss" : "http and ws";
+        return tls ? "https, wss and rss" : "http, ws and rs";
+    case PLAN_RAWSOCKET:
+        return tls ? "rss" : "rs";
+    case PLAN_STREAM_TESTEE:
+        break;
+    }
+    return tls ? "tls" : "tcp";
 }
 
 static void print_transports_json(const struct plan *plan, FILE *out)
@@ -107,9 +121,24 @@ static void print_counts(const struct diagnostics *diagnostics, FILE *out)
     fprintf(out, "%u error%s, %u warning%s\n", errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
+/* Of the longest address: paths of Unix sockets are long. */
+static int address_width(const struct plan *plan)
+{
+    char address[256];
+    size_t width = 24;
+
+    for (size_t i = 0; i < plan->transport_count; i++) {
+        net_listen_print(&plan->transports[i].where, address, sizeof address);
+        if (strlen(address) > width)
+            width = strlen(address);
+    }
+    return (int)width;
+}
+
 static void print_transports(const struct result *result)
 {
     const struct plan *plan = result->plan;
+    int width = address_width(plan);
     char address[256];
     char certificate[512];
     bool colour = wants_colour(stdout);
@@ -121,10 +150,10 @@ static void print_transports(const struct result *result)
     printf("; it would listen on\n");
     for (size_t i = 0; i < plan->transport_count; i++) {
         net_listen_print(&plan->transports[i].where, address, sizeof address);
-        printf("  %-24s %-14s %s\n", address, scheme(&plan->transports[i]), plan->transports[i].id);
+        printf("  %-*s %-18s %s\n", width, address, schemes(&plan->transports[i]), plan->transports[i].id);
         if (plan->transports[i].tls) {
             tls_context_print(plan->transports[i].tls, certificate, sizeof certificate);
-            printf("  %-24s %s\n", "", certificate);
+            printf("  %-*s %s\n", width, "", certificate);
         }
     }
 }

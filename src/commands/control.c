@@ -136,7 +136,7 @@ static void print_failure(const char *at, const char *why)
     printf("%s %s\n", text, why);
 }
 
-static void print_backend(const struct fields *fields)
+static void print_backend(const struct fields *fields, int width)
 {
     const char *const *at = fields->at;
     char state[48];
@@ -145,23 +145,36 @@ static void print_backend(const struct fields *fields)
         snprintf(state, sizeof state, "%s", at[1]);
     else
         snprintf(state, sizeof state, "%s (%s of %s)", at[1], some, at[4]);
-    printf("%-36s  %-16s %8s %8s  ", at[0], state, at[5], at[7]);
+    printf("%-*s  %-16s %8s %8s  ", width, at[0], state, at[5], at[7]);
     print_failure(at[8], at[9]);
+}
+
+/* Of the longest name. */
+static int name_width(const char *answer)
+{
+    size_t width = 24;
+    for (; answer && *answer; answer = strchr(answer, '\n'), answer += answer != NULL) {
+        size_t length = strcspn(answer, "\t\n");
+        if (length > width)
+            width = length;
+    }
+    return (int)width;
 }
 
 static int print_backends(char *answer, bool json)
 {
     struct fields fields;
     bool first = true;
+    int width = name_width(answer);
     if (json)
         fputs("[", stdout);
     else
-        printf("%-36s  %-16s %8s %8s  %s\n", "BACKEND", "STATE", "SESSIONS", "FAILURES", "LAST FAILURE");
+        printf("%-*s  %-16s %8s %8s  %s\n", width, "BACKEND", "STATE", "SESSIONS", "FAILURES", "LAST FAILURE");
     for (; cut_line(&answer, &fields); first = false) {
         if (fields.count != BACKEND_FIELDS)
             return refuse_answer("backend");
         if (!json) {
-            print_backend(&fields);
+            print_backend(&fields, width);
             continue;
         }
         fputs(first ? "\n  " : ",\n  ", stdout);
@@ -252,8 +265,8 @@ static bool print_status(char *answer)
     while (cut_line(&answer, &fields)) {
         if (fields.count != WORKER_FIELDS + 1)
             return false;
-        printf("worker %s (pid %s) is %s, with %s connection(s) and %s WebSocket(s)\n", fields.at[1], fields.at[2],
-               fields.at[3], fields.at[4], fields.at[5]);
+        printf("worker %s (pid %s) is %s, connections: %s, WebSockets: %s\n", fields.at[1], fields.at[2], fields.at[3],
+               fields.at[4], fields.at[5]);
     }
     return true;
 }

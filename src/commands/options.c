@@ -58,14 +58,25 @@ static const struct option *find(const struct usage *usage, const char *word, co
     return NULL;
 }
 
+/* nginx and others take the file itself. */
+static bool names_configuration(const struct usage *usage, const char *word)
+{
+    const char *value, *end = strrchr(word, '.');
+    return end && find(usage, "--config", &value) && (strcmp(end, ".json") == 0 || strcmp(end, ".yaml") == 0);
+}
+
 static enum options_result refuse_unknown(const struct usage *usage, const char *word)
 {
     struct nearest nearest = {.word = word};
     for (size_t i = 0; i < usage->count; i++)
         nearest_offer(&nearest, usage->options[i].name);
     fprintf(stderr, "crossgate %s: %s \"%s\"", usage->command, *word == '-' ? "unknown option" : "surplus word", word);
-    if (nearest.best)
+    if (names_configuration(usage, word))
+        fprintf(stderr, ": did you mean --config %s?", word);
+    else if (nearest.best)
         fprintf(stderr, ": did you mean %s?", nearest.best);
+    else if (*word != '-')
+        fprintf(stderr, ": write crossgate %s %s", usage->command, usage->synopsis);
     fputc('\n', stderr);
     point_to_help(usage);
     return OPTIONS_WRONG;

@@ -60,7 +60,7 @@ int command_run(int argc, char **argv)
          "configuration (default: config.yaml or config.json of the\nnode directory); with --cbdir a path within DIR",
          &words.config, NULL},
         {"--backend", "URL",
-         "the node behind the door, for `websocket` services, which\nname no backend of their own: "
+         "the node behind the door, for what ends in a node and names\nno backend of its own: "
          "ws://HOST:PORT,\nwss://HOST:PORT or ws+unix:/PATH; for RawSocket rs://, rss:// or\nrs+unix:/PATH; may be "
          "repeated",
          NULL, &words.backends.given},

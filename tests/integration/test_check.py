@@ -309,3 +309,22 @@ NEAREST = [
 def test_the_nearest_word_is_suggested(check, name, config, meant):
     _, text = check(config)
     assert f'did you mean "{meant}"?' in text, text
+
+
+def test_transports_are_listed_with_what_they_speak(check):
+    transports = [
+        {"type": "rawsocket", "endpoint": {"type": "unix", "path": "a" * 40}},
+        {"type": "universal", "endpoint": {"type": "tcp", "port": 8001}, "rawsocket": {}, "web": {"paths": {}}},
+        {"type": "universal", "endpoint": {"type": "tcp", "port": 8002}, "web": {"paths": {}}},
+        {"type": "stream.testee", "endpoint": {"type": "tcp", "port": 8003}},
+        {"type": "web", "endpoint": {"type": "tcp", "port": 8004}, "paths": {}},
+    ]
+    status, text = check({"version": 2, "workers": [{"type": "router", "transports": transports}]},
+                         "--backend", "ws://127.0.0.1:9")
+    assert status == 0, text
+    lines = text.splitlines()[-len(transports):]
+    ids = [f"workers[0].transports[{index}]" for index in range(len(transports))]
+    speak = ["rs", "http, ws and rs", "http and ws", "tcp", "http and ws"]
+    for line, words, id in zip(lines, speak, ids):
+        assert re.search(rf"\S {{1,}}{words} +{re.escape(id)}$", line), text
+    assert len({line.index(id) for line, id in zip(lines, ids)}) == 1, text

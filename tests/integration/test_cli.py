@@ -52,6 +52,13 @@ def test_wrong_options_are_refused_by_name(words):
     assert words[1] in done.stderr
 
 
+@pytest.mark.parametrize("words, hint", [(["check", "node.json"], "--config node.json"), (["check", "json"], "--json"),
+                                         (["backend", "--json", "list"], "backend list | drain NAME")])
+def test_surplus_words_are_told_where_they_belong(words, hint):
+    done = run(*words)
+    assert done.returncode == 2 and hint in done.stderr
+
+
 def test_version_is_one_that_programs_can_read():
     done = run("version")
     assert done.returncode == 0
