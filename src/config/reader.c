@@ -50,6 +50,8 @@ static const char *kind_remedy(struct config_reader *reader, const struct config
 
     if (row->kind == CONFIG_INTEGER && text && span_to_uint(span_string(text), UINT64_MAX, &number))
         return "write the number without quotes";
+    if (row->kind == CONFIG_INTEGER && text && isdigit((unsigned char)*text) && row->unit)
+        return config_format(reader, "write a number, which is in %s", row->unit);
     if (row->kind == CONFIG_CHOICE && text && row_find_variant(row, text))
         return config_format(reader, "write {\"type\": \"%s\"}", text);
     if (is_container(row) && json_is_null(value) && reader->text->marks)
@@ -66,6 +68,8 @@ static const char *value_remedy(struct config_reader *reader, const struct confi
         remedy = row->remedy;
     if (!remedy && row->kind == CONFIG_LIST && json_is_object(value))
         remedy = reader->text->marks ? "begin each element with a dash" : "put it in brackets: [{…}]";
+    if (!remedy && row->kind == CONFIG_LIST && json_is_string(value))
+        remedy = config_format(reader, "write a list: [%s]", reader_show_text(reader, json_string_value(value)));
     if (!remedy && row->kind == CONFIG_INTEGER && json_is_boolean(value))
         remedy = "Crossbar takes true for 1 and false for 0; write the number";
     return remedy;

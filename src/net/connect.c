@@ -130,7 +130,12 @@ static enum ending ending_of_errno(int number)
 static void attempt_failed(struct dial *dial, int number)
 {
     dial->last = ending_of_errno(number);
-    dial->detail = number == ECONNREFUSED ? NULL : strerrordesc_np(number);
+    if (number == ECONNREFUSED)
+        dial->detail = NULL;
+    else if (number == EACCES && dial->target->kind == NET_UNIX)
+        dial->detail = "Permission denied: the user that workers run as must be able to write to the socket";
+    else
+        dial->detail = strerrordesc_np(number);
 }
 
 static void on_connected(uv_poll_t *handle, int status, int events)

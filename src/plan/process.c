@@ -45,6 +45,7 @@ static const struct config_row process_rows[] = {
      .at = CONFIG_AT(struct process_settings, workers, int64_t),
      .min = 1,
      .max = 256,
+     .remedy = "leave it out for one per processor",
      .doc = "Worker processes; if absent, one per processor."},
     {.key = "user",
      .kind = CONFIG_STRING,

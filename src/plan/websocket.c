@@ -133,6 +133,7 @@ static const struct config_row rows[] = {
      .kind = CONFIG_OBJECT,
      AT(compression, struct compression_options *),
      .object = &compression_object,
+     .remedy = "write {\"deflate\": {}}, or leave it out for no compression",
      .doc = "Compression of messages."},
     {.key = "require_websocket_subprotocol",
      .kind = CONFIG_BOOL,

@@ -1,5 +1,7 @@
 """Several backends behind one service: who gets a visitor, and what becomes of one that fails."""
 import asyncio
+import os
+import socket
 import threading
 
 import pytest
@@ -51,6 +53,17 @@ class Nobody:
     @property
     def endpoint(self):
         return {"type": "tcp", "host": "127.0.0.1", "port": self.port}
+
+
+def test_a_socket_that_workers_may_not_use_is_told_with_the_reason(crossgate, directory):
+    with socket.socket(socket.AF_UNIX) as node:
+        node.bind(str(directory / "node.sock"))
+        node.listen()
+        os.chmod(directory / "node.sock", 0)
+        endpoint = {"type": "unix", "path": "node.sock"}
+        gate = crossgate(front({"type": "websocket-reverseproxy", "backend": {"endpoint": endpoint, "url": "ws://node"}}))
+        assert status(gate) == 503
+        gate.wait_log("the user that workers run as must be able to write to the socket")
 
 
 def test_round_robin_gives_each_its_turn(crossgate):
