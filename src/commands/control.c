@@ -324,7 +324,8 @@ int command_reload(int argc, char **argv)
     return tell(argc, argv, "reload",
                 "Has a running crossgate read its configuration and all certificates again, as SIGHUP does, and waits\n"
                 "until that is in force.\n\n"
-                "Exit status: 0 if it is, 1 if it was refused: then all stays as it was, and the log says why.\n");
+                "Exit status: 0 if it is, 1 if it was refused: then all stays as it was, and crossgate check\n"
+                "(or the log) says why.\n");
 }
 
 int command_stop(int argc, char **argv)

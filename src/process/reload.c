@@ -22,8 +22,10 @@ static void warn_of_account(struct master *master)
 static void refuse(struct master *master, const char *why)
 {
     log_write(&master->log, LOG_ERROR, "reload refused%s: the configuration in force stays as it was", why);
-    control_conclude(&master->control, "error refused: the log says why; the configuration in force stays as it was\n",
-                     master->crew.now);
+    control_conclude(
+        &master->control,
+        "error refused: crossgate check (or the log) says why; the configuration in force stays as it was\n",
+        master->crew.now);
     reload_cancel(master);
 }
 
