@@ -8,29 +8,16 @@
 #include "crossgate/base/error.h"
 #include "crossgate/base/loop.h"
 #include "crossgate/base/problem.h"
+#include "crossgate/pki.h"
 #include "crossgate/stream.h"
-
-/* The bytes of a file named in the configuration, as the master read them. */
-struct tls_file {
-    const char *path; /* as in messages; NULL: not configured */
-    struct span bytes;
-    uint32_t mode;  /* permission bits; 0: unknown (in a worker), then permissions are not looked at */
-    uint32_t owner; /* user id */
-};
-
-struct tls_files {
-    const struct tls_file *at;
-    size_t count;
-    bool given; /* the key is present, even if its list is empty */
-};
 
 /* Crossbar's endpoint.tls on the listening side. */
 struct tls_server_settings {
-    struct tls_file key;
-    struct tls_file certificate;  /* every certificate in it is used: fullchain.pem works */
-    struct tls_files chain;       /* chain_certificates */
-    struct tls_files authorities; /* ca_certificates: clients must present a certificate */
-    struct tls_file dhparam;
+    struct pki_file key;
+    struct pki_file certificate;  /* every certificate in it is used: fullchain.pem works */
+    struct pki_files chain;       /* chain_certificates */
+    struct pki_files authorities; /* ca_certificates: clients must present a certificate */
+    struct pki_file dhparam;
     const char *ciphers;  /* TLS 1.2 cipher list; NULL: the default suites */
     bool channel_binding; /* the streams' facts hold the exporter of RFC 9266 */
 };
@@ -38,9 +25,9 @@ struct tls_server_settings {
 /* Crossbar's endpoint.tls on the connecting side. */
 struct tls_client_settings {
     const char *hostname;         /* sent as SNI and verified */
-    struct tls_files authorities; /* none: the platform's trust store */
-    struct tls_file certificate;  /* with key: a client certificate */
-    struct tls_file key;
+    struct pki_files authorities; /* none: the platform's trust store */
+    struct pki_file certificate;  /* with key: a client certificate */
+    struct pki_file key;
 };
 
 struct tls_context;

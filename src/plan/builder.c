@@ -117,7 +117,7 @@ const char *builder_expand(struct builder *builder, const struct config_place *p
     return copy;
 }
 
-bool builder_file(struct builder *builder, const struct config_place *place, const char *path, struct tls_file *file)
+bool builder_file(struct builder *builder, const struct config_place *place, const char *path, struct pki_file *file)
 {
     struct error error = {.class = ERROR_NONE};
     struct source_file source;

@@ -56,7 +56,7 @@ const char *builder_path_remedy(struct builder *builder, const char *path, const
 const char *builder_expand(struct builder *builder, const struct config_place *place, const char *text);
 
 /* The bytes of a file named at the place; a failure is reported there. Valid while the plan is made. */
-bool builder_file(struct builder *builder, const struct config_place *place, const char *path, struct tls_file *file)
+bool builder_file(struct builder *builder, const struct config_place *place, const char *path, struct pki_file *file)
     __attribute__((warn_unused_result));
 
 /* Reads the URLs of --backend, one a line, into builder->upstream. */

@@ -113,7 +113,7 @@ struct files {
     bool complete;
 };
 
-static void load(struct files *files, const char *key, const char *path, struct tls_file *file)
+static void load(struct files *files, const char *key, const char *path, struct pki_file *file)
 {
     const struct config_place *place = config_place_key(files->reader, files->place, key);
 
@@ -121,16 +121,16 @@ static void load(struct files *files, const char *key, const char *path, struct 
         files->complete = false;
 }
 
-static void load_list(struct files *files, const struct config_items *paths, struct tls_files *list)
+static void load_list(struct files *files, const struct config_items *paths, struct pki_files *list)
 {
     struct builder *builder = builder_of(files->reader);
-    struct tls_file *at = builder_alloc(builder, paths->count * sizeof *at + 1);
+    struct pki_file *at = builder_alloc(builder, paths->count * sizeof *at + 1);
 
     for (size_t i = 0; at && i < paths->count; i++) {
         if (!builder_file(builder, paths->at[i].place, paths->at[i].string, &at[i]))
             files->complete = false;
     }
-    *list = (struct tls_files){.at = at, .count = at ? paths->count : 0, .given = paths->given};
+    *list = (struct pki_files){.at = at, .count = at ? paths->count : 0, .given = paths->given};
     if (!at)
         files->complete = false;
 }

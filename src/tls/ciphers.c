@@ -1,7 +1,7 @@
 #include "ciphers.h"
 
-#include "key.h"
-#include "report.h"
+#include "crossgate/pki/key.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -31,7 +31,7 @@ static bool selects_something(SSL_CTX *scratch, const char *name)
     return does;
 }
 
-static void check_name(SSL_CTX *scratch, const char *name, size_t length, const struct tls_place *place)
+static void check_name(SSL_CTX *scratch, const char *name, size_t length, const struct pki_place *place)
 {
     char copy[NAME_MAX_BYTES];
     if (length == 0 || length >= sizeof copy || name[0] == '@')
@@ -43,16 +43,16 @@ static void check_name(SSL_CTX *scratch, const char *name, size_t length, const 
     if (copy[0] == '\0' || selects_something(scratch, copy))
         return;
     if (strncmp(copy, "TLS_", 4) == 0 && !strstr(copy, "_WITH_"))
-        tls_report(place, PROBLEM_NOTE, "leave it out",
+        pki_report(place, PROBLEM_NOTE, "leave it out",
                    "\"%s\" is a TLS 1.3 suite: these are always on, and this list is for TLS 1.2 only", copy);
     else
-        tls_report(place, excludes ? PROBLEM_NOTE : PROBLEM_WARNING,
+        pki_report(place, excludes ? PROBLEM_NOTE : PROBLEM_WARNING,
                    "see which names there are: openssl ciphers -s -v ALL", "\"%s\" selects no suite in %s%s", copy,
                    OpenSSL_version(OPENSSL_VERSION), excludes ? ", so there is nothing to exclude" : "");
 }
 
 /* OpenSSL ignores names it does not know, silently. */
-static void check_names(const char *list, const struct tls_place *place)
+static void check_names(const char *list, const struct pki_place *place)
 {
     SSL_CTX *scratch = SSL_CTX_new(TLS_method());
     for (const char *at = list; scratch && *at;) {
@@ -66,9 +66,9 @@ static void check_names(const char *list, const struct tls_place *place)
 
 bool ciphers_use(SSL_CTX *context, const char *list, struct problems *problems)
 {
-    struct tls_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
     if (SSL_CTX_set_ciphersuites(context, tls13_suites) != 1) {
-        tls_report_library(&place, "the TLS 1.3 suites cannot be set");
+        pki_report_library(&place, "the TLS 1.3 suites cannot be set");
         return false;
     }
     if (list)
@@ -76,7 +76,7 @@ bool ciphers_use(SSL_CTX *context, const char *list, struct problems *problems)
     if (SSL_CTX_set_cipher_list(context, list ? list : default_suites) == 1)
         return true;
     ERR_clear_error();
-    tls_report(&place, PROBLEM_ERROR, "leave ciphers out: the default suites are chosen with care",
+    pki_report(&place, PROBLEM_ERROR, "leave ciphers out: the default suites are chosen with care",
                "the list selects no TLS 1.2 suite in %s", OpenSSL_version(OPENSSL_VERSION));
     return false;
 }
@@ -89,15 +89,15 @@ static bool is_usable(const SSL_CIPHER *suite, const EVP_PKEY *key)
 
 void ciphers_check_key(const SSL_CTX *context, struct problems *problems)
 {
-    struct tls_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
     const STACK_OF(SSL_CIPHER) *suites = SSL_CTX_get_ciphers(context);
     const EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
-    char what[TLS_KEY_TEXT];
+    char what[KEY_TEXT];
     for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++)
         if (is_usable(sk_SSL_CIPHER_value(suites, i), key))
             return;
-    tls_key_print(key, what);
-    tls_report(&place, PROBLEM_WARNING, "leave ciphers out: the default suites are for keys of both kinds",
+    key_print(key, what);
+    pki_report(&place, PROBLEM_WARNING, "leave ciphers out: the default suites are for keys of both kinds",
                "no suite of the list can be used with the key (%s): TLS 1.2 clients cannot connect, only TLS 1.3",
                what);
 }

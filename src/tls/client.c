@@ -38,32 +38,32 @@ static bool verify_name(struct tls_context *context, const char *name)
 
 static bool use_name(struct tls_context *context, const char *name, struct problems *problems)
 {
-    struct tls_place place = {problems, "hostname", PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, "hostname", PROBLEM_WHOLE, NULL};
     if (!name || (!is_address(name) && !is_host_name(name))) {
-        tls_report(&place, PROBLEM_ERROR, "give the name that the backend's certificate is made for",
+        pki_report(&place, PROBLEM_ERROR, "give the name that the backend's certificate is made for",
                    "\"%s\" is not a host name or address", name ? name : "");
         return false;
     }
     if (verify_name(context, name))
         return true;
-    tls_report_library(&place, "the host name cannot be used");
+    pki_report_library(&place, "the host name cannot be used");
     return false;
 }
 
 static bool use_credential(SSL_CTX *ssl, const struct tls_client_settings *settings, struct problems *problems)
 {
-    struct tls_place place = {problems, NULL, PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, NULL, PROBLEM_WHOLE, NULL};
     if (settings->key.path && settings->certificate.path)
-        return credential_use(ssl, &settings->key, &settings->certificate, NULL, TLS_FOR_CLIENT, problems);
+        return credential_use(ssl, &settings->key, &settings->certificate, NULL, PKI_FOR_CLIENT, problems);
     if (settings->key.path) {
         place.key = "key";
-        tls_report(&place, PROBLEM_ERROR, "name its certificate as `certificate`, or leave the key out",
+        pki_report(&place, PROBLEM_ERROR, "name its certificate as `certificate`, or leave the key out",
                    "a key without a certificate is of no use");
         return false;
     }
     if (settings->certificate.path) {
         place.key = "certificate";
-        tls_report(&place, PROBLEM_WARNING, "name its private key as `key`, or leave the certificate out",
+        pki_report(&place, PROBLEM_WARNING, "name its private key as `key`, or leave the certificate out",
                    "a certificate without its key cannot be used, and is ignored");
     }
     return true;

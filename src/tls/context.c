@@ -1,7 +1,7 @@
 #include "context.h"
 
 #include "bio.h"
-#include "report.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/err.h>
 
@@ -50,10 +50,10 @@ static bool set_common(SSL_CTX *ssl)
 
 struct tls_context *tls_context_new(enum tls_role role, struct problems *problems)
 {
-    struct tls_place place = {problems, NULL, PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, NULL, PROBLEM_WHOLE, NULL};
     struct tls_context *context = calloc(1, sizeof *context);
     if (!context) {
-        tls_report(&place, PROBLEM_ERROR, NULL, "out of memory");
+        pki_report(&place, PROBLEM_ERROR, NULL, "out of memory");
         return NULL;
     }
     counted_init(&context->counted, context_free);
@@ -61,7 +61,7 @@ struct tls_context *tls_context_new(enum tls_role role, struct problems *problem
     context->pipe = pipe_method_new();
     context->ssl = SSL_CTX_new(role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     if (!context->pipe || !context->ssl || !set_common(context->ssl)) {
-        tls_report_library(&place, "a TLS context cannot be made");
+        pki_report_library(&place, "a TLS context cannot be made");
         tls_context_unref(context);
         return NULL;
     }

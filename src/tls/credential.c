@@ -1,7 +1,7 @@
 #include "credential.h"
 
-#include "chain.h"
-#include "key.h"
+#include "crossgate/pki/chain.h"
+#include "crossgate/pki/key.h"
 
 #include <openssl/err.h>
 
@@ -14,9 +14,9 @@ int credential_strength(const SSL_CTX *context)
 
 /* All certificates in the order of the files. NULL: reported. */
 static STACK_OF(X509) *
-    read_all(const struct tls_file *certificate, const struct tls_files *chain, struct problems *problems)
+    read_all(const struct pki_file *certificate, const struct pki_files *chain, struct problems *problems)
 {
-    struct tls_place place = {problems, "certificate", PROBLEM_WHOLE, certificate->path};
+    struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, certificate->path};
     STACK_OF(X509) *all = sk_X509_new_null();
     bool worked = all && certificates_read(certificate, &place, all);
     place.key = "chain_certificates";
@@ -31,7 +31,7 @@ static STACK_OF(X509) *
     return NULL;
 }
 
-static bool check_strengths(X509 *leaf, STACK_OF(X509) * issuers, const struct tls_place *place, int strength)
+static bool check_strengths(X509 *leaf, STACK_OF(X509) * issuers, const struct pki_place *place, int strength)
 {
     bool worked = certificate_check_strength(leaf, place, strength);
     for (int i = 0; i < sk_X509_num(issuers); i++)
@@ -39,24 +39,24 @@ static bool check_strengths(X509 *leaf, STACK_OF(X509) * issuers, const struct t
     return worked;
 }
 
-static bool use(SSL_CTX *context, EVP_PKEY *key, X509 *leaf, STACK_OF(X509) * issuers, const struct tls_place *place)
+static bool use(SSL_CTX *context, EVP_PKEY *key, X509 *leaf, STACK_OF(X509) * issuers, const struct pki_place *place)
 {
     ERR_clear_error();
     if (SSL_CTX_use_cert_and_key(context, leaf, key, issuers, 1) == 1 && SSL_CTX_check_private_key(context) == 1)
         return true;
-    tls_report_library(place, "OpenSSL does not accept the certificate and its key");
+    pki_report_library(place, "OpenSSL does not accept the certificate and its key");
     return false;
 }
 
-bool credential_use(SSL_CTX *context, const struct tls_file *key, const struct tls_file *certificate,
-                    const struct tls_files *chain, enum tls_purpose purpose, struct problems *problems)
+bool credential_use(SSL_CTX *context, const struct pki_file *key, const struct pki_file *certificate,
+                    const struct pki_files *chain, enum pki_purpose purpose, struct problems *problems)
 {
-    struct tls_place key_place = {problems, "key", PROBLEM_WHOLE, key->path};
-    struct tls_place place = {problems, "certificate", PROBLEM_WHOLE, certificate->path};
+    struct pki_place key_place = {problems, "key", PROBLEM_WHOLE, key->path};
+    struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, certificate->path};
     int strength = credential_strength(context);
     X509 *leaf = NULL;
     STACK_OF(X509) *issuers = NULL;
-    EVP_PKEY *private_key = tls_key_read(key, &key_place, strength);
+    EVP_PKEY *private_key = key_read(key, &key_place, strength);
     STACK_OF(X509) *all = read_all(certificate, chain, problems);
     bool worked = private_key && all && chain_build(all, private_key, purpose, &place, &leaf, &issuers);
     if (worked) {

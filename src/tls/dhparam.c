@@ -1,7 +1,7 @@
 #include "dhparam.h"
 
 #include "credential.h"
-#include "pem.h"
+#include "crossgate/pki/pem.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -24,7 +24,7 @@ static EVP_PKEY *standard_group(const char *name)
     return group;
 }
 
-static bool use_standard(SSL_CTX *context, const struct tls_place *place)
+static bool use_standard(SSL_CTX *context, const struct pki_place *place)
 {
     static const char *const names[] = {"ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe8192"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -35,7 +35,7 @@ static bool use_standard(SSL_CTX *context, const struct tls_place *place)
         }
         EVP_PKEY_free(group);
     }
-    tls_report_library(place, "no standard Diffie-Hellman group can be used");
+    pki_report_library(place, "no standard Diffie-Hellman group can be used");
     return false;
 }
 
@@ -85,16 +85,16 @@ static bool is_safe_prime(const BIGNUM *p, BN_CTX *scratch)
 }
 
 /* False: reported. `q` is NULL where the file does not name it. */
-static bool check_numbers(const BIGNUM *p, const BIGNUM *g, const BIGNUM *q, const struct tls_place *place)
+static bool check_numbers(const BIGNUM *p, const BIGNUM *g, const BIGNUM *q, const struct pki_place *place)
 {
     BN_CTX *scratch = BN_CTX_new();
     bool prime = scratch && is_likely_prime(p, scratch);
     bool worked = prime && is_generator(g, p, scratch) && (!q || is_in_subgroup(g, q, p, scratch));
     if (!worked)
-        tls_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is unsafe: %s", place->path,
+        pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is unsafe: %s", place->path,
                    prime ? "its generator does not fit its modulus" : "its modulus is not prime");
     else if (!q && !is_safe_prime(p, scratch))
-        tls_report(
+        pki_report(
             place, PROBLEM_WARNING, remedy_leave_out,
             "%s: its modulus is no safe prime (made with -dsaparam?); keys are used once, so that it still holds",
             place->path);
@@ -102,17 +102,17 @@ static bool check_numbers(const BIGNUM *p, const BIGNUM *g, const BIGNUM *q, con
     return worked;
 }
 
-static bool check_size(const EVP_PKEY *group, const struct tls_place *place, int strength)
+static bool check_size(const EVP_PKEY *group, const struct pki_place *place, int strength)
 {
     int bits = EVP_PKEY_get_bits(group);
     if (EVP_PKEY_get_security_bits(group) >= strength && bits <= MODULUS_BITS_MAX)
         return true;
-    tls_report(place, PROBLEM_ERROR, remedy_leave_out, "%s has a modulus of %d bits; 2048 to 4096 are of use%s",
+    pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s has a modulus of %d bits; 2048 to 4096 are of use%s",
                place->path, bits, bits < 2048 ? ", and fewer can be broken" : "");
     return false;
 }
 
-static bool check_group(EVP_PKEY *group, const struct tls_place *place, int strength)
+static bool check_group(EVP_PKEY *group, const struct pki_place *place, int strength)
 {
     char name[64];
     if (!check_size(group, place, strength))
@@ -126,10 +126,10 @@ static bool check_group(EVP_PKEY *group, const struct tls_place *place, int stre
                   EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_G, &g) == 1;
     EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_Q, &q);
     if (!worked)
-        tls_report_library(place, "its numbers cannot be read");
+        pki_report_library(place, "its numbers cannot be read");
     worked = worked && check_numbers(p, g, q && !BN_is_zero(q) ? q : NULL, place);
     if (worked && BN_num_bits(p) > 2048)
-        tls_report(place, PROBLEM_NOTE, remedy_leave_out,
+        pki_report(place, PROBLEM_NOTE, remedy_leave_out,
                    "%s: each DHE handshake with these %d bits costs several times the CPU time of one with ECDHE",
                    place->path, BN_num_bits(p));
     BN_free(p);
@@ -154,11 +154,11 @@ static EVP_PKEY *decode(const struct pem_block *block)
 }
 
 /* NULL: reported. */
-static EVP_PKEY *read_group(const struct tls_file *file, const struct tls_place *place, int strength)
+static EVP_PKEY *read_group(const struct pki_file *file, const struct pki_place *place, int strength)
 {
     struct pem_file pem;
     if (!pem_file_read(&pem, file->bytes)) {
-        tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return NULL;
     }
     const struct pem_block *block = pem_file_find(&pem, PEM_DH);
@@ -168,7 +168,7 @@ static EVP_PKEY *read_group(const struct tls_file *file, const struct tls_place 
         pem_report_missing(&pem, place, PEM_DH);
     EVP_PKEY *group = block ? decode(block) : NULL;
     if (block && !group)
-        tls_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is damaged: its DH parameters cannot be decoded",
+        pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is damaged: its DH parameters cannot be decoded",
                    place->path);
     pem_file_deinit(&pem);
     if (group && !check_group(group, place, strength)) {
@@ -179,9 +179,9 @@ static EVP_PKEY *read_group(const struct tls_file *file, const struct tls_place 
     return group;
 }
 
-bool dhparam_use(SSL_CTX *context, const struct tls_file *file, struct problems *problems)
+bool dhparam_use(SSL_CTX *context, const struct pki_file *file, struct problems *problems)
 {
-    struct tls_place place = {problems, "dhparam", PROBLEM_WHOLE, file->path};
+    struct pki_place place = {problems, "dhparam", PROBLEM_WHOLE, file->path};
     if (!file->path)
         return use_standard(context, &place);
     EVP_PKEY *group = read_group(file, &place, credential_strength(context));
@@ -190,6 +190,6 @@ bool dhparam_use(SSL_CTX *context, const struct tls_file *file, struct problems 
     if (SSL_CTX_set0_tmp_dh_pkey(context, group) == 1)
         return true;
     EVP_PKEY_free(group);
-    tls_report_library(&place, "OpenSSL does not accept these DH parameters");
+    pki_report_library(&place, "OpenSSL does not accept these DH parameters");
     return false;
 }

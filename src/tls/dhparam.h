@@ -8,6 +8,6 @@
 
 /* Makes the file's group the context's; without a file (path NULL) the smallest group of RFC 7919 that the context's
  * security level accepts. False: reported. */
-bool dhparam_use(SSL_CTX *context, const struct tls_file *file, struct problems *problems);
+bool dhparam_use(SSL_CTX *context, const struct pki_file *file, struct problems *problems);
 
 #endif

@@ -39,7 +39,7 @@ static void set_sessions(SSL_CTX *ssl)
     SSL_CTX_set_max_early_data(ssl, 0); /* 0-RTT can be replayed */
 }
 
-static bool demand_client_certificates(SSL_CTX *ssl, const struct tls_files *authorities, struct problems *problems)
+static bool demand_client_certificates(SSL_CTX *ssl, const struct pki_files *authorities, struct problems *problems)
 {
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT | SSL_VERIFY_CLIENT_ONCE, NULL);
     return trust_use_files(ssl, authorities, true, problems);
@@ -51,7 +51,7 @@ static bool configure(SSL_CTX *ssl, const struct tls_server_settings *settings, 
 {
     bool ciphers = ciphers_use(ssl, settings->ciphers, problems);
     bool credential =
-        credential_use(ssl, &settings->key, &settings->certificate, &settings->chain, TLS_FOR_SERVER, problems);
+        credential_use(ssl, &settings->key, &settings->certificate, &settings->chain, PKI_FOR_SERVER, problems);
     bool dhparam = dhparam_use(ssl, &settings->dhparam, problems);
     bool clients = !settings->authorities.given || demand_client_certificates(ssl, &settings->authorities, problems);
     if (ciphers && credential)

@@ -1,7 +1,7 @@
 #include "trust.h"
 
-#include "certificate.h"
-#include "report.h"
+#include "crossgate/pki/certificate.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -13,20 +13,20 @@ static const char key_authorities[] = "ca_certificates";
 /* Names beyond this are not sent: the hint would not fit into the messages that clients accept. */
 enum { HINT_BYTES_MAX = 16384 };
 
-static bool add_anchor(SSL_CTX *context, X509 *certificate, const struct tls_place *place)
+static bool add_anchor(SSL_CTX *context, X509 *certificate, const struct pki_place *place)
 {
     char name[CERTIFICATE_NAME];
     certificate_print_name(X509_get_subject_name(certificate), name);
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
-        tls_report(place, PROBLEM_WARNING, NULL, "%s: the authority %s has expired; nothing it issued is accepted",
+        pki_report(place, PROBLEM_WARNING, NULL, "%s: the authority %s has expired; nothing it issued is accepted",
                    place->path, name);
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1)
         return true;
-    tls_report_library(place, "certificate not accepted as an authority");
+    pki_report_library(place, "certificate not accepted as an authority");
     return false;
 }
 
-static bool add_file(SSL_CTX *context, const struct tls_file *file, const struct tls_place *place,
+static bool add_file(SSL_CTX *context, const struct pki_file *file, const struct pki_place *place,
                      STACK_OF(X509_NAME) * names)
 {
     STACK_OF(X509) *certificates = sk_X509_new_null();
@@ -48,11 +48,11 @@ static bool fits_hint(STACK_OF(X509_NAME) * names)
     return bytes <= HINT_BYTES_MAX;
 }
 
-bool trust_use_files(SSL_CTX *context, const struct tls_files *files, bool as_server, struct problems *problems)
+bool trust_use_files(SSL_CTX *context, const struct pki_files *files, bool as_server, struct problems *problems)
 {
-    struct tls_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
     if (files->count == 0) {
-        tls_report(&place, PROBLEM_ERROR,
+        pki_report(&place, PROBLEM_ERROR,
                    as_server ? "leave it out: then clients need no certificate"
                              : "leave it out: then the system's are used",
                    "the list of authorities is empty");
@@ -83,29 +83,14 @@ static bool is_readable(const char *variable, const char *standard)
 /* OpenSSL looks certificates up in that directory when it needs them, and keeps them in memory from then on. */
 bool trust_use_system(SSL_CTX *context, struct problems *problems)
 {
-    struct tls_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
+    struct pki_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
     if (!is_readable(X509_get_default_cert_dir_env(), X509_get_default_cert_dir()) &&
         !is_readable(X509_get_default_cert_file_env(), X509_get_default_cert_file()))
-        tls_report(&place, PROBLEM_WARNING, "apt install ca-certificates, or name the authorities in ca_certificates",
+        pki_report(&place, PROBLEM_WARNING, "apt install ca-certificates, or name the authorities in ca_certificates",
                    "this system has no trust store at %s: no backend certificate can be verified",
                    X509_get_default_cert_dir());
     if (SSL_CTX_set_default_verify_paths(context) == 1)
         return true;
-    tls_report_library(&place, "the system's trust store cannot be used");
+    pki_report_library(&place, "the system's trust store cannot be used");
     return false;
-}
-
-bool trust_system_has_issuer(X509 *certificate)
-{
-    X509 *issuer = NULL;
-    X509_STORE *store = X509_STORE_new();
-    X509_STORE_CTX *search = X509_STORE_CTX_new();
-    bool found = store && search && X509_STORE_set_default_paths(store) == 1 &&
-                 X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
-                 X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
-    X509_free(issuer);
-    X509_STORE_CTX_free(search);
-    X509_STORE_free(store);
-    ERR_clear_error();
-    return found;
 }

@@ -8,12 +8,9 @@
 
 /* Makes exactly the listed certificates the trust anchors of the context, intermediates and leaves, too, if they are
  * listed. As a server it names them to clients, so that one with several certificates can choose. False: reported. */
-bool trust_use_files(SSL_CTX *context, const struct tls_files *files, bool as_server, struct problems *problems);
+bool trust_use_files(SSL_CTX *context, const struct pki_files *files, bool as_server, struct problems *problems);
 
 /* Makes the system's trust store the context's. False: reported. */
 bool trust_use_system(SSL_CTX *context, struct problems *problems);
-
-/* Whether this system's trust store holds the issuer of the certificate. */
-bool trust_system_has_issuer(X509 *certificate);
 
 #endif

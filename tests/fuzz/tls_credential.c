@@ -7,7 +7,7 @@ static void ignore(struct problems *problems, const struct problem *problem)
     assert(problem->text[0] != '\0');
 }
 
-static void build(struct tls_file file, uint8_t which, const struct tls_file *key, const struct tls_file *certificate)
+static void build(struct pki_file file, uint8_t which, const struct pki_file *key, const struct pki_file *certificate)
 {
     struct problems problems = {.report = ignore};
     struct tls_server_settings settings = {.key = *key, .certificate = *certificate};
@@ -20,10 +20,10 @@ static void build(struct tls_file file, uint8_t which, const struct tls_file *ke
         settings.certificate = file;
         break;
     case 'i':
-        settings.chain = (struct tls_files){&file, 1, true};
+        settings.chain = (struct pki_files){&file, 1, true};
         break;
     case 'a':
-        settings.authorities = (struct tls_files){&file, 1, true};
+        settings.authorities = (struct pki_files){&file, 1, true};
         break;
     case 'd':
         settings.dhparam = file;
@@ -44,10 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EVP_PKEY *pair = forge_keep(arena, EVP_EC_gen("P-256"));
     X509 *leaf =
         forge_certificate(arena, &(struct forge){.subject = "localhost", .key = pair, .names = "DNS:localhost"});
-    struct tls_file key = forge_key(arena, "key", pair);
-    struct tls_file certificate = forge_chain(arena, "certificate", leaf, NULL, NULL);
+    struct pki_file key = forge_key(arena, "key", pair);
+    struct pki_file certificate = forge_chain(arena, "certificate", leaf, NULL, NULL);
     if (size > 0)
-        build((struct tls_file){.bytes = span_of(data + 1, size - 1)}, data[0], &key, &certificate);
+        build((struct pki_file){.bytes = span_of(data + 1, size - 1)}, data[0], &key, &certificate);
     arena_free(arena);
     return 0;
 }

@@ -39,7 +39,7 @@ static struct tls_context *make_context(void)
     EVP_PKEY *pair = forge_keep(arena, EVP_EC_gen("P-256"));
     X509 *leaf =
         forge_certificate(arena, &(struct forge){.subject = "localhost", .key = pair, .names = "DNS:localhost"});
-    struct tls_file file = forge_chain(arena, "certificate", leaf, NULL, NULL);
+    struct pki_file file = forge_chain(arena, "certificate", leaf, NULL, NULL);
     struct tls_server_settings settings = {
         .key = forge_key(arena, "key", pair), .certificate = file, .authorities = {&file, 1, true}};
     struct problems problems = {.report = ignore};

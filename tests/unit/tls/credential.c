@@ -146,7 +146,7 @@ static void expect_silence(void)
     assert_int_equal(world.recorder.count, 0);
 }
 
-static void refuses_key(struct tls_file file, const char *text, const char *remedy)
+static void refuses_key(struct pki_file file, const char *text, const char *remedy)
 {
     struct tls_server_settings settings = world.good;
     settings.key = file;
@@ -154,7 +154,7 @@ static void refuses_key(struct tls_file file, const char *text, const char *reme
     expect_only(PROBLEM_ERROR, "key", text, remedy);
 }
 
-static void refuses_certificate(struct tls_file file, const char *text, const char *remedy)
+static void refuses_certificate(struct pki_file file, const char *text, const char *remedy)
 {
     struct tls_server_settings settings = world.good;
     settings.certificate = file;
@@ -174,11 +174,11 @@ static void full_chain_in_one_file_is_accepted_in_silence(void **state)
 static void chain_certificates_complete_the_certificate(void **state)
 {
     (void)state;
-    struct tls_file chain[] = {forge_chain(world.arena, "middle.pem", world.middle, NULL, NULL),
+    struct pki_file chain[] = {forge_chain(world.arena, "middle.pem", world.middle, NULL, NULL),
                                forge_chain(world.arena, "root.pem", world.root, NULL, NULL)};
     struct tls_server_settings settings = world.good;
     settings.certificate = forge_chain(world.arena, "cert.pem", world.leaf, NULL, NULL);
-    settings.chain = (struct tls_files){chain, 2, true};
+    settings.chain = (struct pki_files){chain, 2, true};
     assert_true(builds(&settings));
     expect_silence();
 }
@@ -186,9 +186,9 @@ static void chain_certificates_complete_the_certificate(void **state)
 static void duplicates_are_dropped_in_silence(void **state)
 {
     (void)state;
-    struct tls_file chain = forge_chain(world.arena, "middle.pem", world.middle, world.root, world.middle);
+    struct pki_file chain = forge_chain(world.arena, "middle.pem", world.middle, world.root, world.middle);
     struct tls_server_settings settings = world.good;
-    settings.chain = (struct tls_files){&chain, 1, true};
+    settings.chain = (struct pki_files){&chain, 1, true};
     assert_true(builds(&settings));
     expect_silence();
 }
@@ -440,7 +440,7 @@ static void things_that_are_no_certificate_are_named(void **state)
     refuses_certificate(
         forge_text(world.arena, "cert.pem", "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----\n"),
         "PEM block 1 cannot be decoded", NULL);
-    struct tls_file cut = world.good.certificate;
+    struct pki_file cut = world.good.certificate;
     cut.bytes.len -= 40;
     refuses_certificate(cut, "after 2 good certificates", NULL);
 }
@@ -459,9 +459,9 @@ static void wrong_order_is_put_right_and_named(void **state)
 static void certificate_outside_the_chain_warns(void **state)
 {
     (void)state;
-    struct tls_file chain = forge_chain(world.arena, "chain.pem", world.ec_leaf, NULL, NULL);
+    struct pki_file chain = forge_chain(world.arena, "chain.pem", world.ec_leaf, NULL, NULL);
     struct tls_server_settings settings = world.good;
-    settings.chain = (struct tls_files){&chain, 1, true};
+    settings.chain = (struct pki_files){&chain, 1, true};
     assert_true(builds(&settings));
     expect_only(PROBLEM_WARNING, "certificate", "of CN=localhost is not part of the chain, and is not sent", NULL);
 }
@@ -471,10 +471,10 @@ static void self_signed_stranger_warns(void **state)
     (void)state;
     X509 *stranger =
         forge_certificate(world.arena, &(struct forge){.subject = "Stranger", .key = world.ec, .authority = true});
-    struct tls_file chain = forge_chain(world.arena, "chain.pem", world.middle, stranger, NULL);
+    struct pki_file chain = forge_chain(world.arena, "chain.pem", world.middle, stranger, NULL);
     struct tls_server_settings settings = world.good;
     settings.certificate = forge_chain(world.arena, "cert.pem", world.leaf, NULL, NULL);
-    settings.chain = (struct tls_files){&chain, 1, true};
+    settings.chain = (struct pki_files){&chain, 1, true};
     assert_true(builds(&settings));
     expect(PROBLEM_WARNING, "certificate", "but CN=Stranger was given, which is not sent");
 }
@@ -530,10 +530,10 @@ static void authority_of_ones_own_is_only_noted(void **state)
 static void problem_of_a_chain_file_names_its_index(void **state)
 {
     (void)state;
-    struct tls_file chain[] = {forge_chain(world.arena, "middle.pem", world.middle, NULL, NULL),
+    struct pki_file chain[] = {forge_chain(world.arena, "middle.pem", world.middle, NULL, NULL),
                                forge_text(world.arena, "none.pem", "")};
     struct tls_server_settings settings = world.good;
-    settings.chain = (struct tls_files){chain, 2, true};
+    settings.chain = (struct pki_files){chain, 2, true};
     assert_false(builds(&settings));
     expect_only(PROBLEM_ERROR, "chain_certificates", "none.pem is empty", NULL);
     assert_int_equal(world.recorder.found[0].index, 1);
@@ -556,10 +556,10 @@ static void authorities_are_checked_each_with_its_index(void **state)
     X509 *old = forge_certificate(
         world.arena,
         &(struct forge){.subject = "Old", .key = world.ec, .authority = true, .begins = -7200, .ends = -3600});
-    struct tls_file files[] = {forge_chain(world.arena, "ca.pem", world.root, NULL, NULL),
+    struct pki_file files[] = {forge_chain(world.arena, "ca.pem", world.root, NULL, NULL),
                                forge_chain(world.arena, "old.pem", old, NULL, NULL)};
     struct tls_server_settings settings = world.good;
-    settings.authorities = (struct tls_files){files, 2, true};
+    settings.authorities = (struct pki_files){files, 2, true};
     assert_true(builds(&settings));
     expect_only(PROBLEM_WARNING, "ca_certificates", "the authority CN=Old has expired", NULL);
     assert_int_equal(world.recorder.found[0].index, 1);
@@ -582,7 +582,7 @@ static EVP_PKEY *group_of(const char *algorithm, const char *parameter, const ch
     return forge_keep(world.arena, group);
 }
 
-static struct tls_file dh_file(EVP_PKEY *group)
+static struct pki_file dh_file(EVP_PKEY *group)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     assert_int_equal(PEM_write_bio_Parameters(bio, group), 1);
@@ -590,7 +590,7 @@ static struct tls_file dh_file(EVP_PKEY *group)
 }
 
 /* PKCS #3 form of any modulus, and 2 as generator. */
-static struct tls_file dh_file_of(BIGNUM *modulus)
+static struct pki_file dh_file_of(BIGNUM *modulus)
 {
     unsigned char number[2048];
     int bytes = BN_bn2bin(modulus, number + 1) + 1;
@@ -607,7 +607,7 @@ static struct tls_file dh_file_of(BIGNUM *modulus)
     return forge_file(world.arena, "dh.pem", bio);
 }
 
-static void refuses_dhparam(struct tls_file file, const char *text)
+static void refuses_dhparam(struct pki_file file, const char *text)
 {
     struct tls_server_settings settings = world.good;
     settings.dhparam = file;
@@ -618,7 +618,7 @@ static void refuses_dhparam(struct tls_file file, const char *text)
 static void standard_groups_in_both_forms_are_accepted(void **state)
 {
     (void)state;
-    struct tls_file files[] = {dh_file(group_of("DH", OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048")),
+    struct pki_file files[] = {dh_file(group_of("DH", OSSL_PKEY_PARAM_GROUP_NAME, "ffdhe2048")),
                                dh_file(group_of("DH", OSSL_PKEY_PARAM_GROUP_NAME, "modp_4096")),
                                dh_file(group_of("DHX", OSSL_PKEY_PARAM_GROUP_NAME, "dh_2048_256"))};
     assert_true(span_starts(files[2].bytes, SPAN("-----BEGIN X9.42 DH")));
@@ -651,7 +651,7 @@ static void generator_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
     BIGNUM *modulus = BN_get_rfc3526_prime_2048(NULL);
-    struct tls_file file = dh_file_of(modulus);
+    struct pki_file file = dh_file_of(modulus);
     struct span bytes = file.bytes;
     unsigned char *der = NULL;
     char *name = NULL, *header = NULL;
@@ -755,7 +755,7 @@ static void host_name_is_needed_and_checked(void **state)
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
         assert_true(builds_client(&(struct tls_client_settings){
             .hostname = right[i],
-            .authorities = {&(struct tls_file){.path = "ca.pem", .bytes = world.good.certificate.bytes}, 1, true}}));
+            .authorities = {&(struct pki_file){.path = "ca.pem", .bytes = world.good.certificate.bytes}, 1, true}}));
         expect_silence();
     }
 }
@@ -770,7 +770,7 @@ static void client_key_and_certificate_come_in_pairs(void **state)
     settings.certificate = world.good.certificate;
     assert_true(builds_client(&settings));
     expect_silence();
-    settings.key = (struct tls_file){0};
+    settings.key = (struct pki_file){0};
     assert_true(builds_client(&settings));
     expect_only(PROBLEM_WARNING, "certificate", "is ignored", "key");
 }

@@ -79,24 +79,24 @@ static inline X509 *forge_certificate(struct arena *arena, const struct forge *h
 }
 
 /* What a BIO has gathered, as a file. */
-static inline struct tls_file forge_file(struct arena *arena, const char *path, BIO *bio)
+static inline struct pki_file forge_file(struct arena *arena, const char *path, BIO *bio)
 {
     char *at = NULL;
     long length = BIO_get_mem_data(bio, &at);
     char *copy = arena_copy(arena, span_of(at, (size_t)length));
     assert(copy);
     BIO_free(bio);
-    return (struct tls_file){.path = path, .bytes = span_of(copy, (size_t)length), .mode = 0600};
+    return (struct pki_file){.path = path, .bytes = span_of(copy, (size_t)length), .mode = 0600};
 }
 
-static inline struct tls_file forge_text(struct arena *arena, const char *path, const char *text)
+static inline struct pki_file forge_text(struct arena *arena, const char *path, const char *text)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     BIO_write(bio, text, (int)strlen(text));
     return forge_file(arena, path, bio);
 }
 
-static inline struct tls_file forge_key(struct arena *arena, const char *path, EVP_PKEY *key)
+static inline struct pki_file forge_key(struct arena *arena, const char *path, EVP_PKEY *key)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     assert(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
@@ -104,7 +104,7 @@ static inline struct tls_file forge_key(struct arena *arena, const char *path, E
 }
 
 /* Up to three certificates; NULL ends the list. */
-static inline struct tls_file forge_chain(struct arena *arena, const char *path, X509 *first, X509 *second, X509 *third)
+static inline struct pki_file forge_chain(struct arena *arena, const char *path, X509 *first, X509 *second, X509 *third)
 {
     X509 *all[] = {first, second, third};
     BIO *bio = BIO_new(BIO_s_mem());
@@ -113,7 +113,7 @@ static inline struct tls_file forge_chain(struct arena *arena, const char *path,
     return forge_file(arena, path, bio);
 }
 
-static inline struct tls_file forge_joined(struct arena *arena, const struct tls_file *a, const struct tls_file *b)
+static inline struct pki_file forge_joined(struct arena *arena, const struct pki_file *a, const struct pki_file *b)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     BIO_write(bio, a->bytes.at, (int)a->bytes.len);

@@ -83,7 +83,7 @@ static struct {
     struct arena *arena;
     EVP_PKEY *rsa, *ec, *root_key;
     X509 *root, *rsa_leaf, *ec_leaf, *client_leaf;
-    struct tls_file rsa_key, ec_key, client_key, rsa_file, ec_file, client_file, root_file;
+    struct pki_file rsa_key, ec_key, client_key, rsa_file, ec_file, client_file, root_file;
     struct log log;
     struct counters counters;
     struct loop loop;
@@ -549,7 +549,7 @@ static void backend_of_an_unknown_authority_is_refused(void **state)
     (void)state;
     struct tls_server_settings settings = rsa_settings();
     struct tls_client_settings client = client_settings();
-    struct tls_file other = forge_chain(
+    struct pki_file other = forge_chain(
         world.arena, "other.pem",
         forge_certificate(world.arena, &(struct forge){.subject = "Other", .key = world.rsa, .authority = true}), NULL,
         NULL);
@@ -570,8 +570,8 @@ static void client_certificate_is_demanded_and_verified(void **state)
         struct tls_server_settings settings = rsa_settings();
         struct tls_client_settings client = client_settings();
         X509 *stranger = forge_certificate(world.arena, &(struct forge){.subject = "stranger", .key = world.ec});
-        struct tls_file stranger_file = forge_chain(world.arena, "stranger.pem", stranger, NULL, NULL);
-        settings.authorities = (struct tls_files){&world.root_file, 1, true};
+        struct pki_file stranger_file = forge_chain(world.arena, "stranger.pem", stranger, NULL, NULL);
+        settings.authorities = (struct pki_files){&world.root_file, 1, true};
         if (shows) {
             client.key = world.client_key;
             client.certificate = known ? world.client_file : stranger_file;
@@ -603,7 +603,7 @@ static void sent_chain_is_leaf_then_issuers_without_the_root(void **state)
         world.arena,
         &(struct forge){
             .subject = "leaf", .key = world.rsa, .issuer = middle, .issuer_key = key, .names = "DNS:localhost"});
-    struct tls_file chain[] = {forge_chain(world.arena, "root.pem", world.root, NULL, NULL),
+    struct pki_file chain[] = {forge_chain(world.arena, "root.pem", world.root, NULL, NULL),
                                forge_chain(world.arena, "middle.pem", middle, middle, NULL)};
     struct tls_server_settings settings = {.key = world.rsa_key,
                                            .certificate = forge_chain(world.arena, "leaf.pem", leaf, NULL, NULL),

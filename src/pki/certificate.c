@@ -1,6 +1,6 @@
-#include "certificate.h"
+#include "crossgate/pki/certificate.h"
 
-#include "pem.h"
+#include "crossgate/pki/pem.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -19,22 +19,22 @@ static X509 *decode(const struct pem_block *block)
 }
 
 /* False: reported. */
-static bool append(const struct pem_block *block, size_t number, const struct tls_place *place, STACK_OF(X509) * all)
+static bool append(const struct pem_block *block, size_t number, const struct pki_place *place, STACK_OF(X509) * all)
 {
     X509 *certificate = decode(block);
     if (!certificate) {
-        tls_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
+        pki_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
                    "%s is damaged: its PEM block %zu cannot be decoded as a certificate", place->path, number);
         return false;
     }
     if (sk_X509_push(all, certificate) > 0)
         return true;
     X509_free(certificate);
-    tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+    pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
     return false;
 }
 
-static bool append_all(const struct pem_file *pem, const struct tls_place *place, STACK_OF(X509) * all)
+static bool append_all(const struct pem_file *pem, const struct pki_place *place, STACK_OF(X509) * all)
 {
     size_t found = 0;
     for (size_t i = 0; i < pem->count; i++) {
@@ -50,18 +50,18 @@ static bool append_all(const struct pem_file *pem, const struct tls_place *place
         return false;
     }
     if (pem->damaged)
-        tls_report(
+        pki_report(
             place, PROBLEM_ERROR, "copy the file again from where it was made",
             "%s is damaged: after %zu good certificates there is a PEM block that is cut off or not valid base64",
             place->path, found);
     return !pem->damaged;
 }
 
-bool certificates_read(const struct tls_file *file, const struct tls_place *place, STACK_OF(X509) * all)
+bool certificates_read(const struct pki_file *file, const struct pki_place *place, STACK_OF(X509) * all)
 {
     struct pem_file pem;
     if (!pem_file_read(&pem, file->bytes)) {
-        tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return false;
     }
     bool worked = append_all(&pem, place, all);
@@ -112,7 +112,7 @@ static bool is_renewal_late(const ASN1_TIME *begin, const ASN1_TIME *end, int da
     return days_left < (lifetime / 10 < 10 ? lifetime / 10 : 10);
 }
 
-static void check_dates(X509 *leaf, const struct tls_place *place)
+static void check_dates(X509 *leaf, const struct pki_place *place)
 {
     const ASN1_TIME *begin = X509_get0_notBefore(leaf);
     const ASN1_TIME *end = X509_get0_notAfter(leaf);
@@ -121,25 +121,25 @@ static void check_dates(X509 *leaf, const struct tls_place *place)
     int seconds_left = 0;
     if (X509_cmp_current_time(begin) > 0) {
         print_date(begin, date);
-        tls_report(place, PROBLEM_WARNING, "check the clock of this machine: date -u",
+        pki_report(place, PROBLEM_WARNING, "check the clock of this machine: date -u",
                    "%s is NOT VALID YET: its certificate begins on %s. Clients will refuse it until then", place->path,
                    date);
     }
     print_date(end, date);
     if (X509_cmp_current_time(end) < 0)
-        tls_report(place, PROBLEM_WARNING, remedy_renew,
+        pki_report(place, PROBLEM_WARNING, remedy_renew,
                    "%s HAS EXPIRED: its certificate ended on %s. It is served all the same, but clients will refuse it",
                    place->path, date);
     else if (ASN1_TIME_diff(&days_left, &seconds_left, NULL, end) == 1 && is_renewal_late(begin, end, days_left))
-        tls_report(place, PROBLEM_WARNING, remedy_renew, "%s: its certificate ends soon, on %s (in %d days)",
+        pki_report(place, PROBLEM_WARNING, remedy_renew, "%s: its certificate ends soon, on %s (in %d days)",
                    place->path, date, days_left);
 }
 
-static void check_names(X509 *leaf, const struct tls_place *place)
+static void check_names(X509 *leaf, const struct pki_place *place)
 {
     if (X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1) >= 0)
         return;
-    tls_report(
+    pki_report(
         place, PROBLEM_WARNING,
         "have it made again with the name: openssl x509 -req … -extfile FILE, with subjectAltName=DNS:HOST in FILE",
         "%s: its certificate has no subjectAltName; browsers and other current clients look for the host name only "
@@ -147,32 +147,32 @@ static void check_names(X509 *leaf, const struct tls_place *place)
         place->path);
 }
 
-static void check_use(X509 *leaf, enum tls_purpose purpose, const struct tls_place *place)
+static void check_use(X509 *leaf, enum pki_purpose purpose, const struct pki_place *place)
 {
-    uint32_t wanted = purpose == TLS_FOR_SERVER ? XKU_SSL_SERVER : XKU_SSL_CLIENT;
+    uint32_t wanted = purpose == PKI_FOR_SERVER ? XKU_SSL_SERVER : XKU_SSL_CLIENT;
     uint32_t use = X509_get_extended_key_usage(leaf);
     if (use == UINT32_MAX || (use & (wanted | XKU_ANYEKU)) != 0)
         return;
-    tls_report(
+    pki_report(
         place, PROBLEM_WARNING, NULL,
         "%s: its certificate is made for other uses (extendedKeyUsage) than TLS %s; the other side will refuse it",
-        place->path, purpose == TLS_FOR_SERVER ? "servers" : "clients");
+        place->path, purpose == PKI_FOR_SERVER ? "servers" : "clients");
 }
 
-void certificate_check_leaf(X509 *leaf, enum tls_purpose purpose, const struct tls_place *place)
+void certificate_check_leaf(X509 *leaf, enum pki_purpose purpose, const struct pki_place *place)
 {
     check_dates(leaf, place);
     check_use(leaf, purpose, place);
-    if (purpose != TLS_FOR_SERVER)
+    if (purpose != PKI_FOR_SERVER)
         return;
     check_names(leaf, place);
     if (certificate_is_self_signed(leaf))
-        tls_report(place, PROBLEM_NOTE, NULL,
+        pki_report(place, PROBLEM_NOTE, NULL,
                    "%s is self-signed: right for development; other clients must be told to trust it", place->path);
     ERR_clear_error();
 }
 
-static bool check_signature(X509 *certificate, const struct tls_place *place, int strength)
+static bool check_signature(X509 *certificate, const struct pki_place *place, int strength)
 {
     int digest = NID_undef;
     int bits = -1;
@@ -181,14 +181,14 @@ static bool check_signature(X509 *certificate, const struct tls_place *place, in
         X509_get_signature_info(certificate, &digest, NULL, &bits, NULL) != 1 || bits >= strength)
         return true;
     certificate_print_name(X509_get_subject_name(certificate), name);
-    tls_report(
+    pki_report(
         place, PROBLEM_ERROR, "have the certificate made again, signed with SHA-256",
         "%s: the certificate of %s is signed with a weak digest, %s (%d bits of security, at least %d are needed)",
         place->path, name, OBJ_nid2sn(digest), bits, strength);
     return false;
 }
 
-bool certificate_check_strength(X509 *certificate, const struct tls_place *place, int strength)
+bool certificate_check_strength(X509 *certificate, const struct pki_place *place, int strength)
 {
     char name[CERTIFICATE_NAME];
     const EVP_PKEY *key = X509_get0_pubkey(certificate);
@@ -197,7 +197,7 @@ bool certificate_check_strength(X509 *certificate, const struct tls_place *place
     if (bits >= strength)
         return check_signature(certificate, place, strength);
     certificate_print_name(X509_get_subject_name(certificate), name);
-    tls_report(place, PROBLEM_ERROR, "have the certificate made again for a key of at least 2048 bits (RSA)",
+    pki_report(place, PROBLEM_ERROR, "have the certificate made again for a key of at least 2048 bits (RSA)",
                "%s: the key of %s has %d bits of security, at least %d are needed", place->path, name, bits, strength);
     return false;
 }

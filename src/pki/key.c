@@ -1,74 +1,74 @@
-#include "key.h"
+#include "crossgate/pki/key.h"
 
-#include "pem.h"
+#include "crossgate/pki/pem.h"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
 #include <stdio.h>
 
-void tls_key_print(const EVP_PKEY *key, char text[TLS_KEY_TEXT])
+void key_print(const EVP_PKEY *key, char text[KEY_TEXT])
 {
     const char *type = EVP_PKEY_get0_type_name(key);
-    snprintf(text, TLS_KEY_TEXT, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
+    snprintf(text, KEY_TEXT, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
 }
 
-static void check_permissions(const struct tls_file *file, const struct tls_place *place)
+static void check_permissions(const struct pki_file *file, const struct pki_place *place)
 {
-    char text[TLS_REMEDY_TEXT];
+    char text[PKI_REMEDY_TEXT];
     if ((file->mode & 077) == 0)
         return;
     const char *who = (file->mode & 007) == 0 ? "its group" : "everyone";
-    tls_report(place, PROBLEM_WARNING, tls_remedy(text, "chmod 600 %s", file->path),
+    pki_report(place, PROBLEM_WARNING, pki_remedy(text, "chmod 600 %s", file->path),
                "%s has mode %04o: the private key is open to %s", file->path, (unsigned)(file->mode & 07777), who);
 }
 
-static bool check_kind(EVP_PKEY *key, const struct tls_place *place)
+static bool check_kind(EVP_PKEY *key, const struct pki_place *place)
 {
     static const char *const kinds[] = {"RSA", "RSA-PSS", "EC", "ED25519", "ED448"};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (EVP_PKEY_is_a(key, kinds[i]))
             return true;
-    char what[TLS_KEY_TEXT];
-    tls_key_print(key, what);
-    tls_report(place, PROBLEM_ERROR, "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out KEY",
+    char what[KEY_TEXT];
+    key_print(key, what);
+    pki_report(place, PROBLEM_ERROR, "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out KEY",
                "%s holds a key of type %s, which TLS 1.2 and 1.3 cannot sign with", place->path, what);
     return false;
 }
 
-static bool check_strength(EVP_PKEY *key, const struct tls_place *place, int strength)
+static bool check_strength(EVP_PKEY *key, const struct pki_place *place, int strength)
 {
     int bits = EVP_PKEY_get_security_bits(key);
     if (bits >= strength)
         return true;
-    char what[TLS_KEY_TEXT];
-    tls_key_print(key, what);
-    tls_report(place, PROBLEM_ERROR, "openssl genrsa -out KEY 2048, then have a certificate made for it",
+    char what[KEY_TEXT];
+    key_print(key, what);
+    pki_report(place, PROBLEM_ERROR, "openssl genrsa -out KEY 2048, then have a certificate made for it",
                "%s holds a weak key: %s has %d bits of security, and at least %d are needed (RSA 2048 has 112)",
                place->path, what, bits, strength);
     return false;
 }
 
-static EVP_PKEY *decode(const struct pem_block *block, const struct tls_place *place)
+static EVP_PKEY *decode(const struct pem_block *block, const struct pki_place *place)
 {
     const unsigned char *at = block->der;
     EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, block->len);
     ERR_clear_error();
     if (!key)
-        tls_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
+        pki_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
                    "%s is damaged: its private key cannot be decoded", place->path);
     return key;
 }
 
-static EVP_PKEY *find_key(const struct pem_file *pem, const struct tls_place *place)
+static EVP_PKEY *find_key(const struct pem_file *pem, const struct pki_place *place)
 {
-    char text[TLS_REMEDY_TEXT];
+    char text[PKI_REMEDY_TEXT];
     const struct pem_block *block = pem_file_find(pem, PEM_KEY);
     if (block)
         return decode(block, place);
     if (pem_file_find(pem, PEM_LOCKED_KEY))
-        tls_report(place, PROBLEM_ERROR,
-                   tls_remedy(text, "openssl pkey -in %s -out %s.open && chmod 600 %s.open", place->path, place->path,
+        pki_report(place, PROBLEM_ERROR,
+                   pki_remedy(text, "openssl pkey -in %s -out %s.open && chmod 600 %s.open", place->path, place->path,
                               place->path),
                    "%s is protected by a passphrase; a server starts unattended and cannot ask for it", place->path);
     else
@@ -76,12 +76,12 @@ static EVP_PKEY *find_key(const struct pem_file *pem, const struct tls_place *pl
     return NULL;
 }
 
-EVP_PKEY *tls_key_read(const struct tls_file *file, const struct tls_place *place, int strength)
+EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, int strength)
 {
     struct pem_file pem;
     check_permissions(file, place);
     if (!pem_file_read(&pem, file->bytes)) {
-        tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return NULL;
     }
     EVP_PKEY *key = find_key(&pem, place);
@@ -99,7 +99,7 @@ static const EVP_MD *digest_for(const EVP_PKEY *key)
     return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448") ? NULL : EVP_sha256();
 }
 
-bool tls_key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key)
+bool key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key)
 {
     static const unsigned char message[] = "key and certificate belong together";
     unsigned char signature[2048];

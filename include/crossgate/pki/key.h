@@ -1,22 +1,22 @@
 /* Private keys. */
-#ifndef CROSSGATE_TLS_KEY_H
-#define CROSSGATE_TLS_KEY_H
+#ifndef CROSSGATE_PKI_KEY_H
+#define CROSSGATE_PKI_KEY_H
 
-#include "crossgate/tls.h"
-#include "report.h"
+#include "crossgate/pki.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/evp.h>
 
 /* The private key of the file, of a kind that can sign TLS handshakes and of at least `strength` bits of security.
  * NULL: reported. The caller frees it with EVP_PKEY_free. */
-EVP_PKEY *tls_key_read(const struct tls_file *file, const struct tls_place *place, int strength);
+EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, int strength);
 
 /* Whether what the key signs is what the other one (of a certificate) verifies. Unlike a comparison of the public
  * halves it also finds a damaged private half. */
-bool tls_key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key);
+bool key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key);
 
 /* "RSA 2048", for messages. */
-enum { TLS_KEY_TEXT = 48 };
-void tls_key_print(const EVP_PKEY *key, char text[TLS_KEY_TEXT]);
+enum { KEY_TEXT = 48 };
+void key_print(const EVP_PKEY *key, char text[KEY_TEXT]);
 
 #endif

@@ -1,4 +1,4 @@
-#include "pem.h"
+#include "crossgate/pki/pem.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -146,29 +146,29 @@ const struct pem_block *pem_file_find(const struct pem_file *file, enum pem_kind
     return NULL;
 }
 
-static const char *remedy_binary(char text[TLS_REMEDY_TEXT], enum pem_kind wanted, const char *path)
+static const char *remedy_binary(char text[PKI_REMEDY_TEXT], enum pem_kind wanted, const char *path)
 {
     switch (wanted) {
     case PEM_KEY:
-        return tls_remedy(text,
+        return pki_remedy(text,
                           "openssl pkey -in %s -out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nocerts -nodes",
                           path, path, path);
     case PEM_DH:
-        return tls_remedy(text, "openssl dhparam -inform der -in %s -out %s.pem", path, path);
+        return pki_remedy(text, "openssl dhparam -inform der -in %s -out %s.pem", path, path);
     default:
-        return tls_remedy(text, "openssl x509 -in %s -out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nokeys", path,
+        return pki_remedy(text, "openssl x509 -in %s -out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nokeys", path,
                           path, path);
     }
 }
 
-static const char *remedy_other(char text[TLS_REMEDY_TEXT], enum pem_kind wanted, enum pem_kind found, const char *path)
+static const char *remedy_other(char text[PKI_REMEDY_TEXT], enum pem_kind wanted, enum pem_kind found, const char *path)
 {
     if (wanted == PEM_KEY && (found == PEM_CERTIFICATE || found == PEM_TRUSTED_CERTIFICATE))
         return "name the file of the private key here; are key and certificate exchanged?";
     if (wanted == PEM_CERTIFICATE && (found == PEM_KEY || found == PEM_LOCKED_KEY))
         return "name the file of the certificate here; are key and certificate exchanged?";
     if (wanted == PEM_CERTIFICATE && found == PEM_REQUEST)
-        return tls_remedy(text,
+        return pki_remedy(text,
                           "name the certificate that the authority made from this request, or sign it yourself: "
                           "openssl x509 -req -days 365 -in %s -signkey KEY -out CERTIFICATE",
                           path);
@@ -177,38 +177,38 @@ static const char *remedy_other(char text[TLS_REMEDY_TEXT], enum pem_kind wanted
     return NULL;
 }
 
-static void report_other_kind(const struct pem_file *file, const struct tls_place *place, enum pem_kind wanted)
+static void report_other_kind(const struct pem_file *file, const struct pki_place *place, enum pem_kind wanted)
 {
-    char text[TLS_REMEDY_TEXT];
+    char text[PKI_REMEDY_TEXT];
     enum pem_kind found = file->blocks[0].kind;
-    tls_report(place, PROBLEM_ERROR, remedy_other(text, wanted, found, place->path), "%s holds a %s and no %s",
+    pki_report(place, PROBLEM_ERROR, remedy_other(text, wanted, found, place->path), "%s holds a %s and no %s",
                place->path, kind_text(found), kind_text(wanted));
 }
 
-void pem_report_missing(const struct pem_file *file, const struct tls_place *place, enum pem_kind wanted)
+void pem_report_missing(const struct pem_file *file, const struct pki_place *place, enum pem_kind wanted)
 {
-    char text[TLS_REMEDY_TEXT];
+    char text[PKI_REMEDY_TEXT];
     const char *path = place->path;
     switch (file->form) {
     case PEM_FORM_EMPTY:
-        tls_report(place, PROBLEM_ERROR, NULL, "%s is empty; a %s in PEM form is needed", path, kind_text(wanted));
+        pki_report(place, PROBLEM_ERROR, NULL, "%s is empty; a %s in PEM form is needed", path, kind_text(wanted));
         return;
     case PEM_FORM_BINARY:
-        tls_report(place, PROBLEM_ERROR, remedy_binary(text, wanted, path),
+        pki_report(place, PROBLEM_ERROR, remedy_binary(text, wanted, path),
                    "%s is binary (DER or PKCS#12); PEM form is needed, a text file", path);
         return;
     case PEM_FORM_UTF16:
-        tls_report(place, PROBLEM_ERROR, tls_remedy(text, "iconv -f utf-16 -t utf-8 %s > %s.pem", path, path),
+        pki_report(place, PROBLEM_ERROR, pki_remedy(text, "iconv -f utf-16 -t utf-8 %s > %s.pem", path, path),
                    "%s is UTF-16 text; PEM form is plain ASCII", path);
         return;
     case PEM_FORM_NO_PEM:
-        tls_report(place, PROBLEM_ERROR, NULL, "%s is not in PEM form: no line in it begins with -----BEGIN", path);
+        pki_report(place, PROBLEM_ERROR, NULL, "%s is not in PEM form: no line in it begins with -----BEGIN", path);
         return;
     case PEM_FORM_TEXT:
         if (file->count > 0)
             report_other_kind(file, place, wanted);
         else
-            tls_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
+            pki_report(place, PROBLEM_ERROR, "copy the file again from where it was made",
                        "%s is damaged: its PEM block is cut off or not valid base64", path);
         return;
     }

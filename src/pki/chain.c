@@ -1,7 +1,6 @@
-#include "chain.h"
+#include "crossgate/pki/chain.h"
 
-#include "key.h"
-#include "trust.h"
+#include "crossgate/pki/key.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -46,9 +45,9 @@ static X509 *find_issuer(STACK_OF(X509) * given, X509 *subject, STACK_OF(X509) *
     return root;
 }
 
-static void report_mismatch(const struct tls_place *place)
+static void report_mismatch(const struct pki_place *place)
 {
-    tls_report(
+    pki_report(
         place, PROBLEM_ERROR,
         "compare: openssl pkey -in KEY -pubout | sha256sum; openssl x509 -in CERTIFICATE -noout -pubkey | sha256sum",
         "%s: no certificate in it belongs to the private key", place->path);
@@ -77,13 +76,13 @@ static bool is_in_order(STACK_OF(X509) * given, STACK_OF(X509) * chain)
     return next == sk_X509_num(chain) && sk_X509_value(given, 0) == sk_X509_value(chain, 0);
 }
 
-static void report_order(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct tls_place *place)
+static void report_order(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct pki_place *place)
 {
     char order[320];
     if (is_in_order(given, chain))
         return;
     print_order(given, order, sizeof order);
-    tls_report(place, PROBLEM_WARNING, "put the server's certificate first, then each one's issuer after it",
+    pki_report(place, PROBLEM_WARNING, "put the server's certificate first, then each one's issuer after it",
                "%s: the certificates are in the wrong order, and are sent in the right one. Found: %s", place->path,
                order);
 }
@@ -102,7 +101,7 @@ static bool is_root_of(STACK_OF(X509) * chain, X509 *certificate)
 }
 
 /* The root is left out on purpose; anything else that is not sent was meant to be. */
-static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct tls_place *place)
+static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct pki_place *place)
 {
     static const char look[] = "look at each: openssl x509 -in FILE -noout -subject -issuer";
     X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
@@ -115,34 +114,50 @@ static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, con
             continue;
         certificate_print_name(X509_get_subject_name(certificate), name);
         if (certificate_is_self_signed(last))
-            tls_report(place, PROBLEM_WARNING, look,
+            pki_report(place, PROBLEM_WARNING, look,
                        "%s: the certificate of %s is not part of the chain, and is not sent", place->path, name);
         else
-            tls_report(place, PROBLEM_WARNING, look,
+            pki_report(place, PROBLEM_WARNING, look,
                        "%s: the chain is broken: it goes on with %s, but %s was given, which is not sent", place->path,
                        wanted, name);
     }
 }
 
+/* Whether this system's trust store holds the issuer of the certificate. */
+static bool system_has_issuer(X509 *certificate)
+{
+    X509 *issuer = NULL;
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *search = X509_STORE_CTX_new();
+    bool found = store && search && X509_STORE_set_default_paths(store) == 1 &&
+                 X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
+                 X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
+    X509_free(issuer);
+    X509_STORE_CTX_free(search);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return found;
+}
+
 /* Whether clients can get from the last certificate to a root they trust cannot be known; it is likely if this system
  * does. A certificate that says where its issuer's is found comes of a public authority, whose intermediates servers
  * have to send; one that does not is likely to come of an authority of one's own. */
-static void report_incomplete(X509 *last, const struct tls_place *place)
+static void report_incomplete(X509 *last, const struct pki_place *place)
 {
-    char text[TLS_REMEDY_TEXT];
+    char text[PKI_REMEDY_TEXT];
     char issuer[CERTIFICATE_NAME];
     char url[CERTIFICATE_URL];
-    if (place->problems->vouched || certificate_is_self_signed(last) || trust_system_has_issuer(last))
+    if (place->problems->vouched || certificate_is_self_signed(last) || system_has_issuer(last))
         return;
     certificate_print_name(X509_get_issuer_name(last), issuer);
     if (certificate_issuer_url(last, url))
-        tls_report(
+        pki_report(
             place, PROBLEM_WARNING,
-            tls_remedy(text, "curl -s %s | openssl x509 -out chain.pem, and name chain.pem in chain_certificates", url),
+            pki_remedy(text, "curl -s %s | openssl x509 -out chain.pem, and name chain.pem in chain_certificates", url),
             "%s: an intermediate certificate is missing, that of %s: many clients will refuse the chain", place->path,
             issuer);
     else
-        tls_report(place, PROBLEM_NOTE, NULL, "%s: clients must trust %s, which this system does not", place->path,
+        pki_report(place, PROBLEM_NOTE, NULL, "%s: clients must trust %s, which this system does not", place->path,
                    issuer);
 }
 
@@ -159,25 +174,25 @@ static bool collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain)
     return true;
 }
 
-bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum tls_purpose purpose, const struct tls_place *place,
+bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose, const struct pki_place *place,
                  X509 **leaf, STACK_OF(X509) * *issuers)
 {
     *leaf = find_leaf(given, key);
     ERR_clear_error();
-    if (!*leaf || !tls_key_proves(key, X509_get0_pubkey(*leaf))) {
+    if (!*leaf || !key_proves(key, X509_get0_pubkey(*leaf))) {
         report_mismatch(place);
         return false;
     }
     STACK_OF(X509) *chain = sk_X509_new_null();
     if (!chain || !collect(given, *leaf, chain)) {
         sk_X509_free(chain);
-        tls_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return false;
     }
     report_order(given, chain, place);
     report_left_over(given, chain, place);
     X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
-    if (purpose == TLS_FOR_SERVER)
+    if (purpose == PKI_FOR_SERVER)
         report_incomplete(last, place);
     if (sk_X509_num(chain) > 1 && certificate_is_self_signed(last))
         sk_X509_pop(chain);

@@ -1,24 +1,24 @@
 /* Certificates, one at a time. */
-#ifndef CROSSGATE_TLS_CERTIFICATE_H
-#define CROSSGATE_TLS_CERTIFICATE_H
+#ifndef CROSSGATE_PKI_CERTIFICATE_H
+#define CROSSGATE_PKI_CERTIFICATE_H
 
-#include "crossgate/tls.h"
-#include "report.h"
+#include "crossgate/pki.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/x509.h>
 
-enum tls_purpose { TLS_FOR_SERVER, TLS_FOR_CLIENT };
+enum pki_purpose { PKI_FOR_SERVER, PKI_FOR_CLIENT };
 
 /* Appends every certificate of the file to `all`, in order. False: reported. */
-bool certificates_read(const struct tls_file *file, const struct tls_place *place, STACK_OF(X509) * all);
+bool certificates_read(const struct pki_file *file, const struct pki_place *place, STACK_OF(X509) * all);
 
 /* Checks of a leaf that do not need any other certificate: dates, names, use. They only warn: a front door that serves
  * an expired certificate is of more use than one that stays shut after a reboot at night. */
-void certificate_check_leaf(X509 *leaf, enum tls_purpose purpose, const struct tls_place *place);
+void certificate_check_leaf(X509 *leaf, enum pki_purpose purpose, const struct pki_place *place);
 
 /* Whether key and signature are of at least `strength` bits of security; false: reported. The signature of a
  * self-signed certificate proves nothing and is not looked at. */
-bool certificate_check_strength(X509 *certificate, const struct tls_place *place, int strength);
+bool certificate_check_strength(X509 *certificate, const struct pki_place *place, int strength);
 
 bool certificate_is_self_signed(X509 *certificate);
 

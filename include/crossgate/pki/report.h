@@ -1,26 +1,26 @@
 /* Where in the settings a problem is, so that checks need not know which key they check. */
-#ifndef CROSSGATE_TLS_REPORT_H
-#define CROSSGATE_TLS_REPORT_H
+#ifndef CROSSGATE_PKI_REPORT_H
+#define CROSSGATE_PKI_REPORT_H
 
 #include "crossgate/base/problem.h"
 
-struct tls_place {
+struct pki_place {
     struct problems *problems;
     const char *key;
     size_t index;     /* element of the key's list, or PROBLEM_WHOLE */
     const char *path; /* of the file, as in messages; NULL where there is none */
 };
 
-enum { TLS_REMEDY_TEXT = 640 };
+enum { PKI_REMEDY_TEXT = 640 };
 
 /* Formats a command into `text`, cut to size, and returns it. */
-const char *tls_remedy(char text[TLS_REMEDY_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *pki_remedy(char text[PKI_REMEDY_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* `what_to_do` may be NULL. */
-void tls_report(const struct tls_place *place, enum problem_severity severity, const char *what_to_do,
+void pki_report(const struct pki_place *place, enum problem_severity severity, const char *what_to_do,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* An error with what OpenSSL has on its error queue; the queue is empty afterwards. */
-void tls_report_library(const struct tls_place *place, const char *what_failed);
+void pki_report_library(const struct pki_place *place, const char *what_failed);
 
 #endif

@@ -1,10 +1,10 @@
 /* The PEM blocks of a file (RFC 7468 and OpenSSL's own kinds), decoded to DER but not understood yet.
  *
  * Nothing here, or above it, hands bytes to an OpenSSL function that could ask for a passphrase. */
-#ifndef CROSSGATE_TLS_PEM_H
-#define CROSSGATE_TLS_PEM_H
+#ifndef CROSSGATE_PKI_PEM_H
+#define CROSSGATE_PKI_PEM_H
 
-#include "report.h"
+#include "crossgate/pki/report.h"
 
 #include "crossgate/base/span.h"
 
@@ -43,6 +43,6 @@ void pem_file_deinit(struct pem_file *file);
 const struct pem_block *pem_file_find(const struct pem_file *file, enum pem_kind kind);
 
 /* Reports as an error what the file is, instead of holding a block of the wanted kind. */
-void pem_report_missing(const struct pem_file *file, const struct tls_place *place, enum pem_kind wanted);
+void pem_report_missing(const struct pem_file *file, const struct pki_place *place, enum pem_kind wanted);
 
 #endif
