@@ -6,6 +6,7 @@ pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.40)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.11)
 pkg_check_modules(mpack REQUIRED IMPORTED_TARGET mpack)
 pkg_check_modules(cbor REQUIRED IMPORTED_TARGET libcbor>=0.8)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.84)
 pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.1)
 
 # Debian's libwslay-dev has no pkg-config file.

@@ -14,7 +14,8 @@ const struct command commands[] = {
     {"stop", command_stop, "have it stop when all connections are finished"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
-    {"worker", worker_main, NULL}, /* started by `run` only */
+    {"worker", worker_main, NULL}, /* started by `run` only, both */
+    {"errand", errand_main, NULL},
     {0},
 };
 

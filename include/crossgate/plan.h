@@ -33,6 +33,9 @@ struct plan_transport {
 /* Name of the control socket in the node directory, if the configuration has no other. */
 #define PROCESS_CONTROL "crossgate.sock"
 
+/* Likewise of the directory for what the master remembers (process/state.h). */
+#define PROCESS_STATE "crossgate-state"
+
 /* Extension: the top-level object "crossgate". */
 struct plan_process {
     unsigned workers;         /* 0: one per processor that the master may use */
@@ -41,6 +44,7 @@ struct plan_process {
     uint32_t drain_timeout;   /* ms a stopping worker waits for its connections */
     unsigned max_connections; /* per worker; 0: as many as descriptors allow */
     const char *control;      /* absolute path of the master's control socket; NULL: none */
+    const char *state;        /* absolute path of the directory for what we have to remember */
 };
 
 /* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */

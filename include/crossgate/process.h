@@ -33,4 +33,8 @@ bool control_ask(const char *path, const char *line, char **answer, struct error
  * status. */
 int worker_main(int argc, char **argv);
 
+/* What `crossgate errand KIND` is: started by the master only, as src/process/errand.h has it, with the socket to it as
+ * descriptor 3. Returns the exit status. */
+int errand_main(int argc, char **argv);
+
 #endif

@@ -47,6 +47,10 @@ enum { SOURCE_MAX = 16 * 1024 * 1024 };
 bool sources_file(struct sources *sources, const char *path, struct source_file *file, struct error *error)
     __attribute__((warn_unused_result));
 
+/* Likewise of a file that need not be there: then *file has no bytes (`at` is NULL), which is no error. */
+bool sources_file_if_any(struct sources *sources, const char *path, struct source_file *file, struct error *error)
+    __attribute__((warn_unused_result));
+
 /* A descriptor of the directory (O_PATH), owned by the sources; a plan that keeps it duplicates it. -1 on error. */
 int sources_directory(struct sources *sources, const char *path, struct error *error)
     __attribute__((warn_unused_result));

@@ -46,6 +46,17 @@ void tls_context_unref(struct tls_context *context); /* accepts NULL */
 /* What a server context shows to clients, for people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
 void tls_context_print(const struct tls_context *context, char *text, size_t size);
 
+/* A certificate that a server context serves. */
+struct tls_certificate {
+    const char *path;         /* of its file, as in messages */
+    int64_t begins, ends;     /* s since 1970 */
+    uint8_t digest[32];       /* SHA-256 of it */
+    struct span leaf, issuer; /* DER; the issuer is empty if it is not in the chain */
+};
+
+/* All that the context may serve, as they were given. Valid as long as the context. */
+size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list);
+
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or

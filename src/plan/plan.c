@@ -266,6 +266,7 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
                    .answer_timeout = LIMIT_ANSWER},
     };
     plan->process.control = builder_path(&builder, PROCESS_CONTROL);
+    plan->process.state = builder_path(&builder, PROCESS_STATE);
     if (text)
         read_document(&builder, text);
     config_text_free(text);

@@ -9,6 +9,7 @@ struct process_settings {
     int64_t drain_timeout;
     int64_t max_connections;
     const char *control;
+    const char *state;
     struct limits *limits;
     struct balance *balance;
 };
@@ -85,6 +86,14 @@ static const struct config_row process_rows[] = {
      .allowed = ALLOWED_PATH ", or \"none\"",
      .doc = "Unix socket for `crossgate status`, `backend`, `reload` and `stop`, relative to the node directory; if "
             "absent, `crossgate.sock`. Only root and the user that the master runs as may use it."},
+    {.key = "state",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, state, const char *),
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH,
+     .doc = "Directory for what Crossgate itself has to remember, relative to the node directory; if absent, "
+            "`crossgate-state`. Made when it is needed, for its owner only."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
@@ -104,11 +113,13 @@ static void finish_process(struct config_reader *reader, const struct config_pla
 {
     struct process_settings *read = settings;
     struct builder *builder = builder_of(reader);
-    const char *control = builder->plan->process.control;
+    const char *control = builder->plan->process.control, *state = builder->plan->process.state;
 
     (void)place;
     if (read->control)
         control = strcmp(read->control, "none") == 0 ? NULL : builder_path(builder, read->control);
+    if (read->state)
+        state = builder_path(builder, read->state);
     builder->plan->process = (struct plan_process){
         .workers = (unsigned)read->workers,
         .user = read->user,
@@ -116,6 +127,7 @@ static void finish_process(struct config_reader *reader, const struct config_pla
         .drain_timeout = (uint32_t)read->drain_timeout,
         .max_connections = (unsigned)read->max_connections,
         .control = control,
+        .state = state,
     };
     builder->balance = read->balance;
     if (read->limits)

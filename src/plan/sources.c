@@ -253,6 +253,18 @@ bool sources_file(struct sources *sources, const char *path, struct source_file 
     return true;
 }
 
+/* What was not there in the master is not among a worker's answers. */
+bool sources_file_if_any(struct sources *sources, const char *path, struct source_file *file, struct error *error)
+{
+    bool absent = !find(sources, ANSWER_FILE, path) &&
+                  (sources->packed || (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)));
+
+    if (!absent)
+        return sources_file(sources, path, file, error);
+    *file = (struct source_file){0};
+    return true;
+}
+
 static int known_directory(const struct sources *sources, const char *path)
 {
     size_t index = 0;

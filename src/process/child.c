@@ -1,6 +1,7 @@
 #include "child.h"
 
 #include "handover.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +13,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Above all descriptors that a worker is given. */
-enum { FIRST_FREE = 10 };
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
@@ -46,21 +44,7 @@ static int counters_new(struct counters **counters)
     return -1;
 }
 
-/* ---- between fork and exec: system calls only */
-
-/* What a signal to all of us means (killall) is the master's to decide. */
-static void reset_signals(void)
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
-    sigaction(SIGHUP, &ignore, NULL);
-    sigaction(SIGINT, &ignore, NULL);
-    sigaction(SIGQUIT, &ignore, NULL);
-    sigaction(SIGTERM, &standard, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
+/* Between fork and exec: system calls only. */
 static _Noreturn void give_up(const char *what)
 {
     struct handover message = {.type = HANDOVER_REFUSED};
@@ -71,31 +55,19 @@ static _Noreturn void give_up(const char *what)
 }
 
 /* The words make `ps` show "crossgate: worker 0". */
-static _Noreturn void become_worker(int executable, const struct account *account, unsigned index, int control,
-                                    int counters)
+static pid_t spawn_worker(int executable, const struct account *account, unsigned index, int control, int counters)
 {
     char program[] = "crossgate:", command[] = "worker", number[16];
     char *words[] = {program, command, number, NULL};
+    const int descriptors[] = {control, counters};
     snprintf(number, sizeof number, "%u", index);
-    /* Out of the way first: any of them may be where another one goes. */
-    executable = fcntl(executable, F_DUPFD_CLOEXEC, FIRST_FREE);
-    control = fcntl(control, F_DUPFD_CLOEXEC, FIRST_FREE);
-    counters = fcntl(counters, F_DUPFD_CLOEXEC, FIRST_FREE);
-    if (executable < 0 || control < 0 || counters < 0 || dup2(control, CHILD_CONTROL) < 0)
-        _exit(2);
-    if (dup2(counters, CHILD_COUNTERS) < 0)
-        give_up("cannot hand over the counters");
-    /* Ours are close-on-exec anyway; now those are, too, that were open when we were started. Linux before 5.11 cannot. */
-    close_range(CHILD_COUNTERS + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-    reset_signals();
-    setsid(); /* else the terminal we were started from takes input from the worker as if it were typed (TIOCSTI) */
-    if (!account_enter(account))
-        give_up("cannot drop privileges");
-    fexecve(executable, words, environ);
-    give_up("cannot execute the program as the workers' user");
+    return spawn(&(struct spawn){.executable = executable,
+                                 .account = account,
+                                 .words = words,
+                                 .descriptors = descriptors,
+                                 .count = sizeof descriptors / sizeof descriptors[0],
+                                 .give_up = give_up});
 }
-
-/* ---- */
 
 struct child *child_start(int executable, const struct account *account, unsigned index, struct error *error)
 {
@@ -112,11 +84,9 @@ struct child *child_start(int executable, const struct account *account, unsigne
         goto fail;
     child->control = pair[0];
     refuse_descriptors(child->control);
-    child->pid = fork();
+    child->pid = spawn_worker(executable, account, index, pair[1], page);
     if (child->pid < 0)
         goto fail;
-    if (child->pid == 0)
-        become_worker(executable, account, index, pair[1], page);
     close(pair[1]);
     close(page);
     return child;

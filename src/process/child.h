@@ -2,7 +2,7 @@
 #ifndef CROSSGATE_PROCESS_CHILD_H
 #define CROSSGATE_PROCESS_CHILD_H
 
-#include "account.h"
+#include "spawn.h"
 
 #include "crossgate/base/counters.h"
 #include "crossgate/base/list.h"
@@ -16,7 +16,7 @@ enum child_state {
 };
 
 /* The descriptors that a worker finds open, besides stdio. */
-enum { CHILD_CONTROL = 3, CHILD_COUNTERS = 4 };
+enum { CHILD_CONTROL = SPAWN_FIRST, CHILD_COUNTERS };
 
 struct child {
     struct list link;

@@ -250,15 +250,12 @@ static void on_death(struct crew *crew, struct child *child, int status)
     child_free(child);
 }
 
-void crew_reap(struct crew *crew)
+bool crew_bury(struct crew *crew, pid_t pid, int status)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct child *child = find(crew, pid);
-        if (child)
-            on_death(crew, child, status);
-    }
+    struct child *child = find(crew, pid);
+    if (child)
+        on_death(crew, child, status);
+    return child != NULL;
 }
 
 /* ---- what should be */

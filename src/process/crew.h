@@ -25,11 +25,11 @@ struct crew {
     struct crew_place *places;
     unsigned count;
     struct list leavers;
-    uint64_t now;     /* ms, monotonic; set by the master */
-    bool has_served;  /* one worker has become ready since the start */
-    bool objection;   /* a worker has refused the next edition, or died of it */
-    bool stopping;    /* nobody is replaced any more */
-    char reason[240]; /* why a worker refused last */
+    uint64_t now;               /* ms, monotonic; set by the master */
+    bool has_served;            /* one worker has become ready since the start */
+    bool objection;             /* a worker has refused the next edition, or died of it */
+    bool stopping;              /* nobody is replaced any more */
+    char reason[HANDOVER_TEXT]; /* why a worker refused last */
 };
 
 /* A worker that has not become ready, or that lived less than this, has died early, ms. */
@@ -48,8 +48,8 @@ bool crew_adopt(struct crew *crew, struct edition *edition) __attribute__((warn_
 /* Reads what the child has to say. */
 void crew_hear(struct crew *crew, struct child *child);
 
-/* Notes the deaths of children. */
-void crew_reap(struct crew *crew);
+/* Notes the death of a child. False: it is none of the crew. */
+bool crew_bury(struct crew *crew, pid_t pid, int status);
 
 /* Fills vacant places whose time has come, and kills who has not done in time what it was told. */
 void crew_settle(struct crew *crew);

@@ -36,7 +36,7 @@ enum handover_type {
 };
 
 /* The kernel takes at most 253 descriptors a packet (SCM_MAX_FD). */
-enum { HANDOVER_DESCRIPTORS = 250, HANDOVER_TEXT = 240 };
+enum { HANDOVER_DESCRIPTORS = 250, HANDOVER_TEXT = 1024 };
 
 struct handover {
     enum handover_type type;

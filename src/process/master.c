@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,7 +98,18 @@ void master_stop(struct master *master, const char *word)
     control_begin(&master->control);
     control_conclude(&master->control, "error it is stopping\n", master->crew.now);
     edition_close_doors(master->edition);
+    errands_stop(&master->errands);
     crew_stop(&master->crew);
+}
+
+static void reap(struct master *master)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (!crew_bury(&master->crew, pid, status))
+            errands_bury(&master->errands, pid, status);
+    }
 }
 
 /* False when no signal waits. */
@@ -108,7 +120,7 @@ static bool on_signal(struct master *master)
         return false;
     switch (info.ssi_signo) {
     case SIGCHLD:
-        crew_reap(&master->crew);
+        reap(master);
         break;
     case SIGHUP:
         master->reload_wanted = !master->crew.stopping;
@@ -131,10 +143,12 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    uint64_t next = crew_next(&master->crew), late = control_next(&master->control), now = clock_now();
+    const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control),
+                               errands_next(&master->errands)};
+    uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
-    if (late < next)
-        next = late;
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
+        next = wishes[i] < next ? wishes[i] : next;
     if (next != UINT64_MAX)
         timeout = next <= now ? 0 : next - now < 60000 ? (int)(next - now) : 60000;
     struct epoll_event event;
@@ -142,6 +156,8 @@ static void wait_for_event(struct master *master)
     master->crew.now = clock_now();
     if (count == 1 && event.data.ptr == &master->control)
         control_hear(&master->control, master->crew.now);
+    else if (count == 1 && event.data.ptr == &master->errands)
+        errands_hear(&master->errands);
     else if (count == 1 && event.data.ptr)
         crew_hear(&master->crew, event.data.ptr);
     while (on_signal(master)) {
@@ -153,6 +169,7 @@ static int serve(struct master *master)
     for (;;) {
         crew_settle(&master->crew);
         control_settle(&master->control, master->crew.now);
+        errands_settle(&master->errands, master->crew.now);
         if (master->crew.stopping) {
             if (crew_is_gone(&master->crew)) {
                 log_write(&master->log, LOG_INFO, "stopped");
@@ -244,21 +261,30 @@ static bool resolve_account(struct master *master)
     return false;
 }
 
-static bool open_control(struct master *master)
+/* What has an epoll of its own is one descriptor here. */
+static bool watch(struct master *master, int events, void *whose)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &master->control};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = whose};
+    if (epoll_ctl(master->events, EPOLL_CTL_ADD, events, &event) == 0)
+        return true;
+    log_write(&master->log, LOG_ERROR, "the master cannot wait for events: %s", strerror(errno));
+    return false;
+}
+
+static bool open_others(struct master *master)
+{
     master->control.answer = command_answer;
     master->control.user = master;
-    if (epoll_ctl(master->events, EPOLL_CTL_ADD, master->control.events, &event) == 0)
-        return true;
-    log_write(&master->log, LOG_ERROR, "commands cannot be received: %s", strerror(errno));
-    return false;
+    master->errands.executable = master->executable;
+    master->errands.account = &master->account;
+    return watch(master, master->control.events, &master->control) &&
+           watch(master, master->errands.events, &master->errands);
 }
 
 static bool start(struct master *master)
 {
     raise_descriptor_limit(&master->log);
-    if (!open_descriptors(master) || !open_control(master))
+    if (!open_descriptors(master) || !open_others(master))
         return false;
     master->edition = edition_new(master->options, ++master->editions, NULL, &master->log);
     if (!master->edition || !resolve_account(master))
@@ -278,6 +304,7 @@ static bool start(struct master *master)
 static void finish(struct master *master)
 {
     control_deinit(&master->control);
+    errands_deinit(&master->errands);
     crew_deinit(&master->crew);
     account_deinit(&master->account);
     edition_free(master->edition);
@@ -298,11 +325,11 @@ int master_run(const struct run_options *options)
     master.crew.log = &master.log;
     master.crew.account = &master.account;
     list_init(&master.crew.leavers);
-    if (!control_init(&master.control, &master.log)) {
+    bool ready = control_init(&master.control, &master.log);
+    ready &= errands_init(&master.errands, &master.log);
+    if (!ready)
         log_write(&master.log, LOG_ERROR, "out of descriptors");
-        return 1;
-    }
-    int status = start(&master) ? serve(&master) : 1;
+    int status = ready && start(&master) ? serve(&master) : 1;
     finish(&master);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "crew.h"
+#include "errand.h"
 
 struct master {
     const struct run_options *options;
@@ -11,6 +12,7 @@ struct master {
     struct account account;
     struct crew crew;
     struct control control;
+    struct errands errands;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
     uint64_t editions;       /* numbers given so far */
@@ -27,6 +29,9 @@ void master_log_doors(struct master *master, bool all);
 /* Goes on with a reload: begins one that is wanted, puts it in force when all workers are prepared, or drops it when one
  * objects. */
 void reload_settle(struct master *master);
+
+/* A file that the configuration names, or one of our own state, has changed: it is to come into force. */
+void reload_renew(struct master *master);
 
 /* The master stops: what is under way is dropped. */
 void reload_cancel(struct master *master);

@@ -88,6 +88,11 @@ void reload_settle(struct master *master)
         weigh(master);
 }
 
+void reload_renew(struct master *master)
+{
+    master->reload_wanted = !master->crew.stopping;
+}
+
 void reload_cancel(struct master *master)
 {
     crew_drop(&master->crew);

@@ -12,6 +12,7 @@ static void context_free(struct counted *counted)
     struct tls_context *context = CONTAINER_OF(counted, struct tls_context, counted);
     SSL_CTX_free(context->ssl);
     BIO_meth_free(context->pipe);
+    context_forget_records(context);
     free(context->sni);
     free(context);
 }

@@ -489,6 +489,7 @@ static bool make_ssl(struct tls_stream *self)
     SSL_set_bio(self->ssl, bio, bio);
     SSL_set_msg_callback(self->ssl, on_protocol_message);
     SSL_set_msg_callback_arg(self->ssl, self);
+    SSL_set_app_data(self->ssl, self->loop); /* what callbacks of the context may need */
     if (context->role == TLS_SERVER)
         SSL_set_accept_state(self->ssl);
     else

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 
+/* More than a packet has. */
+enum { PACKET_ROOM = HANDOVER_TEXT + 256 };
+
 /* A genuine message as bytes, to be spoilt. */
-static size_t genuine(struct pair *pair, enum handover_type type, char bytes[1024])
+static size_t genuine(struct pair *pair, enum handover_type type, char bytes[PACKET_ROOM])
 {
     struct handover message = {.type = type, .edition = 7};
     assert_true(handover_send(pair->master, &message));
-    ssize_t n = recv(pair->worker, bytes, 1024, 0);
+    ssize_t n = recv(pair->worker, bytes, PACKET_ROOM, 0);
     assert_true(n > 0);
     return (size_t)n;
 }
@@ -94,7 +97,7 @@ static void descriptors_arrive_in_order_and_close_on_exec(void **state)
 static void message_of_wrong_length_is_refused(void **state)
 {
     struct pair *pair = *state;
-    char bytes[1024] = {0};
+    char bytes[PACKET_ROOM] = {0};
     size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
     for (size_t cut = 1; cut < length; cut++) {
         send_raw(pair->master, bytes, cut, 0);
@@ -111,13 +114,13 @@ static void message_with_a_wrong_head_is_refused(void **state)
 {
     struct pair *pair = *state;
     for (size_t at = 0; at < 12; at++) { /* magic, version, type */
-        char bytes[1024];
+        char bytes[PACKET_ROOM];
         size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
         bytes[at] = (char)(bytes[at] ^ 0x40);
         send_raw(pair->master, bytes, length, 0);
         assert_broken(pair);
     }
-    char bytes[1024];
+    char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
     bytes[8] = 0; /* no type has number 0 */
     send_raw(pair->master, bytes, length, 0);
@@ -127,7 +130,7 @@ static void message_with_a_wrong_head_is_refused(void **state)
 static void text_without_end_is_refused(void **state)
 {
     struct pair *pair = *state;
-    char bytes[1024];
+    char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_REFUSED, bytes);
     memset(bytes + length - HANDOVER_TEXT, 'x', HANDOVER_TEXT);
     send_raw(pair->master, bytes, length, 0);
@@ -148,7 +151,7 @@ static void backends_are_named(void **state)
         assert_true(handover_send(pair->master, &message));
         assert_broken(pair);
     }
-    char bytes[1024];
+    char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
     bytes[8] = HANDOVER_RESUME + 1; /* none of that number */
     send_raw(pair->master, bytes, length, 0);
@@ -158,7 +161,7 @@ static void backends_are_named(void **state)
 static void descriptors_where_none_belong_are_closed(void **state)
 {
     struct pair *pair = *state;
-    char bytes[1024];
+    char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_READY, bytes);
     send_raw(pair->master, bytes, length, 1);
     assert_broken(pair);
@@ -181,7 +184,7 @@ static void plan_without_its_descriptor_is_refused(void **state)
 static void too_many_descriptors_are_refused_and_closed(void **state)
 {
     struct pair *pair = *state;
-    char bytes[1024];
+    char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
     for (size_t count = HANDOVER_DESCRIPTORS + 1; count <= 253; count++) {
         bytes[8] = HANDOVER_SOCKETS;

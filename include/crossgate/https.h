@@ -1,0 +1,44 @@
+/* Requests to servers outside, one at a time, each waited for: for errands (process/errand.h), which have nothing else to do. The only room
+ * that includes curl/ headers.
+ *
+ * Redirects are not followed. Servers are verified. What they send is bounded in size and time. */
+#ifndef CROSSGATE_HTTPS_H
+#define CROSSGATE_HTTPS_H
+
+#include "crossgate/base/error.h"
+#include "crossgate/base/span.h"
+
+/* Bytes of an answer's body. */
+enum { HTTPS_ANSWER_MAX = 1024 * 1024 };
+
+struct https_settings {
+    struct span authorities; /* PEM, in place of the system's trust store; empty: that one. Copied */
+    uint32_t timeout;        /* ms for one request, connecting included */
+    bool allow_plain;        /* http URLs, too (OCSP, whose answers are signed) */
+};
+
+/* Keeps connections from one request to the next. NULL: *error says why. */
+struct https *https_new(const struct https_settings *settings, struct error *error);
+void https_free(struct https *https); /* accepts NULL */
+
+struct https_request {
+    const char *method; /* "GET", "HEAD", "POST" */
+    const char *url;
+    const char *content_type; /* of the body */
+    const char *accept;       /* NULL: anything */
+    struct span body;
+};
+
+struct https_answer {
+    int status;       /* 200, … */
+    struct span body; /* valid until the next request */
+};
+
+/* False: there was no whole answer; *error says why, for an operator. Any status is an answer. */
+bool https_ask(struct https *https, const struct https_request *request, struct https_answer *answer,
+               struct error *error) __attribute__((warn_unused_result));
+
+/* A field of the last answer, the first one of that name; NULL: it has none. Valid until the next call. */
+const char *https_field(struct https *https, const char *name);
+
+#endif

@@ -1,0 +1,152 @@
+#include "crossgate/https.h"
+
+#include <curl/curl.h>
+
+#include <stdlib.h>
+
+/* Of one request; a server may name several addresses. */
+enum { CONNECT_MS = 10000 };
+
+struct https {
+    CURL *curl;
+    char problem[CURL_ERROR_SIZE];
+    struct https_settings settings;
+    char *body; /* of the last answer */
+    size_t length;
+    bool too_long;
+};
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *user)
+{
+    struct https *self = user;
+    (void)one; /* is 1 */
+    self->too_long = length > HTTPS_ANSWER_MAX - self->length;
+    char *body = self->too_long ? NULL : realloc(self->body, self->length + length + 1);
+    if (!body)
+        return CURL_WRITEFUNC_ERROR;
+    memcpy(body + self->length, bytes, length);
+    self->body = body;
+    self->length += length;
+    body[self->length] = '\0';
+    return length;
+}
+
+static bool set_authorities(CURL *curl, struct span authorities)
+{
+    struct curl_blob blob = {(void *)(uintptr_t)authorities.at, authorities.len, CURL_BLOB_COPY};
+    return authorities.len == 0 || (curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK &&
+                                    curl_easy_setopt(curl, CURLOPT_CAPATH, NULL) == CURLE_OK);
+}
+
+struct https *https_new(const struct https_settings *settings, struct error *error)
+{
+    struct https *self = calloc(1, sizeof *self);
+    if (!self || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(self);
+        error_set(error, ERROR_MEMORY, "out of memory");
+        return NULL;
+    }
+    self->settings = *settings;
+    self->settings.authorities = (struct span){0};
+    self->curl = curl_easy_init();
+    if (self->curl && set_authorities(self->curl, settings->authorities))
+        return self;
+    error_set(error, ERROR_SYSTEM,
+              "no request can be made: out of memory, or libcurl takes no authorities from memory");
+    https_free(self);
+    return NULL;
+}
+
+void https_free(struct https *self)
+{
+    if (!self)
+        return;
+    curl_easy_cleanup(self->curl);
+    free(self->body);
+    free(self);
+    curl_global_cleanup();
+}
+
+static bool append_field(struct curl_slist **fields, const char *name, const char *value)
+{
+    char line[512];
+    if (!value)
+        return true;
+    int length = snprintf(line, sizeof line, "%s: %s", name, value);
+    struct curl_slist *longer = length < (int)sizeof line ? curl_slist_append(*fields, line) : NULL;
+    if (longer)
+        *fields = longer;
+    return longer != NULL;
+}
+
+static bool is_set(CURLcode code, bool *worked)
+{
+    *worked = *worked && code == CURLE_OK;
+    return *worked;
+}
+
+static bool prepare(struct https *self, const struct https_request *request, const struct curl_slist *fields)
+{
+    CURL *curl = self->curl;
+    bool post = strcmp(request->method, "POST") == 0, worked = true;
+    const char *protocols = self->settings.allow_plain ? "http,https" : "https";
+    is_set(curl_easy_setopt(curl, CURLOPT_URL, request->url), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocols), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_USERAGENT, "crossgate"), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, self->problem), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_WRITEDATA, self), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)self->settings.timeout), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_NOBODY, (long)(strcmp(request->method, "HEAD") == 0)), &worked);
+    if (!post)
+        return is_set(curl_easy_setopt(curl, CURLOPT_HTTPGET, (long)(strcmp(request->method, "GET") == 0)), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_POST, 1L), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len), &worked);
+    return is_set(curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len ? (const char *)request->body.at : ""),
+                  &worked);
+}
+
+/* What it came to, with the answer's status. False: *error says why. */
+static bool conclude(struct https *self, CURLcode code, const char *url, int *status, struct error *error)
+{
+    long number = 0;
+    if (self->too_long)
+        error_set(error, ERROR_INPUT, "%s: the answer has more than %d bytes", url, HTTPS_ANSWER_MAX);
+    else if (code != CURLE_OK)
+        error_set(error, ERROR_SYSTEM, "%s: %s", url, self->problem[0] ? self->problem : curl_easy_strerror(code));
+    else
+        curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &number);
+    *status = (int)number;
+    return code == CURLE_OK && !self->too_long;
+}
+
+bool https_ask(struct https *self, const struct https_request *request, struct https_answer *answer,
+               struct error *error)
+{
+    struct curl_slist *fields = NULL;
+    free(self->body);
+    self->body = NULL;
+    self->length = 0;
+    self->too_long = false;
+    self->problem[0] = '\0';
+    bool worked = append_field(&fields, "Content-Type", request->content_type) &&
+                  append_field(&fields, "Accept", request->accept) && prepare(self, request, fields);
+    if (!worked)
+        error_set(error, ERROR_MEMORY, "%s: the request cannot be made", request->url);
+    *answer = (struct https_answer){0};
+    worked = worked && conclude(self, curl_easy_perform(self->curl), request->url, &answer->status, error);
+    curl_easy_setopt(self->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(self->curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_slist_free_all(fields);
+    answer->body = span_of(self->body, self->length);
+    return worked;
+}
+
+const char *https_field(struct https *self, const char *name)
+{
+    struct curl_header *field = NULL;
+    return curl_easy_header(self->curl, name, 0, CURLH_HEADER, -1, &field) == CURLHE_OK ? field->value : NULL;
+}

@@ -1,0 +1,74 @@
+/* What a server context serves, for those who watch over it: the master's renewal, expiry, stapling and status. */
+#include "context.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static bool copy_der(X509 *certificate, struct span *copy)
+{
+    unsigned char *der = NULL;
+    int length = certificate ? i2d_X509(certificate, &der) : 0;
+    uint8_t *bytes = length > 0 ? malloc((size_t)length) : NULL;
+    if (bytes)
+        memcpy(bytes, der, (size_t)length);
+    OPENSSL_free(der);
+    *copy = span_of(bytes, bytes ? (size_t)length : 0);
+    return !certificate || bytes;
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+static void record_deinit(struct tls_certificate *record)
+{
+    free((void *)(uintptr_t)record->path);
+    free((void *)(uintptr_t)record->leaf.at);
+    free((void *)(uintptr_t)record->issuer.at);
+}
+
+static bool fill(struct tls_certificate *record, SSL_CTX *ssl, const char *path)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(ssl);
+    STACK_OF(X509) *chain = NULL;
+    unsigned length = 0;
+    SSL_CTX_get0_chain_certs(ssl, &chain);
+    record->path = strdup(path ? path : "");
+    record->begins = seconds_of(X509_get0_notBefore(leaf));
+    record->ends = seconds_of(X509_get0_notAfter(leaf));
+    return record->path && X509_digest(leaf, EVP_sha256(), record->digest, &length) == 1 &&
+           copy_der(leaf, &record->leaf) &&
+           copy_der(sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL, &record->issuer);
+}
+
+bool context_record(struct tls_context *context, SSL_CTX *ssl, const char *path)
+{
+    struct tls_certificate *records =
+        realloc(context->certificates, (context->certificate_count + 1) * sizeof *records);
+    if (!records)
+        return false;
+    context->certificates = records;
+    struct tls_certificate *record = &records[context->certificate_count];
+    *record = (struct tls_certificate){0};
+    if (!fill(record, ssl, path)) {
+        record_deinit(record);
+        return false;
+    }
+    context->certificate_count++;
+    return true;
+}
+
+void context_forget_records(struct tls_context *context)
+{
+    for (size_t i = 0; i < context->certificate_count; i++)
+        record_deinit(&context->certificates[i]);
+    free(context->certificates);
+}
+
+size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list)
+{
+    *list = context->certificates;
+    return context->certificate_count;
+}
