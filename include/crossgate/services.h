@@ -35,6 +35,7 @@ struct static_settings {
     const char *default_file; /* answered with 200 where nothing is found, for single-page applications; or NULL */
     const struct static_mime_type *mime_types;
     size_t mime_type_count;
+    const struct service *fallback; /* extension: asked for all that no file answers; or NULL: 404, 405 */
 };
 const struct service *static_service_new(struct arena *arena, const struct static_settings *settings);
 

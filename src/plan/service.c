@@ -26,7 +26,7 @@ static const struct config_variant variants[] = {
     {.type = "none", .status = CONFIG_WRONG, .why = "it is Crossbar's inner name for 404; leave the path out instead"},
 };
 
-static const struct config_variants service_variants = {
+const struct config_variants service_variants = {
     .name = "web service",
     CONFIG_VARIANTS(variants),
     .doc = "What answers below a path of a web transport.",

@@ -16,6 +16,7 @@ struct static_service {
     struct made_service made;
     const char *directory;
     struct static_options *options;
+    struct config_choice fallback;
 };
 
 static const struct config_row mime_type_row = {
@@ -95,6 +96,14 @@ static const struct config_row static_rows[] = {
      .implied = true,
      .object = &static_options_object,
      .doc = "See below."},
+    {.key = "fallback",
+     .kind = CONFIG_CHOICE,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct static_service, fallback, struct config_choice),
+     .variants = &service_variants,
+     .doc = "A service for all that no file answers: paths that are not there, other methods than GET and HEAD, "
+            "WebSockets. "
+            "With a `reverseproxy`: files first, then the application."},
     ROW_PYTHON("package", "Python package that holds the files."),
     ROW_PYTHON("resource", "Directory within the package."),
 };
@@ -157,6 +166,21 @@ static void set_mime_types(struct builder *builder, const struct config_items *t
     settings->mime_type_count = at ? types->count : 0;
 }
 
+/* False: reported. */
+static bool set_fallback(struct config_reader *reader, const struct config_place *place,
+                         const struct static_service *read, struct static_settings *settings)
+{
+    const struct made_service *fallback = read->fallback.settings;
+
+    if (!read->fallback.place)
+        return true;
+    if (settings->default_file)
+        config_report(reader, PROBLEM_ERROR, config_place_key(reader, place, "fallback"), "leave out one of them",
+                      "fallback is never asked, since the default_file answers what is not there");
+    settings->fallback = fallback ? fallback->service : NULL;
+    return settings->fallback && !settings->default_file;
+}
+
 static void finish_static(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct static_service *read = settings;
@@ -170,6 +194,8 @@ static void finish_static(struct config_reader *reader, const struct config_plac
         .default_file = options->default_file,
     };
 
+    if (!set_fallback(reader, place, read, &made))
+        return;
     made.directory = open_directory(builder, config_place_key(reader, place, "directory"), read->directory);
     if (made.directory < 0)
         return;

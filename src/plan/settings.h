@@ -262,6 +262,7 @@ struct upstream *upstream_by_source(struct builder *builder, const struct upstre
 struct made_service {
     const struct service *service;
 };
+extern const struct config_variants service_variants;
 extern const struct config_row service_row; /* element of `paths` */
 extern const struct config_object service_static_object;
 extern const struct config_object service_redirect_object;

@@ -402,6 +402,19 @@ static void try_candidate(struct visit *visit)
         exchange_fail(visit->exchange, ENDING_MEMORY, NULL);
 }
 
+/* Nothing is there. */
+static void give_up(struct visit *visit)
+{
+    const struct service *fallback = visit->self->settings.fallback;
+    struct exchange *exchange = visit->exchange;
+    if (!fallback) {
+        exchange_fail(exchange, ENDING_NOT_FOUND, NULL);
+        return;
+    }
+    exchange_watch(exchange, NULL, NULL);
+    service_serve(fallback, exchange);
+}
+
 static void try_next(struct visit *visit)
 {
     const struct static_settings *settings = &visit->self->settings;
@@ -411,7 +424,7 @@ static void try_next(struct visit *visit)
     if (visit->candidate == CANDIDATE_DEFAULT && !settings->default_file)
         visit->candidate = CANDIDATE_NONE;
     if (visit->candidate == CANDIDATE_NONE)
-        exchange_fail(visit->exchange, ENDING_NOT_FOUND, NULL);
+        give_up(visit);
     else
         try_candidate(visit);
 }
@@ -429,10 +442,31 @@ static bool is_hidden(struct span path)
     return false;
 }
 
+/* What no file answers: other methods, requests with a body, and upgrades. A body that was dropped before a file is looked for
+ * would be lost to the fallback. */
+static bool is_for_fallback(const struct static_service *self, const struct exchange *exchange)
+{
+    const struct http_request *request = exchange_request(exchange);
+    bool reads = request->method == HTTP_GET || request->method == HTTP_HEAD;
+    return self->settings.fallback &&
+           (!reads || exchange_body_length(exchange) > 0 || http_header_count(&request->headers, SPAN("Upgrade")) > 0);
+}
+
+static bool takes_body(const struct service *service, struct exchange *exchange)
+{
+    const struct static_service *self = (const struct static_service *)service;
+    return is_for_fallback(self, exchange) && service_takes_body(self->settings.fallback, exchange);
+}
+
 static void serve(const struct service *service, struct exchange *exchange)
 {
     static const struct exchange_user exchange_user = {.on_room = on_room, .on_end = on_end};
+    const struct static_service *self = (const struct static_service *)service;
     const struct http_request *request = exchange_request(exchange);
+    if (is_for_fallback(self, exchange)) {
+        service_serve(self->settings.fallback, exchange);
+        return;
+    }
     if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
         exchange_fail_method(exchange, "GET, HEAD");
         return;
@@ -445,26 +479,26 @@ static void serve(const struct service *service, struct exchange *exchange)
     struct span tail = exchange_tail(exchange);
     bool slash = tail.len > 0 && tail.at[tail.len - 1] == '/';
     *visit = (struct visit){
-        .self = (const struct static_service *)service,
+        .self = self,
         .exchange = exchange,
         .candidate = slash ? CANDIDATE_INDEX : CANDIDATE_PATH,
         .path = span_tail(span_head(tail, tail.len - slash), 1),
         .encoding = ENCODING_NONE,
     };
-    if (visit->self->settings.precompressed)
+    if (self->settings.precompressed)
         visit->accepted_count = encodings_accepted(&request->headers, visit->accepted);
     exchange_watch(exchange, &exchange_user, visit);
     if (tail.len == 0)
         redirect_to_slash(visit);
     else if (is_hidden(visit->path))
-        exchange_fail(exchange, ENDING_NOT_FOUND, NULL);
+        give_up(visit);
     else
         try_candidate(visit);
 }
 
 const struct service *static_service_new(struct arena *arena, const struct static_settings *settings)
 {
-    static const struct service_ops ops = {.type = "static", .serve = serve};
+    static const struct service_ops ops = {.type = "static", .serve = serve, .takes_body = takes_body};
     struct static_service *self = arena_alloc(arena, sizeof *self);
     if (!self)
         return NULL;

@@ -10,7 +10,9 @@ import urllib.parse
 
 import pytest
 
+from support.backend import Backend
 from support.gate import HELLO, document, run, tcp, web
+from support.origin import Origin
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, frame
 
@@ -340,3 +342,43 @@ def test_disabled_worker_does_not_listen(crossgate, monkeypatch):
     for transport in (left_out, by_name):
         with pytest.raises(ConnectionRefusedError):
             Wire(transport["endpoint"]["port"])
+
+
+# What no file answers
+
+def test_fallback_is_asked_for_what_is_not_there(crossgate, site):
+    (site / "index.html").write_text("the page")
+    (site / "empty").mkdir()
+    with Origin() as origin:
+        gate = crossgate(web({"/": {**STATIC, "fallback": origin.service()}}))
+        with Wire(gate.port) as wire:
+            assert wire.request("/").body == b"the page"
+            assert wire.request("/index.html", "HEAD").status == 200
+            for target in ("/api/list?x=1", "/.env", "/empty/", "/index.html/", "/%41"):
+                assert wire.request(target).body == b"hello", target
+            assert wire.request("/index.html", "POST", body=b"order").body == b"hello"
+            assert wire.request("/api", "GET", body=b"question").body == b"hello"
+            assert wire.request("/api", "HEAD").status == 200
+        assert [(request.method, request.target, request.body) for request in origin.requests] == [
+            ("GET", "/api/list?x=1", b""), ("GET", "/.env", b""), ("GET", "/empty/", b""), ("GET", "/index.html/", b""),
+            ("GET", "/%41", b""), ("POST", "/index.html", b"order"), ("GET", "/api", b"question"), ("HEAD", "/api", b"")]
+
+
+def test_fallback_relays_websockets(crossgate, site):
+    (site / "ws").write_text("a file of that name")
+    with Backend() as backend:
+        service = {"type": "reverseproxy", "host": "127.0.0.1", "port": backend.port, "websocket": True}
+        gate = crossgate(web({"/": {**STATIC, "fallback": service}}))
+        with WebSocketWire(gate.port) as wire:
+            wire.open("/ws?x=1").send(frame(TEXT, "hello"))
+            assert wire.message() == (TEXT, b"hello")
+        with Wire(gate.port) as wire:
+            assert wire.request("/ws").body == b"a file of that name"
+        assert [path for path, _ in backend.requests] == ["/ws?x=1"]
+
+
+def test_fallback_beside_a_default_file_is_refused(directory, site):
+    service = {**STATIC, "options": {"default_file": "index.html"}, "fallback": HELLO}
+    (directory / "config.json").write_text(json.dumps(document(web({"/": service}))))
+    done = run("check", "--cbdir", directory)
+    assert done.returncode == 1 and "fallback is never asked" in done.stdout + done.stderr
