@@ -41,4 +41,9 @@ bool https_ask(struct https *https, const struct https_request *request, struct 
 /* A field of the last answer, the first one of that name; NULL: it has none. Valid until the next call. */
 const char *https_field(struct https *https, const char *name);
 
+/* How long the last answer asks to wait before the next request (RFC 9110 section 10.2.3), in seconds, at most HTTPS_RETRY_MAX; a moment
+ * is counted from `now` (seconds since 1970). 0: it does not ask, or not in a form that is known. */
+enum { HTTPS_RETRY_MAX = 7 * 86400 };
+uint32_t https_retry_after(struct https *https, int64_t now);
+
 #endif

@@ -73,4 +73,41 @@ bool pki_make_request(const struct pki_order *order, struct span key, struct pki
 bool pki_make_certificate(const struct pki_order *order, struct span subject, const struct pki_signer *signer,
                           struct pki_text *certificate, struct error *error) __attribute__((warn_unused_result));
 
+/* base64url without padding (RFC 7515 section 2). Bytes of the text for n bytes, its final zero included. */
+#define PKI_BASE64URL(n) (((n)*4 + 2) / 3 + 1)
+void pki_base64url(struct span bytes, char *text);
+
+/* The SHA-256 of the bytes. False when memory is out. */
+enum { PKI_SHA256 = 32 };
+bool pki_sha256(struct span bytes, uint8_t digest[PKI_SHA256]) __attribute__((warn_unused_result));
+
+/* A key that signs JSON: ES256 (RFC 7518 section 3.4), as ACME wants its requests signed (RFC 8555 section 6.2). */
+struct pki_jws;
+
+/* From the PEM of an EC P-256 private key. NULL: *error says why. */
+struct pki_jws *pki_jws_new(struct span key, struct error *error);
+void pki_jws_free(struct pki_jws *jws); /* accepts NULL */
+
+/* The public half as a JWK, in the very form that its thumbprint is taken of (RFC 7638 section 3), and the thumbprint. */
+const char *pki_jws_public(const struct pki_jws *jws);
+const char *pki_jws_thumbprint(const struct pki_jws *jws);
+
+/* Signs header and payload: the flattened JSON of RFC 7515 section 7.2.2. The caller frees the text. */
+bool pki_jws_sign(const struct pki_jws *jws, struct span header, struct span payload, struct pki_text *message,
+                  struct error *error) __attribute__((warn_unused_result));
+
+/* The DER of a signing request in base64url, as the `csr` of RFC 8555 section 7.4. The caller frees the text. */
+bool pki_request_base64url(struct span request, struct pki_text *text, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* How an authority's renewal information names a certificate (RFC 9773 section 4.1). False: it has no authority key identifier. */
+enum { PKI_CERTIFICATE_ID = 192 };
+bool pki_certificate_id(struct span certificate, char id[PKI_CERTIFICATE_ID]) __attribute__((warn_unused_result));
+
+/* Judges what an authority sent in answer to a signing request: certificates and nothing else, the first one for the request's key, with
+ * all of its names and not expired, each signed by the next one. The chain is written anew, so that only what was understood is kept.
+ * False: *error says what is wrong. The caller frees the text. */
+bool pki_take_chain(struct span pem, struct span request, struct pki_text *chain, struct error *error)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -1,1 +1,3 @@
+unit_test(pki delivery)
+unit_test(pki jws)
 unit_test(pki make)
