@@ -1,0 +1,1 @@
+fuzz_target(acme_document room_acme PkgConfig::jansson)
