@@ -17,15 +17,16 @@ struct acme_challenge {
     enum acme_challenge_kind kind;
     const char *name;  /* DNS name */
     const char *token; /* base64url */
-    const char
-        *key_authorization; /* what /.well-known/acme-challenge/TOKEN answers with; its SHA-256 is acmeIdentifier */
+    /* What /.well-known/acme-challenge/TOKEN answers with; its SHA-256 is acmeIdentifier. */
+    const char *key_authorization;
 };
 
 struct acme_settings {
     const char *directory;   /* URL */
     struct span authorities; /* PEM, to verify the directory's server with; empty: the system's */
     uint32_t timeout;        /* ms for one request */
-    uint32_t within; /* ms for all of it, waiting included; the last request may add its timeout. 0: ACME_WITHIN */
+    /* ms for all of it, waiting included; the last request may add its timeout. 0: ACME_WITHIN. */
+    uint32_t within;
 };
 
 enum { ACME_WITHIN = 10 * 60 * 1000 };
@@ -37,9 +38,9 @@ struct acme_order {
     const char *const *names; /* DNS names */
     size_t name_count;
     struct span request; /* PEM: the signing request for them (PKCS#10) */
-    struct span
-        replaces; /* PEM of the certificate that is to be replaced (RFC 9773 section 5); empty: none. An authority that does not
-                             want to hear of it is asked again without */
+    /* PEM of the certificate that is to be replaced (RFC 9773 section 5); empty: none. An authority that does not want to hear of it
+     * is asked again without. */
+    struct span replaces;
     unsigned kinds; /* 1 << enum acme_challenge_kind: those that can be answered; the lowest is tried first */
     /* Has the workers answer the challenge, and returns when they do; false: they cannot, then the next kind is tried. Its
      * withdrawal always follows, before the next one is published. */
@@ -54,8 +55,7 @@ struct acme_order {
 struct acme_result {
     char *chain;          /* PEM, leaf first; the caller frees it. NULL: there is none */
     uint32_t retry_after; /* s that the authority asks to wait before the next try; 0: it says nothing */
-    bool
-        hopeless; /* trying again without a change of the configuration is of no use: terms not agreed to, name refused */
+    bool hopeless; /* trying again is of no use until the configuration is changed: terms not agreed to, name refused */
 };
 
 /* Orders the certificate: account (made if the authority does not know the key), order, challenges, finalization, download. A name whose
