@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 void issue_say(const struct issue *self, const char *format, ...)
 {

@@ -2,8 +2,6 @@
 #include "account.h"
 #include "authorize.h"
 
-#include <stdlib.h>
-
 static bool is_wildcard(const char *name)
 {
     return name[0] == '*' && name[1] == '.';

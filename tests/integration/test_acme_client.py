@@ -81,10 +81,19 @@ def test_certificate(pebble, kinds, kind):
 
 
 def test_bad_nonces_and_slow_validation(pebble):
-    authority, client = pebble(bad_nonces=40, sleep=1, chain=3)
+    authority, client = pebble(bad_nonces=40, sleep=1)
     client.issue("box1.example.com")
     assert client.error is None, client.error
-    assert len(client.certificates()) == 4
+
+
+def test_default_chain(pebble):
+    """Of several, and a long one."""
+    authority, client = pebble(chain=3, roots=2, days=6)
+    client.issue("box1.example.com")
+    assert client.error is None, client.error
+    chain = client.certificates()
+    assert len(chain) == 4 and is_signed_by(chain[-1], x509.load_pem_x509_certificate(authority.root().encode()))
+    assert chain[0].not_valid_after - chain[0].not_valid_before <= datetime.timedelta(days=6)
 
 
 def test_same_account_again(pebble):
@@ -113,6 +122,15 @@ def test_no_kind_works(pebble):
     client.issue("box1.example.com")
     assert client.error.startswith("box1.example.com: tls-alpn-01 failed: Failed to connect"), client.error
     assert not client.hopeless and [what[0] for what in client.published] == ["http-01", "tls-alpn-01"]
+
+
+def test_name_that_does_not_resolve(pebble):
+    authority, client = pebble(resolves=False)
+    client.issue("box1.example.com", kinds=HTTP_01)
+    assert client.error.startswith("box1.example.com: http-01 failed: ") and not client.hopeless
+    authority.resolve("box1.example.com", "127.0.0.1")
+    client.issue("box1.example.com", kinds=HTTP_01)
+    assert client.error is None, client.error
 
 
 def test_name_is_refused(pebble):
@@ -501,6 +519,35 @@ def test_order_becomes_invalid(fake):
         **authority.order(0), "status": "invalid", "error": problem("caa", "CAA forbids it")}))
     client.issue("box1.example.com")
     assert client.error == "the authority has given the order up: CAA forbids it (caa)" and not client.hopeless
+
+
+def test_name_is_refused_late(fake):
+    """By the order, or by a challenge: either way nobody but the operator can help."""
+    authority, client = fake
+    authority.judge = lambda name, kind: problem("rejectedIdentifier", "never")
+    client.issue("box1.example.com")
+    assert client.error == "box1.example.com: tls-alpn-01 failed: never (rejectedIdentifier)" and client.hopeless
+    authority.judge = lambda name, kind: None
+    authority.say("finalize", lambda request, right: (200, {}, {
+        **right()[2], "status": "invalid", "error": problem("rejectedIdentifier", "never")}))
+    client.issue("box1.example.com")
+    assert client.error == "the authority has given the order up: never (rejectedIdentifier)" and client.hopeless
+
+
+def test_order_stays_ready_for_a_while(fake):
+    """It is finalized once all the same."""
+    authority, client = fake
+    seen = []
+
+    def answer(request, right):
+        status, fields, body = right()
+        seen.append(body["status"])
+        return status, fields, {**body, "status": "ready"} if seen.count("valid") < 3 else body
+
+    authority.say("finalize", answer).say("orders", answer)
+    client.issue("box1.example.com")
+    assert client.error is None, client.error
+    assert authority.count("finalize") == 1 and seen.count("valid") == 3
 
 
 def test_order_is_processed_for_a_while(fake):

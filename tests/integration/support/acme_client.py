@@ -13,7 +13,9 @@ HTTP_01, TLS_ALPN_01 = 1, 2
 
 
 def program():
-    return Path(binary()).parent / "tests/unit/acme_client"
+    path = Path(binary()).parent / "tests/unit/acme_client"
+    assert path.exists(), f"{path} is not there: build with tests (scripts/install-packages --tests)"
+    return path
 
 
 def write_key(path):

@@ -3,6 +3,8 @@
 
 #include "test.h"
 
+#include <openssl/pem.h>
+
 #include <stdlib.h>
 
 struct world {
@@ -124,6 +126,28 @@ static void test_no_chain(void **state)
     free(key);
 }
 
+/* A block is one certificate and nothing behind it. */
+static void test_bytes_behind_a_certificate(void **state)
+{
+    struct world *world = *state;
+    unsigned char *der = NULL;
+    char *pem = NULL;
+    X509 *leaf = pki_text_certificate(span_of_text(&world->leaf));
+    int length = i2d_X509(leaf, &der);
+    unsigned char *longer = calloc(1, (size_t)length + 1);
+    assert_non_null(longer);
+    memcpy(longer, der, (size_t)length);
+    BIO *bio = BIO_new(BIO_s_mem());
+    assert_true(PEM_write_bio(bio, PEM_STRING_X509, "", longer, length + 1) > 0);
+    assert_int_equal(BIO_write(bio, "", 1), 1);
+    BIO_get_mem_data(bio, &pem);
+    check_refused(world, pem, "what was sent is no chain of certificates in PEM form");
+    BIO_free(bio);
+    free(longer);
+    OPENSSL_free(der);
+    X509_free(leaf);
+}
+
 static void test_too_long(void **state)
 {
     struct world *world = *state;
@@ -176,7 +200,7 @@ static void test_other_issuer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_accepted),  TEST(test_no_chain),     TEST(test_too_long),
+        TEST(test_accepted),  TEST(test_no_chain),     TEST(test_too_long),     TEST(test_bytes_behind_a_certificate),
         TEST(test_other_key), TEST(test_missing_name), TEST(test_other_issuer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
