@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const struct command commands[] = {
+static const struct command rows[] = {
     {"run", command_run, "serve a node's configuration"},
     {"check", command_check, "check a configuration and say all that is wrong with it"},
     {"schema", command_schema, "print a JSON Schema of the configuration, for editors"},
@@ -12,11 +12,18 @@ const struct command commands[] = {
     {"backend", command_backend, "show its backends, take one out of service or put it back"},
     {"reload", command_reload, "have it read its configuration again"},
     {"stop", command_stop, "have it stop when all connections are finished"},
+    {"cert", command_cert, "make keys and certificates, look at them, put them in order"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only, both */
     {"errand", errand_main, NULL},
     {0},
+};
+
+const struct command_list commands = {
+    .prefix = "",
+    .about = "The TLS and WebSocket front door of Crossbar.io nodes.\n",
+    .rows = rows,
 };
 
 /* Words of --help and --version are commands, too. */
@@ -32,16 +39,16 @@ static const char *command_name(const char *word)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        commands_print(stderr);
+        commands_print(&commands, stderr);
         return EXIT_USAGE;
     }
     const char *name = command_name(argv[1]);
-    const struct command *command = command_find(name);
+    const struct command *command = command_find(&commands, name);
     if (command)
         return command->run(argc - 1, argv + 1);
     if (*name == '-') {
         fprintf(stderr, "crossgate: options follow a command: crossgate run %s%s\n", name, argc > 2 ? " …" : "");
         return EXIT_USAGE;
     }
-    return command_unknown(name);
+    return command_unknown(&commands, name);
 }

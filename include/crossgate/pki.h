@@ -4,6 +4,7 @@
 #ifndef CROSSGATE_PKI_H
 #define CROSSGATE_PKI_H
 
+#include "crossgate/base/arena.h"
 #include "crossgate/base/error.h"
 #include "crossgate/base/problem.h"
 #include "crossgate/base/span.h"
@@ -54,7 +55,9 @@ struct pki_order {
     size_t name_count;
     unsigned days;           /* certificates: how long it is valid, from a moment ago */
     int path_length;         /* authorities: how many may be below it; -1: no bound */
-    const char *constraints; /* authorities: nameConstraints as OpenSSL's x509v3_config(5) writes them; NULL: none */
+    const char *const *only; /* authorities: names and networks that they may certify (nameConstraints), as in
+                                pki_constraint_check */
+    size_t only_count;       /* 0: any; otherwise all else is excluded */
     struct span acme;        /* acmeIdentifier of 32 bytes (RFC 8737 section 3); empty: none */
 };
 
@@ -69,7 +72,8 @@ bool pki_make_request(const struct pki_order *order, struct span key, struct pki
     __attribute__((warn_unused_result));
 
 /* A certificate for `subject`: the PEM of a private key, or of a signing request, whose signature is verified, and whose names are
- * used if the order has none. A request needs a signer. The caller frees the text. */
+ * used if the order has none (for servers its hosts, if need be its common name). A request needs a signer, who must be an authority,
+ * outlive what he signs, and may sign for these names. The caller frees the text. */
 bool pki_make_certificate(const struct pki_order *order, struct span subject, const struct pki_signer *signer,
                           struct pki_text *certificate, struct error *error) __attribute__((warn_unused_result));
 
@@ -109,5 +113,139 @@ bool pki_certificate_id(struct span certificate, char id[PKI_CERTIFICATE_ID]) __
  * False: *error says what is wrong. The caller frees the text. */
 bool pki_take_chain(struct span pem, struct span request, struct pki_text *chain, struct error *error)
     __attribute__((warn_unused_result));
+
+/* ---- names */
+
+/* Whether the text can be a name in a server's certificate: a DNS name, one with "*." in front, or an IP address. False: *error
+ * says why not, and what to write instead. */
+bool pki_name_check(const char *name, struct error *error) __attribute__((warn_unused_result));
+
+/* Whether the text can bind an authority: a DNS name, which stands for all below it, too, an IP address, or a network like
+ * "10.0.0.0/8". */
+bool pki_constraint_check(const char *name, struct error *error) __attribute__((warn_unused_result));
+
+struct pki_network {
+    uint8_t bytes[32]; /* the address, and its mask behind it */
+    size_t length;     /* of each: 4 or 16 */
+};
+
+/* An IP address, or one with the length of its prefix. */
+bool pki_network_read(const char *text, struct pki_network *network) __attribute__((warn_unused_result));
+
+/* ---- passphrases */
+
+enum pki_lock { PKI_LOCK_NONE, PKI_LOCK_OPEN, PKI_LOCK_LOCKED };
+
+/* Whether there is a private key in the PEM text, and whether it has a passphrase. */
+enum pki_lock pki_key_lock(struct span pem);
+
+/* The private key (PKCS#8) encrypted with AES-256 under the passphrase (PBES2, RFC 8018). The caller frees the text. */
+bool pki_lock_key(struct span key, struct span passphrase, struct pki_text *locked, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* The private key (PKCS#8) without its passphrase; both PKCS#8 and "Proc-Type: 4,ENCRYPTED" (RFC 1421) are understood. Of class INPUT:
+ * the passphrase is wrong. The caller frees the text. */
+bool pki_unlock_key(struct span pem, struct span passphrase, struct pki_text *key, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* ---- Diffie-Hellman groups */
+
+/* The group of that name in RFC 7919: "ffdhe2048", "ffdhe3072", "ffdhe4096". The caller frees the text. */
+bool pki_named_group(const char *name, struct pki_text *group, struct error *error) __attribute__((warn_unused_result));
+
+struct pki_search {
+    void (*progress)(struct pki_search *self); /* called for each number tried */
+    uint64_t tried;
+};
+
+/* A group of its own: looks for a safe prime of that many bits, which takes from seconds to an hour. */
+bool pki_search_group(unsigned bits, struct pki_search *search, struct pki_text *group, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* ---- bags: what is in some files, whatever it is */
+
+/* A file is not read further than this, bytes; a bag does not take more than this, things. */
+enum { PKI_FILE_MAX = 1 << 20, PKI_BAG_MAX = 512 };
+
+enum pki_sort { PKI_CERTIFICATE, PKI_REQUEST, PKI_KEY, PKI_LOCKED_KEY, PKI_CRL, PKI_GROUP, PKI_SORT_COUNT };
+
+struct pki_bag;
+
+/* NULL when memory is out. */
+struct pki_bag *pki_bag_new(void);
+void pki_bag_free(struct pki_bag *bag);
+
+/* Adds what the file holds: PEM blocks of our sorts, those of others are passed over; one object in DER form; certificates in PKCS#7.
+ * The path is copied. False: reported, with the remedy for what cannot be used, like PKCS#12. */
+bool pki_bag_add(struct pki_bag *bag, const struct pki_file *file, struct problems *problems)
+    __attribute__((warn_unused_result));
+
+size_t pki_bag_count(const struct pki_bag *bag);
+enum pki_sort pki_bag_sort(const struct pki_bag *bag, size_t index);
+const char *pki_bag_path(const struct pki_bag *bag, size_t index);
+
+struct pki_words {
+    const char **at;
+    size_t count;
+};
+
+/* What one thing of a bag tells. All text is the arena's, and printable; NULL, 0 or empty: it does not say. Of private keys
+ * only the public part is told. */
+struct pki_card {
+    enum pki_sort sort;
+    const char *path;
+    const char *subject; /* RFC 4514 */
+    const char *issuer;
+    const char *serial;     /* hexadecimal */
+    const char *key;        /* "EC P-256", "RSA 2048", "DH 2048, ffdhe2048" */
+    const char *key_digest; /* SHA-256 of the public key (SubjectPublicKeyInfo): equal where things belong together */
+    const char *signature;  /* algorithm */
+    const char *sha256, *sha1;    /* fingerprints of the whole, hexadecimal */
+    int64_t begins, ends;         /* seconds since 1970; CRLs: this and the next update */
+    struct pki_words names;       /* subjectAltName; others than DNS names and addresses with their kind in front */
+    struct pki_words uses;        /* keyUsage and extendedKeyUsage */
+    struct pki_words responders;  /* of OCSP */
+    struct pki_words issuer_urls; /* where the issuer's certificate is */
+    struct pki_words crl_urls;
+    struct pki_words constraints; /* "only localhost", "not 0.0.0.0/0" */
+    bool authority;
+    int path_length; /* -1: no bound */
+    bool self_signed;
+    bool must_staple;
+    bool good_signature; /* requests: signed by their own key */
+    size_t revoked;      /* CRLs: how many are on it */
+};
+
+/* False when memory is out. */
+bool pki_bag_card(const struct pki_bag *bag, size_t index, struct arena *arena, struct pki_card *card)
+    __attribute__((warn_unused_result));
+
+/* Certificates in the order in which they are sent: indices of a bag. */
+struct pki_chain {
+    size_t at[PKI_BAG_MAX];
+    size_t count;
+    bool whole; /* nothing is known to be missing */
+};
+
+/* Leaf first, each one's issuer next, without the root and duplicates. The leaf is the certificate of the bag's private key; without
+ * one, the certificate that issued none of the others. Reports what is left over, and what is missing with how to get it.
+ * False: reported; there is no leaf, or it is not clear which. */
+bool pki_bag_chain(const struct pki_bag *bag, struct pki_chain *chain, struct problems *problems)
+    __attribute__((warn_unused_result));
+
+/* Their PEM text. The caller frees it. */
+bool pki_chain_write(const struct pki_bag *bag, const struct pki_chain *chain, struct pki_text *pem,
+                     struct error *error) __attribute__((warn_unused_result));
+
+struct pki_question {
+    const char *name;                  /* host that is asked for; NULL: whichever */
+    const struct pki_bag *authorities; /* who is trusted; NULL: whom this system trusts */
+    unsigned days;                     /* it must still be valid then; 0: now */
+};
+
+/* What a browser would say of a server that sends the chain. The keys of problems are codes for programs: "time", "name", "key",
+ * "issuer", "strength", "use", "constraint". False: at least one error was reported. */
+bool pki_bag_verify(const struct pki_bag *bag, const struct pki_chain *chain, const struct pki_question *question,
+                    struct problems *problems) __attribute__((warn_unused_result));
 
 #endif

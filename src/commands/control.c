@@ -186,7 +186,7 @@ static int print_backends(char *answer, bool json)
     return EXIT_SUCCESS;
 }
 
-/* Words before the options: the action, and for two of them a name. */
+/* The words: the action, and for two of them a name. */
 static int run_backend(const struct usage *usage, const char *action, const char *name,
                        const struct control_words *words)
 {
@@ -194,11 +194,9 @@ static int run_backend(const struct usage *usage, const char *action, const char
     bool lists = strcmp(action, "list") == 0;
     if (!lists && strcmp(action, "drain") != 0 && strcmp(action, "resume") != 0)
         return option_refuse(usage, "action", action, "one of list, drain, resume");
-    if (lists ? name != NULL : name == NULL) {
-        fprintf(stderr, "crossgate backend: %s\nTry: crossgate backend --help\n",
-                lists ? "list takes no name" : "which one? `crossgate backend list` names them");
-        return EXIT_USAGE;
-    }
+    if (lists ? name != NULL : name == NULL)
+        return usage_refuse(usage, "%s",
+                            lists ? "list takes no name" : "which one? `crossgate backend list` names them");
     snprintf(line, sizeof line, "1 %s%s%s", action, name ? " " : "", name ? name : "");
     if (!ask("backend", words, line, &answer))
         return EXIT_FAILURE;
@@ -210,6 +208,7 @@ static int run_backend(const struct usage *usage, const char *action, const char
 int command_backend(int argc, char **argv)
 {
     struct control_words words = {0};
+    struct option_words named = {.name = "ACTION", .most = 2};
     const struct option options[] = {OPTIONS_CONTROL(words), OPTION_JSON(words)};
     const struct usage usage = {
         .command = "backend",
@@ -218,16 +217,14 @@ int command_backend(int argc, char **argv)
                  "backend gets no new sessions; open ones go on. That outlives a reload and the end of a worker.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],
+        .words = &named,
         .examples = "  crossgate backend list --cbdir /var/crossbar\n"
                     "  crossgate backend drain ws://127.0.0.1:9001 --cbdir /var/crossbar\n",
     };
-    int named = 0;
-    while (named < 2 && named + 1 < argc && *argv[named + 1] != '-')
-        named++;
-    enum options_result result = options_read(&usage, argc - named, argv + named);
+    enum options_result result = options_read(&usage, argc, argv);
     if (result != OPTIONS_READ)
         return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    return run_backend(&usage, named > 0 ? argv[1] : "list", named > 1 ? argv[2] : NULL, &words);
+    return run_backend(&usage, named.count > 0 ? named.at[0] : "list", named.count > 1 ? named.at[1] : NULL, &words);
 }
 
 /* ---- status */

@@ -141,7 +141,8 @@ static void check_names(X509 *leaf, const struct pki_place *place)
         return;
     pki_report(
         place, PROBLEM_WARNING,
-        "have it made again with the name: openssl x509 -req … -extfile FILE, with subjectAltName=DNS:HOST in FILE",
+        "have it made again with the name: crossgate cert self-signed HOST, or crossgate cert sign HOST by your "
+        "authority",
         "%s: its certificate has no subjectAltName; browsers and other current clients look for the host name only "
         "there and will refuse it",
         place->path);

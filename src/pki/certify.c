@@ -1,8 +1,10 @@
 /* Certificates: self-signed, or signed by an authority. */
 #include "extend.h"
 
+#include "crossgate/pki/key.h"
 #include "crossgate/pki/text.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
@@ -32,6 +34,44 @@ static GENERAL_NAMES *names_of_request(X509_REQ *request)
     return names;
 }
 
+/* A server is a host: what else a request asks for is left out. */
+static void drop_other_names(GENERAL_NAMES *names)
+{
+    for (int i = sk_GENERAL_NAME_num(names) - 1; i >= 0; i--) {
+        int type = sk_GENERAL_NAME_value(names, i)->type;
+        if (type != GEN_DNS && type != GEN_IPADD)
+            GENERAL_NAME_free(sk_GENERAL_NAME_delete(names, i));
+    }
+}
+
+/* Requests by old recipes have the host as common name only, where nobody looks any more. */
+static GENERAL_NAMES *name_of_subject(X509_REQ *request)
+{
+    char host[256];
+    struct error why = {0};
+    GENERAL_NAMES *names = NULL;
+    int length = X509_NAME_get_text_by_NID(X509_REQ_get_subject_name(request), NID_commonName, host, sizeof host);
+    if (length > 0 && strlen(host) == (size_t)length && pki_name_check(host, &why))
+        names = extend_names(&(const char *){host}, 1);
+    return names;
+}
+
+static bool read_names(struct subject *subject, X509_REQ *request, struct error *error)
+{
+    subject->names = names_of_request(request);
+    drop_other_names(subject->names);
+    if (subject->names && sk_GENERAL_NAME_num(subject->names) > 0)
+        return true;
+    GENERAL_NAMES_free(subject->names);
+    subject->names = name_of_subject(request);
+    if (!subject->names)
+        error_set(error, ERROR_INPUT, "the signing request names no host");
+    return subject->names != NULL;
+}
+
+/* 112 bits: RSA 2048. */
+enum { STRENGTH_MIN = 112 };
+
 static bool read_request(struct subject *subject, X509_REQ *request, const struct pki_order *order, struct error *error)
 {
     subject->key = X509_REQ_get_pubkey(request);
@@ -39,12 +79,11 @@ static bool read_request(struct subject *subject, X509_REQ *request, const struc
         error_set(error, ERROR_INPUT, "the signing request is not signed by its own key");
         return false;
     }
-    if (order->name_count == 0) {
-        subject->names = names_of_request(request);
-        if (!order->common_name)
-            subject->name = X509_NAME_dup(X509_REQ_get_subject_name(request));
-    }
-    return true;
+    if (order->name_count > 0)
+        return true;
+    if (!order->common_name)
+        subject->name = X509_NAME_dup(X509_REQ_get_subject_name(request));
+    return order->use != PKI_USE_SERVER || read_names(subject, request, error);
 }
 
 /* False: *error says why. The caller calls subject_deinit in any case. */
@@ -95,10 +134,56 @@ static bool fill(X509 *certificate, const struct subject *subject, X509 *issuer,
     return worked;
 }
 
-/* Ed25519 and Ed448 take the message as it is and refuse a digest. */
-static const EVP_MD *digest_for(const EVP_PKEY *key)
+/* RFC 5280 section 6.1 would refuse what outlives its authority as soon as that ends. */
+static bool check_end(X509 *issuer, unsigned days, struct error *error)
 {
-    return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448") ? NULL : EVP_sha256();
+    int left = 0, seconds = 0;
+    if (ASN1_TIME_diff(&left, &seconds, NULL, X509_get0_notAfter(issuer)) != 1 || left < 0 || seconds < 0)
+        error_set(error, ERROR_INPUT, "the authority's certificate has expired");
+    else if ((unsigned)left < days)
+        error_set(error, ERROR_INPUT,
+                  "the authority's certificate ends in %d days, sooner than the one that it is to sign", left);
+    else
+        return true;
+    return false;
+}
+
+static bool check_issuer(X509 *issuer, EVP_PKEY *key, unsigned days, struct error *error)
+{
+    if (!issuer)
+        error_set(error, ERROR_INPUT, "the authority's certificate cannot be read");
+    else if (!key)
+        error_set(error, ERROR_INPUT, "the authority's private key cannot be read");
+    else if (X509_check_private_key(issuer, key) != 1)
+        error_set(error, ERROR_INPUT, "the authority's private key does not belong to its certificate");
+    else if (X509_check_ca(issuer) != 1)
+        error_set(error, ERROR_INPUT, "the certificate that is to sign is no authority's");
+    else
+        return check_end(issuer, days, error);
+    ERR_clear_error();
+    return false;
+}
+
+/* Would clients that trust the issuer take it? Authorities may be bound to names, or have no more below them. */
+static bool check_made(X509 *made, X509 *issuer, struct error *error)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    bool ready = store && context && X509_STORE_add_cert(store, issuer) == 1 &&
+                 X509_STORE_CTX_init(context, store, made, NULL) == 1;
+    if (ready)
+        X509_STORE_CTX_set_flags(context, X509_V_FLAG_PARTIAL_CHAIN);
+    bool worked = ready && X509_verify_cert(context) == 1;
+    int why = ready ? X509_STORE_CTX_get_error(context) : X509_V_ERR_OUT_OF_MEM;
+    if (!worked && (why == X509_V_ERR_PERMITTED_VIOLATION || why == X509_V_ERR_EXCLUDED_VIOLATION))
+        error_set(error, ERROR_INPUT,
+                  "the authority is bound to other names (nameConstraints): clients would refuse this");
+    else if (!worked)
+        error_set(error, ERROR_INPUT, "clients would refuse what this authority signs: %s",
+                  X509_verify_cert_error_string(why));
+    X509_STORE_CTX_free(context);
+    X509_STORE_free(store);
+    return worked;
 }
 
 static bool sign(const struct subject *subject, X509 *issuer, EVP_PKEY *issuer_key, const struct pki_order *order,
@@ -108,7 +193,8 @@ static bool sign(const struct subject *subject, X509 *issuer, EVP_PKEY *issuer_k
     X509 *made = X509_new();
     BIO *bio = BIO_new(BIO_s_mem());
     bool worked = made && bio && fill(made, subject, issuer, order, error) &&
-                  X509_sign(made, signer, digest_for(signer)) > 0 && PEM_write_bio_X509(bio, made) == 1;
+                  X509_sign(made, signer, key_digest(signer)) > 0 && (!issuer || check_made(made, issuer, error)) &&
+                  PEM_write_bio_X509(bio, made) == 1;
     if (worked) {
         worked = pki_text_take(text, bio);
         bio = NULL;
@@ -131,13 +217,9 @@ bool pki_make_certificate(const struct pki_order *order, struct span subject_pem
         goto out;
     if (signer->certificate.len == 0 && !subject.owned)
         error_set(error, ERROR_INPUT, "a signing request needs an authority to sign it");
-    else if (signer->certificate.len > 0 && !issuer)
-        error_set(error, ERROR_INPUT, "the authority's certificate cannot be read");
-    else if (issuer && !issuer_key)
-        error_set(error, ERROR_INPUT, "the authority's private key cannot be read");
-    else if (issuer && X509_check_private_key(issuer, issuer_key) != 1)
-        error_set(error, ERROR_INPUT, "the authority's private key does not belong to its certificate");
-    else
+    else if (EVP_PKEY_get_security_bits(subject.key) < STRENGTH_MIN)
+        error_set(error, ERROR_INPUT, "the key is weak: clients would refuse it; RSA needs 2048 bits");
+    else if (signer->certificate.len == 0 || check_issuer(issuer, issuer_key, order->days, error))
         worked = sign(&subject, issuer, issuer_key, order, certificate, error);
 out:
     subject_deinit(&subject);

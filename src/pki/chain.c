@@ -17,12 +17,12 @@ static X509 *find_leaf(STACK_OF(X509) * given, const EVP_PKEY *key)
     return NULL;
 }
 
-static bool has_issued(X509 *issuer, X509 *subject)
+bool chain_has_issued(X509 *issuer, X509 *subject)
 {
     return X509_check_issued(issuer, subject) == X509_V_OK && X509_verify(subject, X509_get0_pubkey(issuer)) == 1;
 }
 
-static bool holds(STACK_OF(X509) * stack, const X509 *certificate)
+bool chain_holds(STACK_OF(X509) * stack, const X509 *certificate)
 {
     for (int i = 0; i < sk_X509_num(stack); i++)
         if (X509_cmp(sk_X509_value(stack, i), certificate) == 0)
@@ -36,7 +36,7 @@ static X509 *find_issuer(STACK_OF(X509) * given, X509 *subject, STACK_OF(X509) *
     X509 *root = NULL;
     for (int i = 0; i < sk_X509_num(given); i++) {
         X509 *candidate = sk_X509_value(given, i);
-        if (holds(chain, candidate) || !has_issued(candidate, subject))
+        if (chain_holds(chain, candidate) || !chain_has_issued(candidate, subject))
             continue;
         if (!certificate_is_self_signed(candidate))
             return candidate;
@@ -47,10 +47,8 @@ static X509 *find_issuer(STACK_OF(X509) * given, X509 *subject, STACK_OF(X509) *
 
 static void report_mismatch(const struct pki_place *place)
 {
-    pki_report(
-        place, PROBLEM_ERROR,
-        "compare: openssl pkey -in KEY -pubout | sha256sum; openssl x509 -in CERTIFICATE -noout -pubkey | sha256sum",
-        "%s: no certificate in it belongs to the private key", place->path);
+    pki_report(place, PROBLEM_ERROR, "compare their public keys: crossgate cert show KEY CERTIFICATE",
+               "%s: no certificate in it belongs to the private key", place->path);
 }
 
 /* The names in the order of the files, e.g. "CN=R3 > CN=example.com". */
@@ -87,8 +85,7 @@ static void report_order(STACK_OF(X509) * given, STACK_OF(X509) * chain, const s
                order);
 }
 
-/* The root that the chain ends in: clients have it, or it is of no use to them. */
-static bool is_root_of(STACK_OF(X509) * chain, X509 *certificate)
+bool chain_has_root(STACK_OF(X509) * chain, X509 *certificate)
 {
     if (!certificate_is_self_signed(certificate))
         return false;
@@ -103,14 +100,14 @@ static bool is_root_of(STACK_OF(X509) * chain, X509 *certificate)
 /* The root is left out on purpose; anything else that is not sent was meant to be. */
 static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, const struct pki_place *place)
 {
-    static const char look[] = "look at each: openssl x509 -in FILE -noout -subject -issuer";
+    static const char look[] = "look at them: crossgate cert show FILE";
     X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
     char name[CERTIFICATE_NAME];
     char wanted[CERTIFICATE_NAME];
     certificate_print_name(X509_get_issuer_name(last), wanted);
     for (int i = 0; i < sk_X509_num(given); i++) {
         X509 *certificate = sk_X509_value(given, i);
-        if (holds(chain, certificate) || is_root_of(chain, certificate))
+        if (chain_holds(chain, certificate) || chain_has_root(chain, certificate))
             continue;
         certificate_print_name(X509_get_subject_name(certificate), name);
         if (certificate_is_self_signed(last))
@@ -123,8 +120,7 @@ static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, con
     }
 }
 
-/* Whether this system's trust store holds the issuer of the certificate. */
-static bool system_has_issuer(X509 *certificate)
+bool chain_system_has_issuer(X509 *certificate)
 {
     X509 *issuer = NULL;
     X509_STORE *store = X509_STORE_new();
@@ -147,13 +143,15 @@ static void report_incomplete(X509 *last, const struct pki_place *place)
     char text[PKI_REMEDY_TEXT];
     char issuer[CERTIFICATE_NAME];
     char url[CERTIFICATE_URL];
-    if (place->problems->vouched || certificate_is_self_signed(last) || system_has_issuer(last))
+    if (place->problems->vouched || certificate_is_self_signed(last) || chain_system_has_issuer(last))
         return;
     certificate_print_name(X509_get_issuer_name(last), issuer);
     if (certificate_issuer_url(last, url))
         pki_report(
             place, PROBLEM_WARNING,
-            pki_remedy(text, "curl -s %s | openssl x509 -out chain.pem, and name chain.pem in chain_certificates", url),
+            pki_remedy(text,
+                       "curl -s %s | crossgate cert chain - --out chain.pem, and name chain.pem in chain_certificates",
+                       url),
             "%s: an intermediate certificate is missing, that of %s: many clients will refuse the chain", place->path,
             issuer);
     else
@@ -161,8 +159,7 @@ static void report_incomplete(X509 *last, const struct pki_place *place)
                    issuer);
 }
 
-/* Leaf first. The root, if it was given, is at the end. */
-static bool collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain)
+bool chain_collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain)
 {
     for (X509 *next = leaf; next; next = find_issuer(given, next, chain)) {
         if (sk_X509_push(chain, next) <= 0)
@@ -184,7 +181,7 @@ bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose
         return false;
     }
     STACK_OF(X509) *chain = sk_X509_new_null();
-    if (!chain || !collect(given, *leaf, chain)) {
+    if (!chain || !chain_collect(given, *leaf, chain)) {
         sk_X509_free(chain);
         pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return false;

@@ -42,11 +42,11 @@ static GENERAL_NAME *new_name(const char *text)
     return a2i_GENERAL_NAME(NULL, NULL, NULL, is_address ? GEN_IPADD : GEN_DNS, text, 0);
 }
 
-static GENERAL_NAMES *new_names(const struct pki_order *order)
+GENERAL_NAMES *extend_names(const char *const *texts, size_t count)
 {
     GENERAL_NAMES *names = GENERAL_NAMES_new();
-    for (size_t i = 0; names && i < order->name_count; i++) {
-        GENERAL_NAME *name = new_name(order->names[i]);
+    for (size_t i = 0; names && i < count; i++) {
+        GENERAL_NAME *name = new_name(texts[i]);
         if (!name || sk_GENERAL_NAME_push(names, name) <= 0) {
             GENERAL_NAME_free(name);
             GENERAL_NAMES_free(names);
@@ -59,7 +59,7 @@ static GENERAL_NAMES *new_names(const struct pki_order *order)
 /* A certificate without a subject has its names as critical (RFC 5280 section 4.1.2.6). */
 static bool add_names(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, const GENERAL_NAMES *given)
 {
-    GENERAL_NAMES *made = given ? NULL : new_names(order);
+    GENERAL_NAMES *made = given ? NULL : extend_names(order->names, order->name_count);
     const GENERAL_NAMES *names = given ? given : made;
     bool critical = !given && !common_name_of(order) && !order->organization;
     bool worked =
@@ -77,6 +77,69 @@ static bool add_text(STACK_OF(X509_EXTENSION) * extensions, X509V3_CTX *context,
     return worked;
 }
 
+static GENERAL_NAME *new_typed_name(int type, struct span bytes)
+{
+    GENERAL_NAME *name = GENERAL_NAME_new();
+    ASN1_STRING *text = ASN1_STRING_type_new(type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
+    if (name && text && ASN1_STRING_set(text, bytes.at, (int)bytes.len) == 1) {
+        GENERAL_NAME_set0_value(name, type, text);
+        return name;
+    }
+    ASN1_STRING_free(text);
+    GENERAL_NAME_free(name);
+    return NULL;
+}
+
+/* Takes the name, which may be NULL. */
+static bool push_subtree(STACK_OF(GENERAL_SUBTREE) * *trees, GENERAL_NAME *name)
+{
+    GENERAL_SUBTREE *tree = name ? GENERAL_SUBTREE_new() : NULL;
+    if (!*trees)
+        *trees = sk_GENERAL_SUBTREE_new_null();
+    if (!tree || !*trees || sk_GENERAL_SUBTREE_push(*trees, tree) <= 0) {
+        GENERAL_SUBTREE_free(tree);
+        GENERAL_NAME_free(name);
+        return false;
+    }
+    GENERAL_NAME_free(tree->base);
+    tree->base = name;
+    return true;
+}
+
+/* A network is an address and its mask (RFC 5280 section 4.2.1.10). */
+static bool permit(NAME_CONSTRAINTS *constraints, const char *text, bool *addresses, bool *domains)
+{
+    struct pki_network network;
+    bool is_network = pki_network_read(text, &network);
+    *(is_network ? addresses : domains) = true;
+    return push_subtree(&constraints->permittedSubtrees,
+                        is_network ? new_typed_name(GEN_IPADD, span_of(network.bytes, 2 * network.length))
+                                   : new_typed_name(GEN_DNS, span_string(text)));
+}
+
+/* Constraints bind names of their own kind only: a kind of which nothing is permitted is excluded whole. */
+static bool exclude(NAME_CONSTRAINTS *constraints, bool addresses, bool domains)
+{
+    static const uint8_t zeros[32];
+    STACK_OF(GENERAL_SUBTREE) **trees = &constraints->excludedSubtrees;
+    return (addresses || (push_subtree(trees, new_typed_name(GEN_IPADD, span_of(zeros, 8))) &&
+                          push_subtree(trees, new_typed_name(GEN_IPADD, span_of(zeros, 32))))) &&
+           (domains || push_subtree(trees, new_typed_name(GEN_DNS, SPAN(""))));
+}
+
+static bool add_constraints(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order)
+{
+    bool addresses = false, domains = false;
+    NAME_CONSTRAINTS *constraints = NAME_CONSTRAINTS_new();
+    bool worked = constraints != NULL;
+    for (size_t i = 0; worked && i < order->only_count; i++)
+        worked = permit(constraints, order->only[i], &addresses, &domains);
+    worked = worked && exclude(constraints, addresses, domains) &&
+             X509V3_add1_i2d(&extensions, NID_name_constraints, constraints, 1, 0) == 1;
+    NAME_CONSTRAINTS_free(constraints);
+    return worked;
+}
+
 static bool add_uses(STACK_OF(X509_EXTENSION) * extensions, X509V3_CTX *context, const struct pki_order *order)
 {
     char constraints[64] = "critical,CA:FALSE";
@@ -88,7 +151,7 @@ static bool add_uses(STACK_OF(X509_EXTENSION) * extensions, X509V3_CTX *context,
         !add_text(extensions, context, NID_key_usage,
                   authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature"))
         return false;
-    return authority ? !order->constraints || add_text(extensions, context, NID_name_constraints, order->constraints)
+    return authority ? order->only_count == 0 || add_constraints(extensions, order)
                      : add_text(extensions, context, NID_ext_key_usage,
                                 order->use == PKI_USE_SERVER ? "serverAuth" : "clientAuth");
 }

@@ -9,6 +9,9 @@
 /* NULL: *error says why. The caller frees it with X509_NAME_free. */
 X509_NAME *extend_subject(const struct pki_order *order, struct error *error);
 
+/* Names for subjectAltName, from text. NULL: one of them cannot be one, or memory is out. */
+GENERAL_NAMES *extend_names(const char *const *texts, size_t count);
+
 /* Appends what a request asks for: names, uses. False: *error says why. */
 bool extend_request(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, struct error *error);
 

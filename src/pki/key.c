@@ -2,6 +2,7 @@
 
 #include "crossgate/pki/pem.h"
 
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
@@ -9,8 +10,14 @@
 
 void key_print(const EVP_PKEY *key, char text[KEY_TEXT])
 {
-    const char *type = EVP_PKEY_get0_type_name(key);
-    snprintf(text, KEY_TEXT, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
+    char curve[40];
+    const char *type = EVP_PKEY_get0_type_name(key), *known = NULL;
+    if (EVP_PKEY_is_a(key, "EC") && EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1)
+        known = EC_curve_nid2nist(OBJ_sn2nid(curve));
+    if (known)
+        snprintf(text, KEY_TEXT, "%s %s", type, known);
+    else
+        snprintf(text, KEY_TEXT, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
 }
 
 static void check_permissions(const struct pki_file *file, const struct pki_place *place)
@@ -31,7 +38,7 @@ static bool check_kind(EVP_PKEY *key, const struct pki_place *place)
             return true;
     char what[KEY_TEXT];
     key_print(key, what);
-    pki_report(place, PROBLEM_ERROR, "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out KEY",
+    pki_report(place, PROBLEM_ERROR, "crossgate cert key --out KEY, then have a certificate made for it",
                "%s holds a key of type %s, which TLS 1.2 and 1.3 cannot sign with", place->path, what);
     return false;
 }
@@ -43,7 +50,7 @@ static bool check_strength(EVP_PKEY *key, const struct pki_place *place, int str
         return true;
     char what[KEY_TEXT];
     key_print(key, what);
-    pki_report(place, PROBLEM_ERROR, "openssl genrsa -out KEY 2048, then have a certificate made for it",
+    pki_report(place, PROBLEM_ERROR, "crossgate cert key --out KEY, then have a certificate made for it",
                "%s holds a weak key: %s has %d bits of security, and at least %d are needed (RSA 2048 has 112)",
                place->path, what, bits, strength);
     return false;
@@ -68,8 +75,7 @@ static EVP_PKEY *find_key(const struct pem_file *pem, const struct pki_place *pl
         return decode(block, place);
     if (pem_file_find(pem, PEM_LOCKED_KEY))
         pki_report(place, PROBLEM_ERROR,
-                   pki_remedy(text, "openssl pkey -in %s -out %s.open && chmod 600 %s.open", place->path, place->path,
-                              place->path),
+                   pki_remedy(text, "crossgate cert decrypt %s --out %s.open", place->path, place->path),
                    "%s is protected by a passphrase; a server starts unattended and cannot ask for it", place->path);
     else
         pem_report_missing(pem, place, PEM_KEY);
@@ -93,8 +99,7 @@ EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, i
     return key;
 }
 
-/* Ed25519 and Ed448 take the message as it is and refuse a digest. */
-static const EVP_MD *digest_for(const EVP_PKEY *key)
+const EVP_MD *key_digest(const EVP_PKEY *key)
 {
     return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448") ? NULL : EVP_sha256();
 }
@@ -104,7 +109,7 @@ bool key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key)
     static const unsigned char message[] = "key and certificate belong together";
     unsigned char signature[2048];
     size_t length = sizeof signature;
-    const EVP_MD *digest = digest_for(private_key);
+    const EVP_MD *digest = key_digest(private_key);
     EVP_MD_CTX *sign = EVP_MD_CTX_new();
     EVP_MD_CTX *verify = EVP_MD_CTX_new();
     bool proved = sign && verify && EVP_DigestSignInit(sign, NULL, digest, NULL, private_key) == 1 &&

@@ -1,6 +1,7 @@
 /* Keys and signing requests. */
 #include "extend.h"
 
+#include "crossgate/pki/key.h"
 #include "crossgate/pki/text.h"
 
 #include <openssl/pem.h>
@@ -46,7 +47,7 @@ static bool fill(X509_REQ *request, const struct pki_order *order, EVP_PKEY *key
                   X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
                   X509_REQ_set_subject_name(request, subject) == 1 &&
                   X509_REQ_add_extensions(request, extensions) == 1 && X509_REQ_set_pubkey(request, key) == 1 &&
-                  X509_REQ_sign(request, key, EVP_sha256()) > 0;
+                  X509_REQ_sign(request, key, key_digest(key)) > 0;
     X509_NAME_free(subject);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     return worked;

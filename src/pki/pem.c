@@ -22,9 +22,13 @@ static const struct pem_label {
     {PEM_STRING_X509_REQ_OLD, PEM_REQUEST},
     {PEM_STRING_DHPARAMS, PEM_DH},
     {PEM_STRING_DHXPARAMS, PEM_DHX},
+    {PEM_STRING_X509_CRL, PEM_CRL},
+    {PEM_STRING_PKCS7, PEM_PKCS7},
+    {PEM_STRING_PKCS7_SIGNED, PEM_PKCS7},
+    {PEM_STRING_CMS, PEM_PKCS7},
 };
 
-static const char *kind_text(enum pem_kind kind)
+const char *pem_kind_text(enum pem_kind kind)
 {
     static const char *const texts[PEM_KIND_COUNT] = {
         [PEM_CERTIFICATE] = "certificate",
@@ -34,6 +38,8 @@ static const char *kind_text(enum pem_kind kind)
         [PEM_REQUEST] = "certificate signing request",
         [PEM_DH] = "set of DH parameters",
         [PEM_DHX] = "set of DH parameters",
+        [PEM_CRL] = "certificate revocation list",
+        [PEM_PKCS7] = "PKCS#7 file",
         [PEM_OTHER] = "PEM block of another kind",
     };
     return texts[kind];
@@ -154,10 +160,10 @@ static const char *remedy_binary(char text[PKI_REMEDY_TEXT], enum pem_kind wante
                           "openssl pkey -in %s -out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nocerts -nodes",
                           path, path, path);
     case PEM_DH:
-        return pki_remedy(text, "openssl dhparam -inform der -in %s -out %s.pem", path, path);
+        return "leave dhparam out: a standard group (RFC 7919) is used then; or crossgate cert dhparam makes a file";
     default:
-        return pki_remedy(text, "openssl x509 -in %s -out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nokeys", path,
-                          path, path);
+        return pki_remedy(text, "crossgate cert chain %s --out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nokeys",
+                          path, path, path);
     }
 }
 
@@ -170,7 +176,7 @@ static const char *remedy_other(char text[PKI_REMEDY_TEXT], enum pem_kind wanted
     if (wanted == PEM_CERTIFICATE && found == PEM_REQUEST)
         return pki_remedy(text,
                           "name the certificate that the authority made from this request, or sign it yourself: "
-                          "openssl x509 -req -days 365 -in %s -signkey KEY -out CERTIFICATE",
+                          "crossgate cert sign --csr %s",
                           path);
     if (wanted == PEM_DH)
         return "leave dhparam out: a standard group (RFC 7919) is used then";
@@ -182,7 +188,7 @@ static void report_other_kind(const struct pem_file *file, const struct pki_plac
     char text[PKI_REMEDY_TEXT];
     enum pem_kind found = file->blocks[0].kind;
     pki_report(place, PROBLEM_ERROR, remedy_other(text, wanted, found, place->path), "%s holds a %s and no %s",
-               place->path, kind_text(found), kind_text(wanted));
+               place->path, pem_kind_text(found), pem_kind_text(wanted));
 }
 
 void pem_report_missing(const struct pem_file *file, const struct pki_place *place, enum pem_kind wanted)
@@ -191,7 +197,7 @@ void pem_report_missing(const struct pem_file *file, const struct pki_place *pla
     const char *path = place->path;
     switch (file->form) {
     case PEM_FORM_EMPTY:
-        pki_report(place, PROBLEM_ERROR, NULL, "%s is empty; a %s in PEM form is needed", path, kind_text(wanted));
+        pki_report(place, PROBLEM_ERROR, NULL, "%s is empty; a %s in PEM form is needed", path, pem_kind_text(wanted));
         return;
     case PEM_FORM_BINARY:
         pki_report(place, PROBLEM_ERROR, remedy_binary(text, wanted, path),

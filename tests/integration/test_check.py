@@ -100,7 +100,7 @@ def pem_cases(pki):
         "mismatch": ({**good, "key": pki["other.key"]}, 1, "belongs to the private key"),
         "expired": ({**good, "certificate": pki["expired.pem"], "key": pki["expired.key"]}, None, "expired"),
         "not yet valid": ({**good, "certificate": pki["future.pem"], "key": pki["future.key"]}, None, "NOT VALID YET"),
-        "passphrase": ({**good, "key": pki["locked.key"]}, 1, "(?s)passphrase.*openssl"),
+        "passphrase": ({**good, "key": pki["locked.key"]}, 1, "(?s)passphrase.*crossgate cert decrypt"),
         "missing file": ({**good, "certificate": "nowhere.pem"}, 1, "nowhere.pem.*No such file"),
         "garbage": ({**good, "certificate": pki["garbage.pem"]}, 1, "garbage.pem"),
         "empty": ({**good, "certificate": pki["empty.pem"]}, 1, "empty.pem"),

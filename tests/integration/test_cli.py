@@ -5,7 +5,7 @@ import pytest
 
 from support.gate import run
 
-COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "version"]
+COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "cert", "version"]
 
 
 def test_help_names_all_commands():
@@ -53,7 +53,7 @@ def test_wrong_options_are_refused_by_name(words):
 
 
 @pytest.mark.parametrize("words, hint", [(["check", "node.json"], "--config node.json"), (["check", "json"], "--json"),
-                                         (["backend", "--json", "list"], "backend list | drain NAME")])
+                                         (["backend", "drain", "a", "b"], "backend list | drain NAME")])
 def test_surplus_words_are_told_where_they_belong(words, hint):
     done = run(*words)
     assert done.returncode == 2 and hint in done.stderr

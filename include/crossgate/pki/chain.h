@@ -13,4 +13,20 @@
 bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose, const struct pki_place *place,
                  X509 **leaf, STACK_OF(X509) * *issuers);
 
+/* Appends the leaf to the empty `chain`, and each one's issuer after it as far as they were given; a root ends it. All borrowed. False
+ * when memory is out. */
+bool chain_collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain) __attribute__((warn_unused_result));
+
+/* Whether the stack holds the certificate, or a copy of it. */
+bool chain_holds(STACK_OF(X509) * stack, const X509 *certificate);
+
+/* Whether the certificate has issued the other one. */
+bool chain_has_issued(X509 *issuer, X509 *subject);
+
+/* Whether the certificate is the root that the chain ends in: clients have it, or it is of no use to them. */
+bool chain_has_root(STACK_OF(X509) * chain, X509 *certificate);
+
+/* Whether this system's trust store holds the issuer of the certificate. */
+bool chain_system_has_issuer(X509 *certificate);
+
 #endif

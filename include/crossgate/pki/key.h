@@ -15,7 +15,10 @@ EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, i
  * halves it also finds a damaged private half. */
 bool key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key);
 
-/* "RSA 2048", for messages. */
+/* What the key signs with: SHA-256; NULL for Ed25519 and Ed448, which take the message as it is and refuse a digest. */
+const EVP_MD *key_digest(const EVP_PKEY *key);
+
+/* "RSA 2048", "EC P-256", for messages. */
 enum { KEY_TEXT = 48 };
 void key_print(const EVP_PKEY *key, char text[KEY_TEXT]);
 

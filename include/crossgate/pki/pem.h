@@ -16,6 +16,8 @@ enum pem_kind {
     PEM_REQUEST,
     PEM_DH,
     PEM_DHX, /* X9.42: with the order of the subgroup */
+    PEM_CRL,
+    PEM_PKCS7, /* certificates in an envelope */
     PEM_OTHER,
     PEM_KIND_COUNT
 };
@@ -38,6 +40,9 @@ struct pem_file {
 /* False when memory is out; then there is nothing to deinit. */
 bool pem_file_read(struct pem_file *file, struct span bytes) __attribute__((warn_unused_result));
 void pem_file_deinit(struct pem_file *file);
+
+/* "private key", for messages. */
+const char *pem_kind_text(enum pem_kind kind);
 
 /* The first block of that kind, or NULL. */
 const struct pem_block *pem_file_find(const struct pem_file *file, enum pem_kind kind);

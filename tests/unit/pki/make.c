@@ -87,14 +87,15 @@ static void verify_below(X509 *root, X509 *leaf)
 static void test_request_signed_by_authority(void **state)
 {
     (void)state;
-    const char *names[] = {"box1.example.com"};
+    const char *names[] = {"box1.example.com"}, *only[] = {"example.com"};
     struct pki_text authority_key = new_key(PKI_KEY_P256), key = new_key(PKI_KEY_RSA_2048), request = {0};
     struct pki_order authority = {.use = PKI_USE_AUTHORITY,
                                   .common_name = "Test CA",
                                   .organization = "Tests",
                                   .days = 3650,
                                   .path_length = 0,
-                                  .constraints = "critical,permitted;DNS:example.com"};
+                                  .only = only,
+                                  .only_count = 1};
     struct pki_text root = new_certificate(&authority, span_of_text(&authority_key), &(struct pki_signer){0});
     struct pki_order asked = {.use = PKI_USE_SERVER, .names = names, .name_count = 1};
     assert_true(pki_make_request(&asked, span_of_text(&key), &request, &error));

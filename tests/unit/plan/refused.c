@@ -239,7 +239,7 @@ static const struct refused cases[] = {
     {TLS("'key': ^'-----BEGIN PRIVATE KEY-----\\nMIIE', 'certificate': 'server.pem'"), T0 ".endpoint.tls.key",
      "PEM text, not shown here", NULL},
     {TLS("'key': 'other.key', 'certificate': ^'server.pem'"), T0 ".endpoint.tls.certificate",
-     "no certificate in it belongs to the private key", "compare: openssl"},
+     "no certificate in it belongs to the private key", "crossgate cert show KEY CERTIFICATE"},
     {TLS(PAIR ", 'ciphers': ^'NO-SUCH-CIPHER'"), T0 ".endpoint.tls.ciphers", "no TLS 1.2 suite", NULL},
     {TLS(PAIR ", 'ciphers': ^''"), T0 ".endpoint.tls.ciphers", "found \"\"", NULL},
     {TLS(PAIR ", 'channel_binding': ^'tls-unique'"), T0 ".endpoint.tls.channel_binding", "must be \"tls-exporter\"",

@@ -285,7 +285,7 @@ static void key_of_another_certificate_is_refused(void **state)
     settings.key = forge_key(world.arena, "key.pem", world.ec);
     assert_false(builds(&settings));
     expect_only(PROBLEM_ERROR, "certificate", "no certificate in it belongs to the private key",
-                "openssl pkey -in KEY");
+                "crossgate cert show KEY CERTIFICATE");
 }
 
 static void key_with_passphrase_is_refused_and_never_asked_for(void **state)
@@ -297,9 +297,9 @@ static void key_with_passphrase_is_refused_and_never_asked_for(void **state)
     PEM_write_bio_PrivateKey(modern, world.rsa, EVP_aes_128_cbc(), NULL, 0, NULL, word);
     PEM_write_bio_PrivateKey_traditional(traditional, world.rsa, EVP_aes_128_cbc(), NULL, 0, NULL, word);
     refuses_key(forge_file(world.arena, "locked.pem", modern), "protected by a passphrase",
-                "openssl pkey -in locked.pem");
+                "crossgate cert decrypt locked.pem");
     refuses_key(forge_file(world.arena, "locked.pem", traditional), "protected by a passphrase",
-                "openssl pkey -in locked.pem");
+                "crossgate cert decrypt locked.pem");
 }
 
 static void weak_key_is_refused(void **state)
@@ -310,7 +310,7 @@ static void weak_key_is_refused(void **state)
     settings.key = forge_key(world.arena, "key.pem", world.rsa_weak);
     settings.certificate = forge_chain(world.arena, "cert.pem", leaf, world.middle, NULL);
     assert_false(builds(&settings));
-    expect_only(PROBLEM_ERROR, "key", "weak key: RSA 1024 has 80 bits", "openssl genrsa");
+    expect_only(PROBLEM_ERROR, "key", "weak key: RSA 1024 has 80 bits", "crossgate cert key");
 }
 
 static void security_level_of_the_cipher_list_is_honoured(void **state)
@@ -348,7 +348,7 @@ static void key_that_cannot_sign_is_refused(void **state)
     (void)state;
     EVP_PKEY *key = forge_keep(world.arena, EVP_PKEY_Q_keygen(NULL, NULL, "X25519"));
     refuses_key(forge_key(world.arena, "key.pem", key), "type X25519 253, which TLS 1.2 and 1.3 cannot sign with",
-                "openssl genpkey");
+                "crossgate cert key");
 }
 
 /* -- certificates -- */
@@ -432,9 +432,9 @@ static void things_that_are_no_certificate_are_named(void **state)
     i2d_X509_bio(binary, world.leaf);
     refuses_certificate(forge_file(world.arena, "server.csr", request),
                         "holds a certificate signing request and no certificate",
-                        "openssl x509 -req -days 365 -in server.csr");
+                        "crossgate cert sign --csr server.csr");
     refuses_certificate(forge_file(world.arena, "cert.der", binary), "is binary (DER or PKCS#12)",
-                        "openssl x509 -in cert.der");
+                        "crossgate cert chain cert.der");
     refuses_certificate(world.good.key, "holds a private key and no certificate", "exchanged?");
     refuses_certificate(forge_text(world.arena, "cert.pem", ""), "cert.pem is empty", NULL);
     refuses_certificate(
@@ -504,7 +504,7 @@ static void missing_intermediate_of_a_public_authority_warns_with_the_way_to_get
     settings.certificate = forge_chain(world.arena, "cert.pem", leaf, NULL, NULL);
     assert_true(builds(&settings));
     expect_only(PROBLEM_WARNING, "certificate", "intermediate certificate is missing, that of CN=Middle",
-                "curl -s http://ca.example/middle.der | openssl x509");
+                "curl -s http://ca.example/middle.der | crossgate cert chain -");
 }
 
 static void address_that_could_harm_a_shell_is_not_put_into_a_command(void **state)
@@ -738,7 +738,8 @@ static void suites_of_the_other_kind_of_key_warn(void **state)
     settings.certificate = forge_chain(world.arena, "cert.pem", world.ec_leaf, world.middle, world.root);
     settings.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256";
     assert_true(builds(&settings));
-    expect_only(PROBLEM_WARNING, "ciphers", "can be used with the key (EC 256): TLS 1.2 clients cannot connect", NULL);
+    expect_only(PROBLEM_WARNING, "ciphers", "can be used with the key (EC P-256): TLS 1.2 clients cannot connect",
+                NULL);
 }
 
 /* -- the connecting side -- */
