@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct show_words {
     struct option_words files;
@@ -84,7 +85,7 @@ static void print_validity(const struct pki_card *card)
     cert_print_time(card->ends, end);
     printf("  %-12s%s to %s: ", "valid", begin, end);
     printf("%s", !colour || left >= 30 ? "" : left < 0 ? "\033[1;31m" : "\033[1;33m");
-    if (cert_days_left(card->begins) >= 0)
+    if (card->begins > (int64_t)time(NULL))
         printf("not yet");
     else if (left < 0)
         printf("EXPIRED %" PRId64 " days ago", -left - 1);

@@ -8,6 +8,8 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
+#include <arpa/inet.h>
+
 /* Clocks of clients may be a little behind. */
 enum { BEGINS_BEFORE = 3600 };
 
@@ -91,8 +93,10 @@ static bool read_subject(struct subject *subject, struct span pem, const struct 
 {
     subject->key = pki_text_key(pem);
     subject->owned = subject->key != NULL;
+    if (subject->owned && order->use == PKI_USE_SERVER && order->name_count == 0)
+        error_set(error, ERROR_INPUT, "no host is named that the certificate is for");
     if (subject->owned)
-        return true;
+        return error->class == ERROR_NONE;
     X509_REQ *request = pki_text_request(pem);
     bool worked = request && read_request(subject, request, order, error);
     if (!request)
@@ -120,11 +124,24 @@ static bool set_times(X509 *certificate, unsigned days)
            X509_time_adj_ex(X509_getm_notAfter(certificate), (int)days, -1, NULL);
 }
 
+/* Clients that check an authority's constraints on host names take an address in the common name for one, which nothing permits. */
+static void drop_bound_address(X509_NAME *name, const X509 *issuer)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct pki_network address;
+    int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+    if (at >= 0 && issuer && X509_get_ext_by_NID(issuer, NID_name_constraints, -1) >= 0 &&
+        X509_NAME_get_text_by_NID(name, NID_commonName, text, sizeof text) > 0 && pki_network_read(text, &address))
+        X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, at));
+}
+
 static bool fill(X509 *certificate, const struct subject *subject, X509 *issuer, const struct pki_order *order,
                  struct error *error)
 {
     X509_NAME *made = subject->name ? NULL : extend_subject(order, error);
     X509_NAME *name = subject->name ? subject->name : made;
+    if (name)
+        drop_bound_address(name, issuer);
     bool worked = name && X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate) &&
                   set_times(certificate, order->days) && X509_set_subject_name(certificate, name) == 1 &&
                   X509_set_issuer_name(certificate, issuer ? X509_get_subject_name(issuer) : name) == 1 &&

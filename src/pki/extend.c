@@ -56,12 +56,13 @@ GENERAL_NAMES *extend_names(const char *const *texts, size_t count)
     return names;
 }
 
-/* A certificate without a subject has its names as critical (RFC 5280 section 4.1.2.6). */
-static bool add_names(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, const GENERAL_NAMES *given)
+/* Without a subject they are critical (RFC 5280 section 4.1.2.6). */
+static bool add_names(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, const GENERAL_NAMES *given,
+                      const X509_NAME *subject)
 {
     GENERAL_NAMES *made = given ? NULL : extend_names(order->names, order->name_count);
     const GENERAL_NAMES *names = given ? given : made;
-    bool critical = !given && !common_name_of(order) && !order->organization;
+    bool critical = X509_NAME_entry_count(subject) == 0;
     bool worked =
         names && (sk_GENERAL_NAME_num(names) == 0 ||
                   X509V3_add1_i2d(&extensions, NID_subject_alt_name, (void *)(uintptr_t)names, critical, 0) == 1);
@@ -185,12 +186,13 @@ static bool conclude(bool worked, struct error *error)
     return worked;
 }
 
-bool extend_request(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, struct error *error)
+bool extend_request(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, const X509_NAME *subject,
+                    struct error *error)
 {
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, NULL, NULL, NULL, NULL, 0);
-    return conclude(add_uses(extensions, &context, order) && add_names(extensions, order, NULL), error);
+    return conclude(add_uses(extensions, &context, order) && add_names(extensions, order, NULL, subject), error);
 }
 
 static bool move_extensions(X509 *certificate, const STACK_OF(X509_EXTENSION) * extensions)
@@ -224,7 +226,8 @@ bool extend_certificate(X509 *certificate, X509 *issuer, const struct pki_order 
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
-    bool worked = extensions && add_uses(extensions, &context, order) && add_names(extensions, order, names) &&
+    bool worked = extensions && add_uses(extensions, &context, order) &&
+                  add_names(extensions, order, names, X509_get_subject_name(certificate)) &&
                   add_acme(extensions, order->acme) && move_extensions(certificate, extensions) &&
                   add_identifiers(certificate, &context, issuer == certificate);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);

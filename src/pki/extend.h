@@ -13,10 +13,11 @@ X509_NAME *extend_subject(const struct pki_order *order, struct error *error);
 GENERAL_NAMES *extend_names(const char *const *texts, size_t count);
 
 /* Appends what a request asks for: names, uses. False: *error says why. */
-bool extend_request(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, struct error *error);
+bool extend_request(STACK_OF(X509_EXTENSION) * extensions, const struct pki_order *order, const X509_NAME *subject,
+                    struct error *error);
 
-/* Adds all extensions of a certificate; `issuer` is the certificate itself if it is self-signed. `names` (NULL: those of the order) are
- * those of a request. False: *error says why. */
+/* Adds all extensions of a certificate, which has its subject already; `issuer` is the certificate itself if it is
+ * self-signed. `names` (NULL: those of the order) are those of a request. False: *error says why. */
 bool extend_certificate(X509 *certificate, X509 *issuer, const struct pki_order *order, const GENERAL_NAMES *names,
                         struct error *error);
 

@@ -43,7 +43,7 @@ static bool fill(X509_REQ *request, const struct pki_order *order, EVP_PKEY *key
 {
     STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
     X509_NAME *subject = extend_subject(order, error);
-    bool worked = extensions && subject && extend_request(extensions, order, error) &&
+    bool worked = extensions && subject && extend_request(extensions, order, subject, error) &&
                   X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
                   X509_REQ_set_subject_name(request, subject) == 1 &&
                   X509_REQ_add_extensions(request, extensions) == 1 && X509_REQ_set_pubkey(request, key) == 1 &&

@@ -222,8 +222,7 @@ static void verify_times(const struct pki_card *card, unsigned days, struct prob
     int64_t left = card->ends - (int64_t)time(NULL);
     if (days > 0 && left > 0 && left < (int64_t)days * DAY)
         problem_report(problems, PROBLEM_ERROR, "time", PROBLEM_WHOLE, "have it renewed",
-                       "the certificate of %s ends in %" PRId64 " days, sooner than in %u", card->subject, left / DAY,
-                       days);
+                       "the certificate ends in %" PRId64 " days, sooner than in %u", left / DAY, days);
     if (card->ends - card->begins > (int64_t)LIFETIME_MAX * DAY)
         problem_report(problems, PROBLEM_WARNING, "time", PROBLEM_WHOLE, "have it made for a year: --days 397",
                        "the certificate lives for %" PRId64

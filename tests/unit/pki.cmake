@@ -1,3 +1,6 @@
+unit_test(pki bag)
 unit_test(pki delivery)
 unit_test(pki jws)
 unit_test(pki make)
+unit_test(pki name)
+unit_test(pki passphrase)

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 static struct error error;
@@ -140,6 +142,109 @@ static void test_what_cannot_be_made(void **state)
     pki_text_free(&key);
 }
 
+static void refuses(const struct pki_order *order, struct span subject, const struct pki_signer *signer,
+                    const char *why)
+{
+    struct pki_text text = {0};
+    error = (struct error){0};
+    assert_false(pki_make_certificate(order, subject, signer, &text, &error));
+    if (!strstr(error.text, why))
+        fail_msg("%s, expected: %s", error.text, why);
+    assert_null(text.at);
+}
+
+/* What is not permitted is excluded, addresses and names alike. */
+static void test_bound_authority(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *only;
+        const char *good;
+        const char *bad[3];
+    } rows[] = {
+        {"localhost", "localhost", {"example.com", "127.0.0.1", "::1"}},
+        {"127.0.0.0/8", "127.1.2.3", {"localhost", "10.0.0.1", "::1"}},
+        {"fe80::/10", "fe80::1", {"localhost", "127.0.0.1", "::1"}},
+    };
+    struct pki_text key = new_key(PKI_KEY_P256);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pki_order authority = {
+            .use = PKI_USE_AUTHORITY, .common_name = "CA", .days = 30, .only = &rows[i].only, .only_count = 1};
+        struct pki_text root = new_certificate(&authority, span_of_text(&key), &(struct pki_signer){0});
+        struct pki_signer signer = {span_of_text(&root), span_of_text(&key)};
+        struct pki_order order = {.use = PKI_USE_SERVER, .names = &rows[i].good, .name_count = 1, .days = 7};
+        struct pki_text good = new_certificate(&order, span_of_text(&key), &signer);
+        for (size_t n = 0; n < 3; n++) {
+            order.names = &rows[i].bad[n];
+            refuses(&order, span_of_text(&key), &signer, "bound to other names");
+        }
+        pki_text_free(&good);
+        pki_text_free(&root);
+    }
+    pki_text_free(&key);
+}
+
+static void test_authorities_that_cannot_sign(void **state)
+{
+    (void)state;
+    const char *names[] = {"localhost"};
+    struct pki_text key = new_key(PKI_KEY_P256);
+    struct pki_order order = {.use = PKI_USE_SERVER, .names = names, .name_count = 1, .days = 30};
+    struct pki_order authority = {.use = PKI_USE_AUTHORITY, .common_name = "CA", .days = 10};
+    struct pki_text leaf = new_certificate(&order, span_of_text(&key), &(struct pki_signer){0});
+    struct pki_text root = new_certificate(&authority, span_of_text(&key), &(struct pki_signer){0});
+    refuses(&order, span_of_text(&key), &(struct pki_signer){span_of_text(&leaf), span_of_text(&key)},
+            "no authority's");
+    refuses(&order, span_of_text(&key), &(struct pki_signer){span_of_text(&root), span_of_text(&key)},
+            "sooner than the one that it is to sign");
+    pki_text_free(&root);
+    pki_text_free(&leaf);
+    pki_text_free(&key);
+}
+
+/* A request as `openssl req -new` makes it by old recipes: a common name, no subjectAltName. */
+static struct pki_text old_request(const char *common_name, int bits)
+{
+    struct pki_text text = {0};
+    EVP_PKEY *key = EVP_RSA_gen((unsigned)bits);
+    X509_REQ *request = X509_REQ_new();
+    X509_NAME *subject = X509_NAME_new();
+    BIO *bio = BIO_new(BIO_s_mem());
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1, -1, 0);
+    X509_REQ_set_subject_name(request, subject);
+    X509_REQ_set_pubkey(request, key);
+    assert_true(X509_REQ_sign(request, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509_REQ(bio, request), 1);
+    assert_true(pki_text_take(&text, bio));
+    X509_NAME_free(subject);
+    X509_REQ_free(request);
+    EVP_PKEY_free(key);
+    return text;
+}
+
+static void test_old_requests(void **state)
+{
+    (void)state;
+    struct pki_order authority = {.use = PKI_USE_AUTHORITY, .common_name = "CA", .days = 30};
+    struct pki_order order = {.use = PKI_USE_SERVER, .days = 7};
+    struct pki_text key = new_key(PKI_KEY_P256), good = old_request("server23.example.com", 2048);
+    struct pki_text person = old_request("Somebody Else", 2048), weak = old_request("a.example", 1024);
+    struct pki_text root = new_certificate(&authority, span_of_text(&key), &(struct pki_signer){0});
+    struct pki_signer signer = {span_of_text(&root), span_of_text(&key)};
+    struct pki_text text = new_certificate(&order, span_of_text(&good), &signer);
+    X509 *made = pki_text_certificate(span_of_text(&text));
+    assert_int_equal(X509_check_host(made, "server23.example.com", 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), 1);
+    refuses(&order, span_of_text(&person), &signer, "names no host");
+    refuses(&order, span_of_text(&weak), &signer, "the key is weak");
+    X509_free(made);
+    pki_text_free(&text);
+    pki_text_free(&root);
+    pki_text_free(&weak);
+    pki_text_free(&person);
+    pki_text_free(&good);
+    pki_text_free(&key);
+}
+
 /* RFC 8737 section 3. */
 static void test_acme_identifier(void **state)
 {
@@ -172,6 +277,9 @@ int main(void)
         cmocka_unit_test(test_self_signed),
         cmocka_unit_test(test_request_signed_by_authority),
         cmocka_unit_test(test_what_cannot_be_made),
+        cmocka_unit_test(test_bound_authority),
+        cmocka_unit_test(test_authorities_that_cannot_sign),
+        cmocka_unit_test(test_old_requests),
         cmocka_unit_test(test_acme_identifier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

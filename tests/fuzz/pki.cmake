@@ -1,0 +1,1 @@
+fuzz_target(pki_bag room_pki)
