@@ -78,7 +78,7 @@ static bool run(const struct dhparam_words *words, const char *name, unsigned bi
     char path[PATH_MAX];
     struct pki_text group = {0};
     bool print = words->out && strcmp(words->out, "-") == 0;
-    const struct output file = {.path = path};
+    const struct output file = {.path = path, .mode = OUTPUT_PUBLIC};
     if (!print && (!cert_path(words->out, words->cbdir, CERT_DHPARAM, path, error) ||
                    !outputs_check(&file, 1, words->force, error)))
         return false;

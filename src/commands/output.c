@@ -1,5 +1,7 @@
 #include "output.h"
 
+#include "input.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +19,21 @@ static bool refuse_link(const char *path, struct error *error)
     return false;
 }
 
+enum { SEARCHED_MAX = 1 << 20 };
+
+/* A slip of --out must not cost a private key. What is too long to be searched is none. */
+static bool holds_key(const char *path)
+{
+    struct input input;
+    struct error error = {0};
+    static const char mark[] = "PRIVATE KEY-----";
+    if (!input_read(path, SEARCHED_MAX, &input, &error))
+        return false;
+    bool holds = memmem(input.at, input.len, mark, sizeof mark - 1) != NULL;
+    input_free(&input);
+    return holds;
+}
+
 static bool check_one(const struct output *file, bool force, struct error *error)
 {
     struct stat facts;
@@ -28,10 +45,14 @@ static bool check_one(const struct output *file, bool force, struct error *error
     }
     if (S_ISLNK(facts.st_mode))
         return refuse_link(file->path, error);
-    if (S_ISREG(facts.st_mode) && force)
+    if (!S_ISREG(facts.st_mode))
+        error_set(error, ERROR_INPUT, "%s is no file", file->path);
+    else if (!force)
+        error_set(error, ERROR_INPUT, "%s is there already: --force replaces it", file->path);
+    else if (file->mode == OUTPUT_PUBLIC && holds_key(file->path))
+        error_set(error, ERROR_INPUT, "%s holds a private key: nothing else replaces it", file->path);
+    else
         return true;
-    error_set(error, ERROR_INPUT, S_ISREG(facts.st_mode) ? "%s is there already: --force replaces it" : "%s is no file",
-              file->path);
     return false;
 }
 
@@ -54,6 +75,10 @@ static bool check_directory(const char *path, struct error *error)
 bool outputs_check(const struct output *files, size_t count, bool force, struct error *error)
 {
     for (size_t i = 0; i < count; i++) {
+        if (i > 0 && strcmp(files[i].path, files[0].path) == 0) {
+            error_set(error, ERROR_INPUT, "%s cannot be two files at once", files[0].path);
+            return false;
+        }
         if (!check_directory(files[i].path, error) || !check_one(&files[i], force, error))
             return false;
     }

@@ -20,7 +20,8 @@ struct output {
 /* Private files of a command, and those that everybody may read. */
 enum { OUTPUT_PRIVATE = 0600, OUTPUT_PUBLIC = 0644, OUTPUT_MAX = 2 };
 
-/* Says early what outputs_write would refuse: a file that is there (unless `force`), a link, a directory that is not there. */
+/* Says early what outputs_write would refuse: a file that is there (unless `force`, but for private keys under public files), a link, a
+ * directory that is not there, two files of one name. */
 bool outputs_check(const struct output *files, size_t count, bool force, struct error *error)
     __attribute__((warn_unused_result));
 

@@ -12,7 +12,6 @@ import pytest
 
 from support.gate import HELLO, binary, document, run, tcp, web
 from support.terminal import Terminal
-from support.wait import eventually
 from support.wire import Wire
 
 VERBS = ["self-signed", "key", "csr", "ca", "sign", "chain", "decrypt", "dhparam", "show", "verify"]
@@ -321,6 +320,12 @@ def test_show_of_the_rest(cert, openssl, node, pki):
     cert("key", "--encrypt", "--passphrase-file", "secret", "--out", "locked.pem")
     assert "private key with a passphrase" in cert("show", "locked.pem").stdout
     assert "DH parameters\n  key         DH 2048" in cert("show", pki["dhparam-2-2048.pem"]).stdout
+    cert("ca", "CA")
+    (node / "index.txt").touch()
+    (node / "ca.cnf").write_text("[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n")
+    openssl("ca", "-config", "ca.cnf", "-gencrl", "-keyfile", "ca_key.pem", "-cert", "ca_cert.pem", "-out", "list.pem")
+    text = cert("show", "list.pem").stdout
+    assert "revocation list" in text and "CN=CA" in text and "revoked     0" in text
     done = run("cert", "show", "-", cwd=node)
     assert done.returncode == 1 and "stdin is empty" in done.stderr
     openssl("pkcs12", "-export", "-in", pki["rsa.pem"], "-inkey", pki["rsa.key"], "-passout", "pass:x", "-out", "both.p12")
@@ -333,9 +338,6 @@ def test_show_of_what_cannot_be_read(cert, node, pki):
     assert "Is a directory" in cert("show", ".", status=1).stderr
     assert "too long" in cert("show", "/dev/zero", status=1).stderr
     assert "garbage.pem is damaged" in cert("show", pki["garbage.pem"], status=1).stderr
-    if os.geteuid() != 0:
-        (node / "secret.pem").touch(0)
-        assert "Permission denied" in cert("show", "secret.pem", status=1).stderr
 
 
 def test_colour_is_for_terminals_only(cert, node, pki):
@@ -391,14 +393,21 @@ def test_modes_whatever_the_umask(cert, node):
         assert mode(node / f"{umask}.key") == 0o600 and mode(node / f"{umask}.pem") == 0o644
 
 
+def traced(node, *words, inject=None):
+    """Under strace, which can make system calls fail. Returns what was done, and the calls."""
+    options = ["-e", f"inject={inject}"] if inject else []
+    trace = node.parent / f"{node.name}.trace"
+    done = subprocess.run(["strace", "-f", "-e", "trace=openat,fchmod,fsync,renameat2", *options, "-o", trace, binary(), "cert", *words],
+                          cwd=node, capture_output=True, text=True, timeout=60, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    lines = trace.read_text()
+    trace.unlink()
+    return done, lines
+
+
 def test_keys_are_private_from_their_first_byte(node):
     """By the system calls: files are opened with 0600 and O_EXCL, and only certificates are widened."""
-    trace = node / "trace"
-    done = subprocess.run(["strace", "-f", "-e", "trace=openat,fchmod,fsync,renameat2", "-o", trace, binary(), "cert", "self-signed",
-                           "localhost"], cwd=node, capture_output=True, text=True, timeout=60, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
-    if done.returncode != 0:
-        pytest.skip(f"strace: {done.stderr}")
-    lines = trace.read_text()
+    done, lines = traced(node, "self-signed", "localhost")
+    assert done.returncode == 0, done.stderr
     created = re.findall(r'openat\(.*"(.*_(?:key|cert)\.pem\.\w+)", (\S+), (\d+)\)', lines)
     assert len(created) == 2 and all("O_EXCL" in flags and permission == "0600" for _, flags, permission in created)
     assert re.findall(r"fchmod\(\d+, (\d+)\)", lines) == ["0600", "0644"]
@@ -428,6 +437,48 @@ def test_both_files_or_none(cert, node):
     (node / ".crossbar/server_cert.pem").mkdir()
     assert "server_cert.pem is no file" in cert("self-signed", "localhost", status=1).stderr
     assert files(node) == []
+
+
+@pytest.mark.parametrize("inject", ["fsync:error=EIO:when=1", "fsync:error=EIO:when=2", "renameat2:error=EIO:when=1",
+                                    "renameat2:error=EIO:when=2", "fchmod:error=EPERM:when=2"])
+def test_whatever_fails_all_is_as_it_was(cert, node, inject):
+    done, _ = traced(node, "self-signed", "localhost", inject=inject)
+    assert done.returncode == 1 and "server_" in done.stderr and files(node) == []
+    cert("self-signed", "localhost")
+    before = contents(node)
+    done, _ = traced(node, "key", "--force", inject=inject.replace("when=2", "when=1"))
+    assert done.returncode == 1 and contents(node) == before
+
+
+def test_file_systems_that_know_links_only(cert, node):
+    """NFS and others refuse the flags of renameat2."""
+    done, _ = traced(node, "self-signed", "localhost", inject="renameat2:error=EINVAL")
+    assert done.returncode == 0 and len(files(node)) == 2
+    key = (node / ".crossbar/server_key.pem").read_bytes()
+    done, _ = traced(node, "key", "--force", inject="renameat2:error=EINVAL")
+    assert done.returncode == 0 and (node / ".crossbar/server_key.pem").read_bytes() != key and len(files(node)) == 2
+
+
+def test_a_slip_of_out_costs_no_key(cert, node):
+    cert("ca", "CA")
+    cert("self-signed", "localhost")
+    before = contents(node)
+    for words in (["sign", "localhost", "--out", "ca_key.pem"], ["chain", "ca_cert.pem", "--out", "ca_key.pem"],
+                  ["self-signed", "localhost", "--out", ".crossbar/server_key.pem"], ["dhparam", "--out", "ca_key.pem"], ["csr", "localhost", "--out", "ca_key.pem"]):
+        assert "holds a private key: nothing else replaces it" in cert(*words, "--force", status=1).stderr
+    assert "cannot be two files at once" in cert("self-signed", "localhost", "--key", "x", "--out", "x", "--force", status=1).stderr
+    assert contents(node) == before
+
+
+def test_files_of_others(cert, node):
+    if os.geteuid() != 0:
+        pytest.skip("takes a second user")
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    cert("ca", "CA")
+    before = contents(node)
+    assert "ca_key.pem cannot be opened: Permission denied" in cert("show", "ca_key.pem", status=1, **nobody).stderr
+    assert "server_key.pem cannot be written: Permission denied" in cert("key", status=1, **nobody).stderr
+    assert contents(node) == before
 
 
 def limited(size):
@@ -616,22 +667,25 @@ def test_passphrases_that_will_not_do(node, typed, says):
     assert files(node) == []
 
 
-def test_interrupted_at_the_prompt(node):
+@pytest.mark.parametrize("number, typed", [(signal.SIGINT, "\x03"), (signal.SIGQUIT, "\x1c"), (signal.SIGTERM, None)])
+def test_interrupted_at_the_prompt(node, number, typed):
     with Terminal([binary(), "cert", "key", "--encrypt"], node) as terminal:
         terminal.expect(": ")
         assert not terminal.echoes()
-        terminal.type("half\x03")
-        assert terminal.end() == -signal.SIGINT and terminal.echoes()
+        terminal.type("half")
+        terminal.type(typed) if typed else terminal.process.send_signal(number)
+        assert terminal.end() == -number and terminal.echoes()
     assert files(node) == []
 
 
-def test_stopped_at_the_prompt_and_back(node):
+def test_asked_again_after_a_stop(cert, openssl, node):
+    """Ctrl-Z has no effect where nobody could continue the program, as here; it comes back at once."""
     with Terminal([binary(), "cert", "key", "--encrypt"], node) as terminal:
         terminal.expect("New passphrase of ")
-        terminal.expect(": ")
-        terminal.process.send_signal(signal.SIGSTOP)
-        eventually(terminal.stopped)
-        terminal.resume()
-        os.kill(terminal.process.pid, signal.SIGTERM)
-        assert terminal.end() == -signal.SIGTERM and terminal.echoes()
-    assert files(node) == []
+        terminal.type("half\x1a")
+        for question in ("New passphrase of ", "The same again"):
+            terminal.expect(question)
+            terminal.expect(": ")
+            terminal.type("geheim\n")
+        assert terminal.end() == 0 and terminal.echoes()
+    openssl("pkey", "-in", ".crossbar/server_key.pem", "-passin", "pass:geheim", "-noout")

@@ -3,7 +3,6 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import termios
@@ -53,14 +52,6 @@ class Terminal:
 
     def echoes(self):
         return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
-
-    def stopped(self):
-        """Whether the program was stopped by Ctrl-Z; it can be continued."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "T"
-
-    def resume(self):
-        self.process.send_signal(signal.SIGCONT)
 
     def end(self):
         """Its exit status, with all that it showed in `screen`."""
