@@ -189,8 +189,8 @@ struct pki_words {
     size_t count;
 };
 
-/* What one thing of a bag tells. All text is the arena's, and printable; NULL, 0 or empty: it does not say. Of private keys
- * only the public part is told. */
+/* What one thing of a bag tells. All text is the arena's but for the path, which is the bag's, and printable but for the path;
+ * NULL, 0 or empty: it does not say. Of private keys only the public part is told. */
 struct pki_card {
     enum pki_sort sort;
     const char *path;
