@@ -362,7 +362,7 @@ def test_verify_without_an_authority_asks_this_system(cert, node):
     assert json.loads(cert("verify", "--json", "--ca", ".crossbar/server_cert.pem").stdout) == {"findings": [], "ok": True}
 
 
-def test_verify_takes_what_this_system_trusts(cert, node, tmp_path_factory):
+def test_verify_takes_what_this_system_trusts(cert, node):
     """SSL_CERT_FILE is this system's store for one run."""
     cert("ca", "CA")
     cert("sign", "localhost")
