@@ -3,6 +3,7 @@
 #include "parcel.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,6 +43,12 @@ static void print(const struct diagnostics *diagnostics, enum problem_severity l
     free(text);
 }
 
+static void count(struct edition *edition, const struct diagnostics *diagnostics)
+{
+    edition->notes = diagnostics_count(diagnostics, PROBLEM_NOTE);
+    edition->warnings = diagnostics_count(diagnostics, PROBLEM_WARNING);
+}
+
 static bool load(struct edition *edition, const struct edition *previous, struct log *log)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -50,7 +57,7 @@ static bool load(struct edition *edition, const struct edition *previous, struct
         return false;
     }
     edition->plan = plan_load(edition->sources, diagnostics);
-    edition->notes = diagnostics_count(diagnostics, PROBLEM_NOTE);
+    count(edition, diagnostics);
     print(diagnostics, least_printed(edition, previous), previous != NULL, log);
     unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
     if (!edition->plan)
@@ -117,6 +124,15 @@ static bool open_doors(struct edition *edition, struct edition *previous, struct
     return true;
 }
 
+/* What it needs besides its plan. */
+static bool furnish(struct edition *edition, struct edition *previous, struct error *error)
+{
+    if (!open_doors(edition, previous, error))
+        return false;
+    edition->packed = sources_pack(edition->sources, error);
+    return edition->packed >= 0;
+}
+
 struct edition *edition_new(const struct run_options *options, uint64_t number, struct edition *previous,
                             struct log *log)
 {
@@ -126,24 +142,71 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
         log_write(log, LOG_ERROR, "out of memory");
         return NULL;
     }
-    edition->number = number;
-    edition->packed = -1;
-    edition->sources = sources_new_disk(&options->request);
+    *edition = (struct edition){.number = number, .packed = -1, .sources = sources_new_disk(&options->request)};
     if (!edition->sources) {
         error_set(&error, ERROR_MEMORY, "out of memory");
-        goto fail;
+    } else if (load(edition, previous, log)) {
+        edition->workers = count_workers(options, &edition->plan->process);
+        if (furnish(edition, previous, &error))
+            return edition;
     }
-    if (!load(edition, previous, log))
-        goto fail;
-    edition->workers = count_workers(options, &edition->plan->process);
-    if (!open_doors(edition, previous, &error))
-        goto fail;
-    edition->packed = sources_pack(edition->sources, &error);
-    if (edition->packed >= 0)
-        return edition;
-fail:
     if (error.class != ERROR_NONE)
         log_write(log, LOG_ERROR, "%s", error.text);
+    edition_free(edition);
+    return NULL;
+}
+
+/* The first error in one line, and how to see the others. */
+static void explain(const struct diagnostics *diagnostics, struct edition_fault *fault)
+{
+    unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
+    const struct diagnostic *first = NULL;
+    char others[80] = "";
+    for (size_t i = diagnostics_kept(diagnostics); i > 0; i--) {
+        if (diagnostics_at(diagnostics, i - 1)->severity == PROBLEM_ERROR)
+            first = diagnostics_at(diagnostics, i - 1);
+    }
+    *fault = (struct edition_fault){.lasts = first != NULL, .text = "out of memory"};
+    if (!first)
+        return;
+    if (errors > 1)
+        snprintf(others, sizeof others, " (+ %u more: crossgate check)", errors - 1);
+    snprintf(fault->text, sizeof fault->text, "%s:%u:%u: %s%s%s%s", first->file, first->line, first->column, first->text,
+             first->remedy ? "; " : "", first->remedy ? first->remedy : "", others);
+}
+
+static bool load_again(struct edition *edition, const struct edition *previous, struct edition_fault *fault,
+                       struct log *log)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    if (diagnostics)
+        edition->plan = plan_load(edition->sources, diagnostics);
+    if (edition->plan) {
+        count(edition, diagnostics);
+        if (edition->warnings > previous->warnings)
+            print(diagnostics, PROBLEM_WARNING, true, log);
+    } else if (diagnostics) {
+        explain(diagnostics, fault);
+    }
+    diagnostics_free(diagnostics);
+    return edition->plan != NULL;
+}
+
+struct edition *edition_renew(struct edition *previous, uint64_t number, struct sources *sources,
+                              struct edition_fault *fault, struct log *log)
+{
+    struct error error = {0};
+    struct edition *edition = calloc(1, sizeof *edition);
+    *fault = (struct edition_fault){.text = "out of memory"};
+    if (!edition)
+        return NULL;
+    *edition =
+        (struct edition){.number = number, .packed = -1, .sources = sources, .workers = previous->workers};
+    if (load_again(edition, previous, fault, log) && furnish(edition, previous, &error))
+        return edition;
+    if (error.class != ERROR_NONE)
+        snprintf(fault->text, sizeof fault->text, "%s", error.text);
+    edition->sources = NULL;
     edition_free(edition);
     return NULL;
 }
