@@ -38,6 +38,17 @@ struct sources *sources_new_packed(int packed, const int *directories, size_t co
  * directory are read again; NULL: all. NULL when memory is out. */
 struct sources *sources_new_renewed(const struct sources *previous, const char *beneath);
 
+/* Notes that the file is named at that place of the configuration (JSON path). In a worker nobody asks: it does nothing. False when
+ * memory is out. */
+bool sources_note_place(struct sources *sources, const char *path, const char *place)
+    __attribute__((warn_unused_result));
+
+/* Something is wrong at that place or below it: all files that are named there are distrusted. */
+void sources_distrust(struct sources *sources, const char *place);
+
+/* As sources_new_renewed has it from `previous`, but with what that has of files that are distrusted. NULL when memory is out. */
+struct sources *sources_new_trusted(const struct sources *previous, const struct sources *renewed);
+
 /* In how many files that `a` was asked for the two differ: other bytes, or there in one only; the first one's name goes to
  * *first (NULL if there is none). What cannot be read counts as not there. */
 size_t sources_differ(const struct sources *a, const struct sources *b, const char **first);

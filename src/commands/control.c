@@ -295,7 +295,8 @@ static bool print_renewals_json(const struct fields *fields)
     if (fields->count != RENEWALS_FIELDS + 1)
         return false;
     const char *done = fields->at[1], *failed = fields->at[2], *least = fields->at[3];
-    if (!span_to_uint(span_string(done), UINT64_MAX, &number) || !span_to_uint(span_string(failed), UINT64_MAX, &number) ||
+    if (!span_to_uint(span_string(done), UINT64_MAX, &number) ||
+        !span_to_uint(span_string(failed), UINT64_MAX, &number) ||
         (*least && !span_to_uint(span_string(least + (*least == '-')), UINT64_MAX, &number)))
         return false;
     printf("{\"done\": %s, \"failed\": %s, \"seconds_to_first_end\": %s}", done, failed, *least ? least : "null");
@@ -307,14 +308,14 @@ static bool print_certificate(const struct fields *fields)
 {
     char ends[TIME_TEXT], since[TIME_TEXT], left[32] = "expired";
     uint64_t seconds = 0;
-    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) || !print_time(fields->at[4], since) ||
-        !span_to_uint(span_string(fields->at[3]), INT64_MAX, &seconds))
+    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
+        !print_time(fields->at[4], since) || !span_to_uint(span_string(fields->at[3]), INT64_MAX, &seconds))
         return false;
     int64_t rest = (int64_t)seconds - time(NULL);
     if (rest > 0)
         snprintf(left, sizeof left, "%lld days left", (long long)rest / 86400);
-    printf("certificate %s: %s\n  %s, until %s; served since %s\n", fields->at[1], *fields->at[2] ? fields->at[2] : "no names",
-           left, ends, since);
+    printf("certificate %s: %s\n  %s, until %s; served since %s\n", fields->at[1],
+           *fields->at[2] ? fields->at[2] : "no names", left, ends, since);
     return true;
 }
 
@@ -337,7 +338,8 @@ static void print_names_json(const char *names)
 static bool print_certificate_json(const struct fields *fields)
 {
     char ends[TIME_TEXT], since[TIME_TEXT];
-    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) || !print_time(fields->at[4], since))
+    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
+        !print_time(fields->at[4], since))
         return false;
     fputs("{\"file\": ", stdout);
     config_print_string(fields->at[1], stdout);

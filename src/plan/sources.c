@@ -31,12 +31,21 @@ struct answer {
     size_t length;  /* without the zero */
     uint32_t mode;
     uint32_t owner;
+    bool distrusted;
+};
+
+/* Where the configuration names a file. */
+struct naming {
+    struct list link;
+    char *path;
+    char *place;
 };
 
 struct sources {
     struct plan_request request; /* strings belong to the answers */
     bool packed;                 /* in a worker: what is not among the answers is not there */
     struct list answers;
+    struct list namings;
     int *directories; /* in the order of the answers of that kind */
     size_t directory_count;
 };
@@ -147,6 +156,7 @@ static struct sources *sources_new(bool packed)
         return NULL;
     sources->packed = packed;
     list_init(&sources->answers);
+    list_init(&sources->namings);
     return sources;
 }
 
@@ -167,6 +177,15 @@ struct sources *sources_new_disk(const struct plan_request *request)
     return sources;
 }
 
+static void naming_free(struct naming *naming)
+{
+    if (!naming)
+        return;
+    free(naming->path);
+    free(naming->place);
+    free(naming);
+}
+
 void sources_free(struct sources *sources)
 {
     if (!sources)
@@ -175,6 +194,11 @@ void sources_free(struct sources *sources)
         struct answer *answer = CONTAINER_OF(sources->answers.next, struct answer, link);
         list_remove(&answer->link);
         answer_free(answer);
+    }
+    while (!list_is_empty(&sources->namings)) {
+        struct naming *naming = CONTAINER_OF(sources->namings.next, struct naming, link);
+        list_remove(&naming->link);
+        naming_free(naming);
     }
     for (size_t i = 0; i < sources->directory_count; i++)
         close(sources->directories[i]);
@@ -421,6 +445,86 @@ struct sources *sources_new_renewed(const struct sources *previous, const char *
     sources_free(sources);
     return NULL;
 }
+
+/* Trust. */
+
+bool sources_note_place(struct sources *sources, const char *path, const char *place)
+{
+    struct naming *naming;
+
+    if (sources->packed)
+        return true;
+    naming = calloc(1, sizeof *naming);
+    if (!naming)
+        return false;
+    naming->path = strdup(path);
+    naming->place = strdup(place);
+    if (!naming->path || !naming->place) {
+        naming_free(naming);
+        return false;
+    }
+    list_append(&sources->namings, &naming->link);
+    return true;
+}
+
+static bool is_below(const char *place, const char *above)
+{
+    size_t length = strlen(above);
+
+    return strncmp(place, above, length) == 0 && (place[length] == '\0' || strchr(".[", place[length]));
+}
+
+void sources_distrust(struct sources *sources, const char *place)
+{
+    static const enum answer_kind kinds[] = {ANSWER_FILE, ANSWER_ABSENT, ANSWER_UNREAD};
+
+    for (struct list *at = sources->namings.next; at != &sources->namings; at = at->next) {
+        const struct naming *naming = CONTAINER_OF(at, const struct naming, link);
+        if (!is_below(naming->place, place))
+            continue;
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            struct answer *answer = find(sources, kinds[i], naming->path);
+            if (answer)
+                answer->distrusted = true;
+        }
+    }
+}
+
+/* What has been read again of it and is trusted; NULL: nothing. */
+static const struct answer *trusted(const struct sources *renewed, const char *name)
+{
+    const struct answer *answer = find(renewed, ANSWER_FILE, name);
+
+    if (!answer)
+        answer = find(renewed, ANSWER_ABSENT, name);
+    return answer && !answer->distrusted ? answer : NULL;
+}
+
+struct sources *sources_new_trusted(const struct sources *previous, const struct sources *renewed)
+{
+    struct sources *sources = sources_new(false);
+    bool worked = sources != NULL;
+    size_t directories = 0;
+
+    for (const struct list *at = previous->answers.next; worked && at != &previous->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link), *other = NULL;
+        if (answer->kind == ANSWER_DIRECTORY) {
+            worked = copy_directory(sources, answer->name, previous->directories[directories++]);
+            continue;
+        }
+        if (is_renewable(previous, answer, NULL))
+            other = trusted(renewed, answer->name);
+        worked = copy_answer(sources, other ? other : answer);
+    }
+    if (worked) {
+        settle_request(sources);
+        return sources;
+    }
+    sources_free(sources);
+    return NULL;
+}
+
+/* Comparing. */
 
 static struct span bytes_of(const struct sources *sources, const char *name)
 {

@@ -5,7 +5,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+/* Where one file is wrong, others may be seen to be so only without it: so often it is tried with those that are left. */
+enum { RENEW_RESTS = 2 };
 
 static unsigned processors(void)
 {
@@ -171,12 +175,37 @@ static void explain(const struct diagnostics *diagnostics, struct edition_fault 
         return;
     if (errors > 1)
         snprintf(others, sizeof others, " (+ %u more: crossgate check)", errors - 1);
-    snprintf(fault->text, sizeof fault->text, "%s:%u:%u: %s%s%s%s", first->file, first->line, first->column, first->text,
-             first->remedy ? "; " : "", first->remedy ? first->remedy : "", others);
+    snprintf(fault->text, sizeof fault->text, "%s:%u:%u: %s%s%s%s", first->file, first->line, first->column,
+             first->text, first->remedy ? "; " : "", first->remedy ? first->remedy : "", others);
 }
 
-static bool load_again(struct edition *edition, const struct edition *previous, struct edition_fault *fault,
-                       struct log *log)
+/* From "$.workers[0].transports[0].endpoint.tls.chain_certificates[1]" to what has the key: "$.workers[0].….tls". */
+static void distrust_object(struct sources *sources, const char *path)
+{
+    char object[512];
+    if (snprintf(object, sizeof object, "%s", path) >= (int)sizeof object)
+        return;
+    size_t length = strlen(object);
+    char *index = length > 0 && object[length - 1] == ']' ? strrchr(object, '[') : NULL;
+    if (index)
+        *index = '\0';
+    char *key = strrchr(object, '.');
+    if (key)
+        *key = '\0';
+    sources_distrust(sources, object);
+}
+
+static void distrust(const struct diagnostics *diagnostics, struct sources *sources)
+{
+    for (size_t i = 0; i < diagnostics_kept(diagnostics); i++) {
+        if (diagnostics_at(diagnostics, i)->severity == PROBLEM_ERROR)
+            distrust_object(sources, diagnostics_at(diagnostics, i)->path);
+    }
+}
+
+/* What is wrong with the edition's sources is distrusted in `renewed`, too. */
+static bool load_again(struct edition *edition, const struct edition *previous, struct sources *renewed,
+                       struct edition_fault *fault, struct log *log)
 {
     struct diagnostics *diagnostics = diagnostics_new();
     if (diagnostics)
@@ -187,28 +216,54 @@ static bool load_again(struct edition *edition, const struct edition *previous, 
             print(diagnostics, PROBLEM_WARNING, true, log);
     } else if (diagnostics) {
         explain(diagnostics, fault);
+        distrust(diagnostics, renewed);
     }
     diagnostics_free(diagnostics);
     return edition->plan != NULL;
 }
 
-struct edition *edition_renew(struct edition *previous, uint64_t number, struct sources *sources,
-                              struct edition_fault *fault, struct log *log)
+/* Takes `sources` over if it can be made. */
+static struct edition *renew_with(struct edition *previous, uint64_t number, struct sources *sources,
+                                  struct sources *renewed, struct edition_fault *fault, struct log *log)
 {
     struct error error = {0};
     struct edition *edition = calloc(1, sizeof *edition);
     *fault = (struct edition_fault){.text = "out of memory"};
     if (!edition)
         return NULL;
-    *edition =
-        (struct edition){.number = number, .packed = -1, .sources = sources, .workers = previous->workers};
-    if (load_again(edition, previous, fault, log) && furnish(edition, previous, &error))
+    *edition = (struct edition){.number = number, .packed = -1, .sources = sources, .workers = previous->workers};
+    if (load_again(edition, previous, renewed, fault, log) && furnish(edition, previous, &error)) {
+        fault->text[0] = '\0';
         return edition;
+    }
     if (error.class != ERROR_NONE)
         snprintf(fault->text, sizeof fault->text, "%s", error.text);
     edition->sources = NULL;
     edition_free(edition);
     return NULL;
+}
+
+/* Without the files that are distrusted. NULL: there is nothing new then, or it cannot be made either. */
+static struct edition *renew_rest(struct edition *previous, uint64_t number, struct sources *renewed, struct log *log)
+{
+    struct edition_fault fault;
+    struct edition *edition = NULL;
+    const char *first;
+    struct sources *rest = sources_new_trusted(previous->sources, renewed);
+    if (rest && sources_differ(previous->sources, rest, &first) > 0)
+        edition = renew_with(previous, number, rest, renewed, &fault, log);
+    if (!edition)
+        sources_free(rest);
+    return edition;
+}
+
+struct edition *edition_renew(struct edition *previous, uint64_t number, struct sources *sources,
+                              struct edition_fault *fault, struct log *log)
+{
+    struct edition *edition = renew_with(previous, number, sources, sources, fault, log);
+    for (int i = 0; !edition && fault->lasts && i < RENEW_RESTS; i++)
+        edition = renew_rest(previous, number, sources, log);
+    return edition;
 }
 
 void edition_succeed(struct edition *edition)

@@ -25,14 +25,16 @@ struct edition {
 struct edition *edition_new(const struct run_options *options, uint64_t number, struct edition *previous,
                             struct log *log);
 
-/* Why an edition could not be made. */
+/* Why an edition could not be made, or not with all files. */
 struct edition_fault {
-    bool lasts; /* as long as the files are as they are */
-    char text[1024];
+    bool lasts;      /* as long as the files are as they are */
+    char text[1024]; /* "": there is no fault */
 };
 
-/* The same configuration as `previous`, with its files as these sources have them, which it takes over if it can be made. Warnings are
- * printed if there are more of them than before. NULL: then *fault says why, and nothing is printed. */
+/* The same configuration as `previous`, with its files as these sources have them. What is wrong with some of them does not keep the
+ * others out: all that the object that names them names stays as it was. Warnings are printed if there are more of them than before.
+ * The sources become the edition's if there is no fault, otherwise they stay the caller's. NULL: nothing can be put in force; nothing
+ * but the fault is said then. */
 struct edition *edition_renew(struct edition *previous, uint64_t number, struct sources *sources,
                               struct edition_fault *fault, struct log *log);
 

@@ -14,8 +14,8 @@ static const struct {
     int64_t days;
     enum log_level level;
 } stages[] = {
-    [EXPIRY_CALM] = {0, LOG_QUIET},       [EXPIRY_MONTH] = {30, LOG_WARNING}, [EXPIRY_FORTNIGHT] = {14, LOG_WARNING},
-    [EXPIRY_WEEK] = {7, LOG_WARNING},     [EXPIRY_DAY] = {1, LOG_ERROR},      [EXPIRY_OVER] = {0, LOG_ERROR},
+    [EXPIRY_CALM] = {0, LOG_QUIET},   [EXPIRY_MONTH] = {30, LOG_WARNING}, [EXPIRY_FORTNIGHT] = {14, LOG_WARNING},
+    [EXPIRY_WEEK] = {7, LOG_WARNING}, [EXPIRY_DAY] = {1, LOG_ERROR},      [EXPIRY_OVER] = {0, LOG_ERROR},
 };
 
 enum expiry_stage expiry_stage_of(int64_t begins, int64_t ends, int64_t now)
@@ -31,11 +31,6 @@ enum expiry_stage expiry_stage_of(int64_t begins, int64_t ends, int64_t now)
 }
 
 /* ---- rows */
-
-static bool same_certificate(const struct tls_certificate *a, const struct tls_certificate *b)
-{
-    return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -84,7 +79,7 @@ static size_t drop_doubles(struct expiry_row *rows, size_t count)
 static void inherit(struct expiry_row *row, const struct expiry *from)
 {
     for (size_t i = 0; i < from->count; i++) {
-        if (!same_certificate(row->certificate, from->rows[i].certificate))
+        if (compare(row, &from->rows[i]) != 0)
             continue;
         row->since = from->rows[i].since;
         row->said = from->rows[i].said;
@@ -152,7 +147,8 @@ static void tell(const struct expiry_row *row, size_t count, const char *remedy,
 }
 
 /* The first one that has come to the stage, and how many there are. NULL: none. */
-static const struct expiry_row *find_news(const struct expiry *expiry, enum expiry_stage stage, int64_t now, size_t *count)
+static const struct expiry_row *find_news(const struct expiry *expiry, enum expiry_stage stage, int64_t now,
+                                          size_t *count)
 {
     const struct expiry_row *first = NULL;
     *count = 0;
@@ -166,7 +162,8 @@ static const struct expiry_row *find_news(const struct expiry *expiry, enum expi
     return first;
 }
 
-static void note_stages(struct expiry *expiry, enum expiry_stage stage, const char *remedy, int64_t now, struct log *log)
+static void note_stages(struct expiry *expiry, enum expiry_stage stage, const char *remedy, int64_t now,
+                        struct log *log)
 {
     size_t count = 0;
     const struct expiry_row *first = find_news(expiry, stage, now, &count);

@@ -146,7 +146,7 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control),
+    const uint64_t wishes[] = {crew_next(&master->crew),       control_next(&master->control),
                                errands_next(&master->errands), watch_next(&master->watch),
                                renewal_next(&master->renewal), master->expiry.check};
     uint64_t next = UINT64_MAX, now = clock_now();
@@ -176,8 +176,8 @@ static void settle_expiry(struct master *master)
         return;
     master->expiry.check = master->crew.now + EXPIRY_EVERY;
     expiry_tell(&master->expiry,
-                master->edition->plan->process.watch ? "put its successor in its place, which is noticed"
-                                                     : "put its successor in its place, then: crossgate reload",
+                master->edition->plan->process.watch ? "put a new one in its place: it comes into force by itself"
+                                                     : "put a new one in its place, then: crossgate reload",
                 time(NULL), &master->log);
 }
 

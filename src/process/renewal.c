@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 void renewal_init(struct renewal *renewal, struct log *log)
 {
@@ -14,11 +15,13 @@ static void forget_refused(struct renewal *renewal)
     renewal->refused = NULL;
 }
 
+/* Nothing is refused. */
 void renewal_forget(struct renewal *renewal)
 {
     forget_refused(renewal);
     renewal->since = renewal->retry = UINT64_MAX;
     renewal->objections = 0;
+    renewal->fault.text[0] = renewal->told[0] = '\0';
 }
 
 void renewal_deinit(struct renewal *renewal)
@@ -29,17 +32,13 @@ void renewal_deinit(struct renewal *renewal)
 
 /* ---- trying */
 
-static void refuse(struct renewal *renewal, const char *first, uint64_t now)
+/* Takes the sources. The same files are not tried again, unless it was not for them that they were refused. */
+static void refuse(struct renewal *renewal, const char *first, struct sources *sources, uint64_t now)
 {
     snprintf(renewal->first, sizeof renewal->first, "%s", first);
-    if (renewal->since == UINT64_MAX)
+    if (renewal->since == UINT64_MAX && strcmp(renewal->fault.text, renewal->told) != 0)
         renewal->since = now;
     renewal->retry = now + RENEWAL_RETRY;
-}
-
-/* The same files are not tried again, unless it was not for them that they were refused. */
-static void keep_refused(struct renewal *renewal, struct sources *sources)
-{
     forget_refused(renewal);
     if (renewal->fault.lasts)
         renewal->refused = sources;
@@ -60,31 +59,36 @@ static bool was_refused(const struct renewal *renewal, const struct sources *sou
     return renewal->refused && sources_differ(renewal->refused, sources, &first) == 0;
 }
 
+static struct edition *try_with(struct renewal *renewal, struct edition *in_force, uint64_t number,
+                                struct sources *sources, uint64_t now)
+{
+    const char *first = "file";
+    struct edition *edition = edition_renew(in_force, number, sources, &renewal->fault, renewal->log);
+    sources_differ(edition ? edition->sources : in_force->sources, sources, &first);
+    if (*renewal->fault.text)
+        refuse(renewal, first, sources, now);
+    return edition;
+}
+
 struct edition *renewal_try(struct renewal *renewal, struct edition *in_force, uint64_t number, uint64_t now)
 {
     struct sources *sources = read_again(in_force);
-    struct edition *edition = NULL;
     const char *first;
     renewal->wanted = false;
     if (!sources) {
         renewal->fault = (struct edition_fault){.text = "out of memory"};
-        refuse(renewal, "file", now);
+        refuse(renewal, "file", NULL, now);
         return NULL;
     }
-    if (sources_differ(in_force->sources, sources, &first) == 0) {
-        renewal_forget(renewal);
-        sources_free(sources);
-    } else if (was_refused(renewal, sources)) {
+    if (sources_differ(in_force->sources, sources, &first) > 0) {
+        if (!was_refused(renewal, sources))
+            return try_with(renewal, in_force, number, sources, now);
         renewal->retry = now + RENEWAL_RETRY;
-        sources_free(sources);
     } else {
-        edition = edition_renew(in_force, number, sources, &renewal->fault, renewal->log);
-        if (!edition) {
-            refuse(renewal, first, now);
-            keep_refused(renewal, sources);
-        }
+        renewal_forget(renewal);
     }
-    return edition;
+    sources_free(sources);
+    return NULL;
 }
 
 /* ---- what comes of it */
@@ -124,13 +128,16 @@ void renewal_succeed(struct renewal *renewal, const struct edition *in_force, co
     else if (files > 0)
         say_files(renewal, changed, files);
     renewal->done++;
-    renewal_forget(renewal);
+    renewal->objections = 0;
+    if (!*renewal->fault.text)
+        renewal_forget(renewal);
 }
 
 static void tell(struct renewal *renewal, enum log_level level)
 {
     renewal->since = UINT64_MAX;
     renewal->failed++;
+    snprintf(renewal->told, sizeof renewal->told, "%s", renewal->fault.text);
     log_write(renewal->log, level, "the new %s cannot be served, and what was in force stays so: %s", renewal->first,
               renewal->fault.text);
 }
@@ -138,14 +145,14 @@ static void tell(struct renewal *renewal, enum log_level level)
 void renewal_refuse(struct renewal *renewal, struct edition *next, const char *why, uint64_t now)
 {
     if (++renewal->objections < 2) {
+        forget_refused(renewal);
         renewal->retry = now + RENEWAL_AGAIN;
         return;
     }
     renewal->fault = (struct edition_fault){.lasts = true};
     snprintf(renewal->fault.text, sizeof renewal->fault.text, "a worker objects twice%s%s; try again: crossgate reload",
              *why ? ": " : "", why);
-    refuse(renewal, "edition", now);
-    keep_refused(renewal, next->sources);
+    refuse(renewal, "edition", next->sources, now);
     next->sources = NULL;
     tell(renewal, LOG_ERROR);
 }

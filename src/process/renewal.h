@@ -24,7 +24,8 @@ struct renewal {
     bool wanted;
     struct sources *refused; /* what cannot be served as it is; NULL: nothing, or it is to be tried again */
     struct edition_fault fault;
-    char first[256];     /* one of the files that have changed */
+    char told[1024];     /* the fault that was told last, so that it is not told again when other files change */
+    char first[256];     /* one of the files that cannot be served */
     uint64_t since;      /* ms; when it was refused first, if that is not told yet; else UINT64_MAX */
     uint64_t retry;      /* ms; UINT64_MAX: not at all */
     unsigned objections; /* of workers, in a row */
@@ -38,7 +39,7 @@ void renewal_init(struct renewal *renewal, struct log *log);
 struct edition *renewal_try(struct renewal *renewal, struct edition *in_force, uint64_t number, uint64_t now)
     __attribute__((warn_unused_result));
 
-/* It is in force. `in_force` is the one before, `expiry` has adopted the new one. */
+/* It is in force, with all files or with some of them. `in_force` is the one before, `expiry` has adopted the new one. */
 void renewal_succeed(struct renewal *renewal, const struct edition *in_force, const struct edition *next,
                      const struct expiry *expiry, int64_t clock);
 

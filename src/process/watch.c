@@ -157,10 +157,11 @@ static void trace(struct watch *watch, int notices, const char *path)
 
 /* ---- notices */
 
+/* Taken out of the set, since one that is in it wakes us by every notice, whatever it is in it for. */
 static void listen_to(struct watch *watch, bool on)
 {
-    struct epoll_event event = {.events = on ? EPOLLIN : 0};
-    if (watch->notices >= 0 && epoll_ctl(watch->events, EPOLL_CTL_MOD, watch->notices, &event) < 0)
+    struct epoll_event event = {.events = EPOLLIN};
+    if (watch->notices >= 0 && epoll_ctl(watch->events, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watch->notices, &event) < 0)
         watch->incomplete = true;
 }
 
@@ -176,16 +177,16 @@ static void say_incomplete(struct watch *watch)
     if (!watch->incomplete || watch->said)
         return;
     watch->said = true;
-    log_write(watch->log, LOG_WARNING,
-              "changes of some files are noticed within a minute only: raise the sysctl fs.inotify.max_user_%s, or name fewer "
-              "than %d files and directories",
-              watch->notices < 0 ? "instances" : "watches", WATCH_NOTICES);
+    log_write(
+        watch->log, LOG_WARNING,
+        "changes of some files are noticed within a minute only, as there are too many of them, or the system allows "
+        "too few inotify %s: sysctl fs.inotify.max_user_%s",
+        watch->notices < 0 ? "instances" : "watches", watch->notices < 0 ? "instances" : "watches");
 }
 
 /* A fresh set of notices each time, so that none is left of ways that are used no more. The old set goes last: nothing is missed between. */
 static void follow_ways(struct watch *watch)
 {
-    struct epoll_event event = {.events = watch->rest == UINT64_MAX ? EPOLLIN : 0};
     int fresh = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     watch->hinted = false;
     watch->name_count = 0;
@@ -196,10 +197,8 @@ static void follow_ways(struct watch *watch)
         qsort(watch->names, watch->name_count, sizeof *watch->names, compare);
     hang_up(watch);
     watch->notices = fresh;
-    if (fresh >= 0 && epoll_ctl(watch->events, EPOLL_CTL_ADD, fresh, &event) < 0) {
-        watch->incomplete = true;
-        hang_up(watch);
-    }
+    if (watch->rest == UINT64_MAX)
+        listen_to(watch, true);
     say_incomplete(watch);
 }
 
