@@ -29,6 +29,11 @@ static const char *in(const struct scene *t, const char *name)
     return path;
 }
 
+static void link_to(const char *target, const char *path)
+{
+    assert_int_equal(symlink(target, path), 0);
+}
+
 static void write_file(const char *path, const char *text)
 {
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -172,13 +177,13 @@ static void every_way_leads_to_the_file(void **state)
     mkdir(in(t, "y"), 0700);
     write_file(in(t, "x/a"), "1");
     write_file(in(t, "y/a"), "22");
-    assert_int_equal(symlink("x", in(t, "l")), 0);
-    assert_int_equal(symlink(in(t, "l"), in(t, "m")), 0);
+    link_to("x", in(t, "l"));
+    link_to(in(t, "l"), in(t, "m"));
     set(t, "m/../m/a");
     TOLD(t, 10000, write_file(in(t, "x/a"), "333"));
     TOLD(t, 20000, assert_int_equal(unlink(in(t, "x/a")), 0));
     TOLD(t, 30000, write_file(in(t, "x/a"), "4"));
-    TOLD(t, 40000, symlink("y", in(t, "n")); assert_int_equal(rename(in(t, "n"), in(t, "l")), 0));
+    TOLD(t, 40000, link_to("y", in(t, "n")); assert_int_equal(rename(in(t, "n"), in(t, "l")), 0));
     TOLD(t, 50000, write_file(in(t, "y/a"), "55"));
     write_file(in(t, "x/a"), "6"); /* it has been left */
     assert_false(turn(t, 60000));
@@ -219,9 +224,9 @@ static void rings_and_long_ways_end(void **state)
     memset(path, 'x', 2 * 4096);
     path[0] = '/';
     path[2 * 4096 - 1] = '\0';
-    symlink("b", in(t, "a"));
-    symlink("a", in(t, "b"));
-    symlink(".", in(t, "c"));
+    link_to("b", in(t, "a"));
+    link_to("a", in(t, "b"));
+    link_to(".", in(t, "c"));
     const char *paths[] = {in(t, "a"), in(t, "a/x"), path, "/", "", in(t, "c/c/c/../c/file")};
     assert_true(watch_set(&t->watch, paths, sizeof paths / sizeof paths[0], 0));
     assert_true(turn(t, WATCH_QUIET));
