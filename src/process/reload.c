@@ -56,7 +56,10 @@ static void begin_renewal(struct master *master)
 {
     master->renews = true;
     master->next = renewal_try(&master->renewal, master->edition, master->editions + 1, master->crew.now);
-    master->editions += master->next != NULL;
+    if (!master->next)
+        return;
+    master->editions++;
+    *master->crew.reason = '\0'; /* what it says later is about this edition */
 }
 
 /* ---- in force */
@@ -139,7 +142,6 @@ void reload_settle(struct master *master)
         else
             begin_renewal(master);
         master->crew.objection = false;
-        *master->crew.reason = '\0';
         if (master->next)
             weigh(master);
     }
