@@ -62,11 +62,12 @@ static bool was_refused(const struct renewal *renewal, const struct sources *sou
 static struct edition *try_with(struct renewal *renewal, struct edition *in_force, uint64_t number,
                                 struct sources *sources, uint64_t now)
 {
-    const char *first = "file";
+    const char *first;
     struct edition *edition = edition_renew(in_force, number, sources, &renewal->fault, renewal->log);
+    renewal->since = *renewal->fault.text ? renewal->since : UINT64_MAX;
     sources_differ(edition ? edition->sources : in_force->sources, sources, &first);
     if (*renewal->fault.text)
-        refuse(renewal, first, sources, now);
+        refuse(renewal, first ? first : "file", sources, now);
     return edition;
 }
 

@@ -61,8 +61,10 @@ static bool note_name(struct watch *watch, const char *name)
 /* What has no name is about the watched thing itself, or says that notices were lost. */
 static bool concerns_us(const struct watch *watch, const struct inotify_event *event)
 {
-    uint64_t key = event->len > 0 ? hash(event->name) : 0;
-    return event->len == 0 || bsearch(&key, watch->names, watch->name_count, sizeof key, compare);
+    if (event->len == 0)
+        return true;
+    uint64_t key = hash(event->name);
+    return watch->name_count > 0 && bsearch(&key, watch->names, watch->name_count, sizeof key, compare);
 }
 
 /* ---- following the ways */
@@ -258,11 +260,12 @@ static void note_change(struct watch *watch, uint64_t now)
     watch->last = now;
 }
 
-/* Ways are followed before files are looked at: what happens between is announced by the new notices. A change without a notice
- * may have come by another way, so that one more look follows. */
+/* Ways are followed before files are looked at: what happens between is announced by the new notices. A notice is a change whatever stat
+ * says, since a file may be written twice within one tick of its clock. A change without a notice may have come by another way, so that
+ * one more look follows. */
 static void look(struct watch *watch, uint64_t now)
 {
-    bool changed = false, follows = watch->hinted || watch->incomplete;
+    bool changed = watch->hinted, follows = watch->hinted || watch->incomplete;
     if (follows)
         follow_ways(watch);
     for (size_t i = 0; i < watch->count; i++)

@@ -1,9 +1,9 @@
 /* What changes on the disk, of files that are named: knows no plan.
  *
- * The kernel's notices (inotify) only say when to look; what has changed is what stat says of each file, through all links. So it does
- * not matter by which way a file was replaced: written in place, renamed over, by a link on its way, or with its directory. Notices are
- * asked for on every directory on the way to each file, every link followed, and on the file itself; a look every minute does for what
- * gives none (NFS, some overlays) and where they cannot be had. Nothing here waits. */
+ * Notices of the kernel (inotify) are asked for on every directory on the way to each file, every link followed, and on the file itself.
+ * So it does not matter by which way a file is replaced: written in place, renamed over, by a link on its way, or with its directory. What
+ * gives no notice (NFS, some overlays), and where none can be had, is found by a look every minute at what stat says of each file. That
+ * something was told does not mean that there are other bytes: who is told reads them. Nothing here waits. */
 #ifndef CROSSGATE_PROCESS_WATCH_H
 #define CROSSGATE_PROCESS_WATCH_H
 

@@ -230,6 +230,22 @@ static void a_torn_pair_is_told_once_after_the_grace(void **state)
     free_pair(&other);
 }
 
+static void what_fits_in_time_is_never_told(void **state)
+{
+    struct scene *t = *state;
+    struct pair pair = make_pair();
+    put_key(t, "a.key", &pair);
+    assert_null(try(t, 0));
+    put_certificate(t, "a.pem", &pair);
+    struct edition *next = try(t, RENEWAL_GRACE - 1);
+    renewal_settle(&t->renewal, RENEWAL_GRACE + 1); /* while the workers prepare */
+    assert_string_equal(said(t), "");
+    adopt(t, next);
+    assert_non_null(strstr(said(t), "renewed: "));
+    assert_int_equal(t->renewal.failed, 0);
+    free_pair(&pair);
+}
+
 static void the_rest_is_taken_while_one_is_waited_for(void **state)
 {
     struct scene *t = *state;
@@ -314,6 +330,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_as_it_was_is_no_renewal, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pair_is_taken_with_sockets_and_configuration_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_pair_is_told_once_after_the_grace, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_fits_in_time_is_never_told, setup, teardown),
         cmocka_unit_test_setup_teardown(the_rest_is_taken_while_one_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_been_told_is_not_told_again_with_others, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_put_back_is_forgotten, setup, teardown),

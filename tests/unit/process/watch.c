@@ -199,12 +199,9 @@ static void what_is_not_there_is_waited_for(void **state)
 {
     struct scene *t = *state;
     set(t, "p/q/a");
-    mkdir(in(t, "p"), 0700);
-    assert_false(turn(t, 1000));
-    mkdir(in(t, "p/q"), 0700);
-    assert_false(turn(t, 1000 + WATCH_REST));
-    assert_false(turn(t, 2000));
-    TOLD(t, 10000, write_file(in(t, "p/q/a"), "1"));
+    TOLD(t, 10000, mkdir(in(t, "p"), 0700));
+    TOLD(t, 20000, mkdir(in(t, "p/q"), 0700));
+    TOLD(t, 30000, write_file(in(t, "p/q/a"), "1"));
 }
 
 static void a_second_name_is_written_elsewhere(void **state)
