@@ -45,6 +45,7 @@ struct plan_process {
     unsigned max_connections; /* per worker; 0: as many as descriptors allow */
     const char *control;      /* absolute path of the master's control socket; NULL: none */
     const char *state;        /* absolute path of the directory for what we have to remember */
+    bool watch;               /* files that the configuration names come into force when they change */
 };
 
 /* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */

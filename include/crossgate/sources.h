@@ -33,6 +33,31 @@ struct sources *sources_new_disk(const struct plan_request *request);
  * failure). Trusts no length in it. */
 struct sources *sources_new_packed(int packed, const int *directories, size_t count, struct error *error);
 
+/* The same words, configuration, environment and directories as `previous` (of the disk), and all other files that it was
+ * asked for as they are on the disk now: what a plan becomes when only those have changed. `beneath`: only files in that
+ * directory are read again; NULL: all. NULL when memory is out. */
+struct sources *sources_new_renewed(const struct sources *previous, const char *beneath);
+
+/* Notes that the file is named at that place of the configuration (JSON path). In a worker nobody asks: it does nothing. False when
+ * memory is out. */
+bool sources_note_place(struct sources *sources, const char *path, const char *place)
+    __attribute__((warn_unused_result));
+
+/* Something is wrong at that place or below it: all files that are named there are distrusted. */
+void sources_distrust(struct sources *sources, const char *place);
+
+/* As sources_new_renewed has it from `previous`, but with what that has of files that are distrusted. NULL when memory is out. */
+struct sources *sources_new_trusted(const struct sources *previous, const struct sources *renewed);
+
+/* In how many files that `a` was asked for the two differ: other bytes, or there in one only; the first one's name goes to
+ * *first (NULL if there is none). What cannot be read counts as not there. */
+size_t sources_differ(const struct sources *a, const struct sources *b, const char **first);
+
+/* All files that were asked for, there or not, but the configuration itself. False when memory is out. The array is the
+ * caller's to free, the names belong to the sources. */
+bool sources_names(const struct sources *sources, const char ***names, size_t *count)
+    __attribute__((warn_unused_result));
+
 /* Wipes all bytes and closes all descriptors. Accepts NULL. */
 void sources_free(struct sources *sources);
 
@@ -47,7 +72,7 @@ enum { SOURCE_MAX = 16 * 1024 * 1024 };
 bool sources_file(struct sources *sources, const char *path, struct source_file *file, struct error *error)
     __attribute__((warn_unused_result));
 
-/* Likewise of a file that need not be there: then *file has no bytes (`at` is NULL), which is no error. */
+/* Likewise of a file that need not be there: then *file has no bytes (`at` is NULL), which is no error, and is remembered. */
 bool sources_file_if_any(struct sources *sources, const char *path, struct source_file *file, struct error *error)
     __attribute__((warn_unused_result));
 

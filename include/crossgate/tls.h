@@ -47,8 +47,10 @@ void tls_context_unref(struct tls_context *context); /* accepts NULL */
 void tls_context_print(const struct tls_context *context, char *text, size_t size);
 
 /* A certificate that a server context serves. */
+enum { TLS_NAMES = 256 };
 struct tls_certificate {
     const char *path;         /* of its file, as in messages */
+    const char *names;        /* for people: "localhost, 127.0.0.1, ::1"; cut to TLS_NAMES, may be empty */
     int64_t begins, ends;     /* s since 1970 */
     uint8_t digest[32];       /* SHA-256 of it */
     struct span leaf, issuer; /* DER; the issuer is empty if it is not in the chain */

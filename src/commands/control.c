@@ -111,6 +111,17 @@ static int refuse_answer(const char *command)
     return EXIT_FAILURE;
 }
 
+enum { TIME_TEXT = 32 };
+
+/* Seconds since 1970, as RFC 3339 has them: "2026-11-26T15:34:27Z". False: it is no time, or none is known. */
+static bool print_time(const char *at, char text[TIME_TEXT])
+{
+    uint64_t seconds;
+    struct tm utc;
+    return span_to_uint(span_string(at), INT64_MAX, &seconds) && seconds > 0 &&
+           gmtime_r(&(time_t){(time_t)seconds}, &utc) && strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0;
+}
+
 /* ---- backend */
 
 enum { BACKEND_FIELDS = 10 };
@@ -121,19 +132,14 @@ static const struct column backend_columns[BACKEND_FIELDS] = {
     {"failed_at", true}, {"failure", false},
 };
 
-/* "2026-11-26T15:34:27Z: why", or "-". */
+/* "2026-11-26T15:34:27Z why", or "-". */
 static void print_failure(const char *at, const char *why)
 {
-    uint64_t seconds;
-    char text[32] = "";
-    struct tm utc;
-    if (!span_to_uint(span_string(at), INT64_MAX, &seconds) || seconds == 0 ||
-        !gmtime_r(&(time_t){(time_t)seconds}, &utc)) {
+    char text[TIME_TEXT];
+    if (print_time(at, text))
+        printf("%s %s\n", text, why);
+    else
         puts("-");
-        return;
-    }
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    printf("%s %s\n", text, why);
 }
 
 static void print_backend(const struct fields *fields, int width)
@@ -233,39 +239,152 @@ static const struct column master_columns[] = {
     {"pid", true}, {"state", false}, {"edition", true}, {"configuration", false}};
 static const struct column worker_columns[] = {
     {"index", true}, {"pid", true}, {"state", false}, {"connections", true}, {"websockets", true}};
-enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5 };
+enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 5 };
 
-static bool print_status_json(char *answer)
+/* Lines begin with what they are about; of each kind all stand together, in this order. Each printer takes one line, and returns
+ * false if it is of another version. */
+struct section {
+    const char *kind;
+    const char *key; /* in JSON */
+    bool list;
+    bool (*print)(const struct fields *fields);
+    bool (*print_json)(const struct fields *fields);
+};
+
+static bool print_master(const struct fields *fields)
 {
-    struct fields fields;
-    if (!cut_line(&answer, &fields))
+    if (fields->count != MASTER_FIELDS + 1)
         return false;
-    fputs("{\"master\": ", stdout);
-    if (!print_object(&fields, 1, master_columns, MASTER_FIELDS))
-        return false;
-    fputs(",\n \"workers\": [", stdout);
-    for (bool first = true; cut_line(&answer, &fields); first = false) {
-        fputs(first ? "\n  " : ",\n  ", stdout);
-        if (!print_object(&fields, 1, worker_columns, WORKER_FIELDS))
-            return false;
-    }
-    fputs("\n ]}\n", stdout);
+    printf("master (pid %s) is %s, edition %s of %s\n", fields->at[1], fields->at[2], fields->at[3], fields->at[4]);
     return true;
 }
 
-static bool print_status(char *answer)
+static bool print_master_json(const struct fields *fields)
 {
-    struct fields fields;
-    if (!cut_line(&answer, &fields) || fields.count != MASTER_FIELDS + 1)
+    return print_object(fields, 1, master_columns, MASTER_FIELDS);
+}
+
+static bool print_worker(const struct fields *fields)
+{
+    if (fields->count != WORKER_FIELDS + 1)
         return false;
-    printf("master (pid %s) is %s, edition %s of %s\n", fields.at[1], fields.at[2], fields.at[3], fields.at[4]);
-    while (cut_line(&answer, &fields)) {
-        if (fields.count != WORKER_FIELDS + 1)
+    printf("worker %s (pid %s) is %s, connections: %s, WebSockets: %s\n", fields->at[1], fields->at[2], fields->at[3],
+           fields->at[4], fields->at[5]);
+    return true;
+}
+
+static bool print_worker_json(const struct fields *fields)
+{
+    return print_object(fields, 1, worker_columns, WORKER_FIELDS);
+}
+
+static bool print_renewals(const struct fields *fields)
+{
+    if (fields->count != RENEWALS_FIELDS + 1)
+        return false;
+    printf("renewals of files: %s done, %s failed\n", fields->at[1], fields->at[2]);
+    return true;
+}
+
+static bool print_renewals_json(const struct fields *fields)
+{
+    uint64_t number;
+    if (fields->count != RENEWALS_FIELDS + 1)
+        return false;
+    const char *done = fields->at[1], *failed = fields->at[2], *least = fields->at[3];
+    if (!span_to_uint(span_string(done), UINT64_MAX, &number) ||
+        !span_to_uint(span_string(failed), UINT64_MAX, &number) ||
+        (*least && !span_to_uint(span_string(least + (*least == '-')), UINT64_MAX, &number)))
+        return false;
+    printf("{\"done\": %s, \"failed\": %s, \"seconds_to_first_end\": %s}", done, failed, *least ? least : "null");
+    return true;
+}
+
+/* Two lines each, since paths and lists of names are long. */
+static bool print_certificate(const struct fields *fields)
+{
+    char ends[TIME_TEXT], since[TIME_TEXT], left[32] = "expired";
+    uint64_t seconds = 0;
+    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
+        !print_time(fields->at[4], since) || !span_to_uint(span_string(fields->at[3]), INT64_MAX, &seconds))
+        return false;
+    int64_t rest = (int64_t)seconds - time(NULL);
+    if (rest > 0)
+        snprintf(left, sizeof left, "%lld days left", (long long)rest / 86400);
+    printf("certificate %s: %s\n  %s, until %s; served since %s\n", fields->at[1],
+           *fields->at[2] ? fields->at[2] : "no names", left, ends, since);
+    return true;
+}
+
+/* "a, b" as a list of strings. */
+static void print_names_json(const char *names)
+{
+    char one[256];
+    putchar('[');
+    for (bool first = true; *names; first = false) {
+        size_t length = strcspn(names, ",");
+        snprintf(one, sizeof one, "%.*s", (int)length, names);
+        fputs(first ? "" : ", ", stdout);
+        config_print_string(one, stdout);
+        names += length;
+        names += strspn(names, ", ");
+    }
+    putchar(']');
+}
+
+static bool print_certificate_json(const struct fields *fields)
+{
+    char ends[TIME_TEXT], since[TIME_TEXT];
+    if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
+        !print_time(fields->at[4], since))
+        return false;
+    fputs("{\"file\": ", stdout);
+    config_print_string(fields->at[1], stdout);
+    fputs(", \"names\": ", stdout);
+    print_names_json(fields->at[2]);
+    printf(", \"not_after\": \"%s\", \"served_since\": \"%s\", \"sha256\": ", ends, since);
+    config_print_string(fields->at[5], stdout);
+    putchar('}');
+    return true;
+}
+
+static const struct section sections[] = {
+    {"master", "master", false, print_master, print_master_json},
+    {"worker", "workers", true, print_worker, print_worker_json},
+    {"renewals", "renewals", false, print_renewals, print_renewals_json},
+    {"certificate", "certificates", true, print_certificate, print_certificate_json},
+};
+
+/* Up to the first line of another kind, which is in *fields afterwards. */
+static bool print_section(const struct section *section, char **answer, struct fields *fields, bool json)
+{
+    for (bool first = true; fields->count > 0 && strcmp(fields->at[0], section->kind) == 0; first = false) {
+        if (json && section->list)
+            fputs(first ? "\n  " : ",\n  ", stdout);
+        if (!(json ? section->print_json : section->print)(fields))
             return false;
-        printf("worker %s (pid %s) is %s, connections: %s, WebSockets: %s\n", fields.at[1], fields.at[2], fields.at[3],
-               fields.at[4], fields.at[5]);
+        if (!cut_line(answer, fields))
+            fields->count = 0;
     }
     return true;
+}
+
+static bool print_status(char *answer, bool json)
+{
+    struct fields fields = {0};
+    if (!cut_line(&answer, &fields))
+        return false;
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        const struct section *section = &sections[i];
+        if (json)
+            printf("%s\"%s\": %s", i == 0 ? "{" : ",\n ", section->key, section->list ? "[" : "");
+        if (!print_section(section, &answer, &fields, json))
+            return false;
+        if (json && section->list)
+            putchar(']');
+    }
+    fputs(json ? "}\n" : "", stdout);
+    return fields.count == 0;
 }
 
 int command_status(int argc, char **argv)
@@ -275,7 +394,7 @@ int command_status(int argc, char **argv)
     const struct usage usage = {
         .command = "status",
         .synopsis = "[OPTIONS]",
-        .about = "Shows the master and the workers of a running crossgate.\n\n"
+        .about = "Shows the master and the workers of a running crossgate, and the certificates that they serve.\n\n"
                  "Exit status: 0 if it runs, 1 if not.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],
@@ -287,7 +406,7 @@ int command_status(int argc, char **argv)
         return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
     if (!ask("status", &words, "1 status", &answer))
         return EXIT_FAILURE;
-    bool printed = words.json ? print_status_json(answer) : print_status(answer);
+    bool printed = print_status(answer, words.json);
     free(answer);
     return printed ? EXIT_SUCCESS : refuse_answer("status");
 }

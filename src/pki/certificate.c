@@ -99,7 +99,7 @@ static void print_date(const ASN1_TIME *time, char text[DATE_TEXT])
         snprintf(text, DATE_TEXT, "a time that is not valid");
 }
 
-static const char remedy_renew[] = "renew the certificate, then reload";
+static const char remedy_renew[] = "renew the certificate, and put the new one in its place";
 
 /* Renewal is due when two thirds of the lifetime are over; with less than a tenth, and at most ten days, left, whatever
  * was to do it has failed. */

@@ -5,7 +5,10 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static X509 *find_leaf(STACK_OF(X509) * given, const EVP_PKEY *key)
 {
@@ -120,13 +123,35 @@ static void report_left_over(STACK_OF(X509) * given, STACK_OF(X509) * chain, con
     }
 }
 
+/* Names such as 4042bcee.0 are those by which OpenSSL finds a certificate in a directory (openssl-rehash(1)). */
+static bool is_hashed(const char *directory)
+{
+    DIR *entries = opendir(directory);
+    bool found = false;
+    for (const struct dirent *entry; entries && !found && (entry = readdir(entries));)
+        found = strspn(entry->d_name, "0123456789abcdef") == 8 && strcmp(entry->d_name + 8, ".0") == 0;
+    if (entries)
+        closedir(entries);
+    return found;
+}
+
+/* To look into a hashed directory costs nothing, to read the file beside it some ten milliseconds, for each certificate that is
+ * served; systems that have both keep the same in both. */
+static bool use_system(X509_STORE *store)
+{
+    const char *file = getenv(X509_get_default_cert_file_env()), *directory = getenv(X509_get_default_cert_dir_env());
+    directory = directory ? directory : X509_get_default_cert_dir();
+    if (!file && is_hashed(directory))
+        return X509_STORE_load_path(store, directory) == 1;
+    return X509_STORE_set_default_paths(store) == 1;
+}
+
 bool chain_system_has_issuer(X509 *certificate)
 {
     X509 *issuer = NULL;
     X509_STORE *store = X509_STORE_new();
     X509_STORE_CTX *search = X509_STORE_CTX_new();
-    bool found = store && search && X509_STORE_set_default_paths(store) == 1 &&
-                 X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
+    bool found = store && search && use_system(store) && X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
                  X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
     X509_free(issuer);
     X509_STORE_CTX_free(search);

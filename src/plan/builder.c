@@ -123,6 +123,8 @@ bool builder_file(struct builder *builder, const struct config_place *place, con
     struct source_file source;
 
     file->path = builder_path(builder, path);
+    if (!sources_note_place(builder->sources, file->path, config_place_print(&builder->reader, place)))
+        diagnostics_add_memory(builder->reader.diagnostics);
     if (sources_file(builder->sources, file->path, &source, &error)) {
         file->bytes = source.bytes;
         file->mode = source.mode;

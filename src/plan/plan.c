@@ -23,6 +23,7 @@ static struct plan *plan_new(void)
     counted_init(&plan->counted, plan_free);
     plan->arena = arena;
     plan->process.drain_timeout = LIMIT_DRAIN;
+    plan->process.watch = true;
     return plan;
 }
 

@@ -10,6 +10,7 @@ struct process_settings {
     int64_t max_connections;
     const char *control;
     const char *state;
+    bool watch;
     struct limits *limits;
     struct balance *balance;
 };
@@ -94,6 +95,13 @@ static const struct config_row process_rows[] = {
      .allowed = ALLOWED_PATH,
      .doc = "Directory for what Crossgate itself has to remember, relative to the node directory; if absent, "
             "`crossgate-state`. Made when it is needed, for its owner only."},
+    {.key = "watch",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, watch, bool),
+     .standard = true,
+     .doc = "Put certificates, keys and all other files that the configuration names in force when they change; the "
+            "configuration itself waits for a reload. If false, all of them do."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
@@ -128,6 +136,7 @@ static void finish_process(struct config_reader *reader, const struct config_pla
         .max_connections = (unsigned)read->max_connections,
         .control = control,
         .state = state,
+        .watch = read->watch,
     };
     builder->balance = read->balance;
     if (read->limits)

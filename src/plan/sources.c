@@ -16,6 +16,8 @@ enum answer_kind {
     ANSWER_BACKEND,
     ANSWER_STRICT,
     ANSWER_FILE,
+    ANSWER_ABSENT, /* a file that need not be there, and is not */
+    ANSWER_UNREAD, /* a file that could not be read again; who asks for it is told why */
     ANSWER_DIRECTORY,
     ANSWER_VARIABLE
 };
@@ -23,17 +25,27 @@ enum answer_kind {
 struct answer {
     struct list link;
     enum answer_kind kind;
+    uint32_t key; /* of the name: names are long, and alike */
     char *name;
     uint8_t *bytes; /* file, variable (zero-terminated): what was found; owned, wiped */
     size_t length;  /* without the zero */
     uint32_t mode;
     uint32_t owner;
+    bool distrusted;
+};
+
+/* Where the configuration names a file. */
+struct naming {
+    struct list link;
+    char *path;
+    char *place;
 };
 
 struct sources {
     struct plan_request request; /* strings belong to the answers */
     bool packed;                 /* in a worker: what is not among the answers is not there */
     struct list answers;
+    struct list namings;
     int *directories; /* in the order of the answers of that kind */
     size_t directory_count;
 };
@@ -51,11 +63,23 @@ static void answer_free(struct answer *answer)
     free(answer);
 }
 
+/* FNV-1a. */
+static uint32_t key_of(struct span name)
+{
+    uint32_t key = 0x811c9dc5;
+
+    for (size_t i = 0; i < name.len; i++)
+        key = (key ^ name.at[i]) * 0x01000193;
+    return key;
+}
+
 static struct answer *find(const struct sources *sources, enum answer_kind kind, const char *name)
 {
+    uint32_t key = key_of(span_string(name));
+
     for (struct list *at = sources->answers.next; at != &sources->answers; at = at->next) {
         struct answer *answer = CONTAINER_OF(at, struct answer, link);
-        if (answer->kind == kind && strcmp(answer->name, name) == 0)
+        if (answer->key == key && answer->kind == kind && strcmp(answer->name, name) == 0)
             return answer;
     }
     return NULL;
@@ -74,6 +98,7 @@ static struct answer *remember(struct sources *sources, enum answer_kind kind, s
         return NULL;
     }
     answer->kind = kind;
+    answer->key = key_of(name);
     answer->bytes = bytes;
     answer->length = length;
     answer->name = strndup(name.len > 0 ? (const char *)name.at : "", name.len);
@@ -131,6 +156,7 @@ static struct sources *sources_new(bool packed)
         return NULL;
     sources->packed = packed;
     list_init(&sources->answers);
+    list_init(&sources->namings);
     return sources;
 }
 
@@ -151,6 +177,15 @@ struct sources *sources_new_disk(const struct plan_request *request)
     return sources;
 }
 
+static void naming_free(struct naming *naming)
+{
+    if (!naming)
+        return;
+    free(naming->path);
+    free(naming->place);
+    free(naming);
+}
+
 void sources_free(struct sources *sources)
 {
     if (!sources)
@@ -159,6 +194,11 @@ void sources_free(struct sources *sources)
         struct answer *answer = CONTAINER_OF(sources->answers.next, struct answer, link);
         list_remove(&answer->link);
         answer_free(answer);
+    }
+    while (!list_is_empty(&sources->namings)) {
+        struct naming *naming = CONTAINER_OF(sources->namings.next, struct naming, link);
+        list_remove(&naming->link);
+        naming_free(naming);
     }
     for (size_t i = 0; i < sources->directory_count; i++)
         close(sources->directories[i]);
@@ -253,14 +293,22 @@ bool sources_file(struct sources *sources, const char *path, struct source_file 
     return true;
 }
 
-/* What was not there in the master is not among a worker's answers. */
+static bool is_absent(const char *path)
+{
+    return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Asked twice, it is absent twice. What was not there in the master is not there in a worker. */
 bool sources_file_if_any(struct sources *sources, const char *path, struct source_file *file, struct error *error)
 {
-    bool absent = !find(sources, ANSWER_FILE, path) &&
-                  (sources->packed || (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)));
+    bool known = find(sources, ANSWER_ABSENT, path) != NULL;
 
-    if (!absent)
+    if (find(sources, ANSWER_FILE, path) || (!known && !sources->packed && !is_absent(path)))
         return sources_file(sources, path, file, error);
+    if (!known && !sources->packed && !remember(sources, ANSWER_ABSENT, span_string(path), NULL, 0)) {
+        error_set(error, ERROR_MEMORY, "out of memory while reading %s", path);
+        return false;
+    }
     *file = (struct source_file){0};
     return true;
 }
@@ -320,6 +368,203 @@ size_t sources_directories(const struct sources *sources, const int **directorie
 {
     *directories = sources->directories;
     return sources->directory_count;
+}
+
+/* Reading again. */
+
+static bool is_file(const struct answer *answer)
+{
+    return answer->kind == ANSWER_FILE || answer->kind == ANSWER_ABSENT || answer->kind == ANSWER_UNREAD;
+}
+
+/* Whether a renewal reads it again. */
+static bool is_renewable(const struct sources *sources, const struct answer *answer, const char *beneath)
+{
+    size_t length = beneath ? strlen(beneath) : 0;
+
+    if (!is_file(answer) || strcmp(answer->name, sources->request.config) == 0)
+        return false;
+    return !beneath || (strncmp(answer->name, beneath, length) == 0 && answer->name[length] == '/');
+}
+
+static bool read_again(struct sources *sources, const char *path)
+{
+    struct error error = {.class = ERROR_NONE};
+    enum answer_kind none = ANSWER_UNREAD;
+
+    if (is_absent(path))
+        none = ANSWER_ABSENT;
+    else if (read_file(sources, path, &error))
+        return true;
+    return error.class != ERROR_MEMORY && remember(sources, none, span_string(path), NULL, 0);
+}
+
+static bool copy_directory(struct sources *sources, const char *path, int descriptor)
+{
+    int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+    return copy >= 0 && remember_directory(sources, path, copy);
+}
+
+static bool copy_answer(struct sources *sources, const struct answer *answer)
+{
+    uint8_t *bytes = answer->bytes ? malloc(answer->length + 1) : NULL;
+    struct answer *copy;
+
+    if (answer->bytes && !bytes)
+        return false;
+    if (bytes)
+        memcpy(bytes, answer->bytes, answer->length + 1);
+    copy = remember(sources, answer->kind, span_string(answer->name), bytes, answer->length);
+    if (!copy)
+        return false;
+    copy->mode = answer->mode;
+    copy->owner = answer->owner;
+    return true;
+}
+
+struct sources *sources_new_renewed(const struct sources *previous, const char *beneath)
+{
+    struct sources *sources = sources_new(false);
+    bool worked = sources != NULL;
+    size_t directories = 0;
+
+    for (const struct list *at = previous->answers.next; worked && at != &previous->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link);
+        if (answer->kind == ANSWER_DIRECTORY)
+            worked = copy_directory(sources, answer->name, previous->directories[directories++]);
+        else if (!is_renewable(previous, answer, beneath))
+            worked = copy_answer(sources, answer);
+        else if (!find(sources, ANSWER_FILE, answer->name)) /* it may have been unread at first */
+            worked = read_again(sources, answer->name);
+    }
+    if (worked) {
+        settle_request(sources);
+        return sources;
+    }
+    sources_free(sources);
+    return NULL;
+}
+
+/* Trust. */
+
+bool sources_note_place(struct sources *sources, const char *path, const char *place)
+{
+    struct naming *naming;
+
+    if (sources->packed)
+        return true;
+    naming = calloc(1, sizeof *naming);
+    if (!naming)
+        return false;
+    naming->path = strdup(path);
+    naming->place = strdup(place);
+    if (!naming->path || !naming->place) {
+        naming_free(naming);
+        return false;
+    }
+    list_append(&sources->namings, &naming->link);
+    return true;
+}
+
+static bool is_below(const char *place, const char *above)
+{
+    size_t length = strlen(above);
+
+    return strncmp(place, above, length) == 0 && (place[length] == '\0' || strchr(".[", place[length]));
+}
+
+void sources_distrust(struct sources *sources, const char *place)
+{
+    static const enum answer_kind kinds[] = {ANSWER_FILE, ANSWER_ABSENT, ANSWER_UNREAD};
+
+    for (struct list *at = sources->namings.next; at != &sources->namings; at = at->next) {
+        const struct naming *naming = CONTAINER_OF(at, const struct naming, link);
+        if (!is_below(naming->place, place))
+            continue;
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            struct answer *answer = find(sources, kinds[i], naming->path);
+            if (answer)
+                answer->distrusted = true;
+        }
+    }
+}
+
+/* What has been read again of it and is trusted; NULL: nothing. */
+static const struct answer *trusted(const struct sources *renewed, const char *name)
+{
+    const struct answer *answer = find(renewed, ANSWER_FILE, name);
+
+    if (!answer)
+        answer = find(renewed, ANSWER_ABSENT, name);
+    return answer && !answer->distrusted ? answer : NULL;
+}
+
+struct sources *sources_new_trusted(const struct sources *previous, const struct sources *renewed)
+{
+    struct sources *sources = sources_new(false);
+    bool worked = sources != NULL;
+    size_t directories = 0;
+
+    for (const struct list *at = previous->answers.next; worked && at != &previous->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link), *other = NULL;
+        if (answer->kind == ANSWER_DIRECTORY) {
+            worked = copy_directory(sources, answer->name, previous->directories[directories++]);
+            continue;
+        }
+        if (is_renewable(previous, answer, NULL))
+            other = trusted(renewed, answer->name);
+        worked = copy_answer(sources, other ? other : answer);
+    }
+    if (worked) {
+        settle_request(sources);
+        return sources;
+    }
+    sources_free(sources);
+    return NULL;
+}
+
+/* Comparing. */
+
+static struct span bytes_of(const struct sources *sources, const char *name)
+{
+    const struct answer *answer = find(sources, ANSWER_FILE, name);
+
+    return answer ? span_of(answer->bytes, answer->length) : (struct span){0};
+}
+
+size_t sources_differ(const struct sources *a, const struct sources *b, const char **first)
+{
+    size_t count = 0;
+
+    *first = NULL;
+    for (const struct list *at = a->answers.next; at != &a->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link);
+        if (!is_file(answer))
+            continue;
+        struct span mine = bytes_of(a, answer->name), other = bytes_of(b, answer->name);
+        if ((mine.at == NULL) == (other.at == NULL) && span_equal(mine, other))
+            continue;
+        if (count++ == 0)
+            *first = answer->name;
+    }
+    return count;
+}
+
+bool sources_names(const struct sources *sources, const char ***names, size_t *count)
+{
+    size_t room = 1;
+
+    for (const struct list *at = sources->answers.next; at != &sources->answers; at = at->next)
+        room++;
+    *names = calloc(room, sizeof **names);
+    *count = 0;
+    for (const struct list *at = sources->answers.next; *names && at != &sources->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link);
+        if (is_renewable(sources, answer, NULL))
+            (*names)[(*count)++] = answer->name;
+    }
+    return *names != NULL;
 }
 
 /* Packing. Both sides are the same program on the same machine, so numbers are as the processor has them:

@@ -14,8 +14,8 @@
 
 /* A little more than the master gives itself, s. */
 enum { PATIENCE = CONTROL_RELOAD_WITHIN / 1000 + 5 };
-/* No honest answer is longer. */
-enum { ANSWER_MAX = 1024 * 1024 };
+/* No honest answer is longer: status has a line for each certificate. */
+enum { ANSWER_MAX = 16 * 1024 * 1024 };
 
 /* Through its directory, since the address of a socket has no room for a long path. */
 static int connect_to(const char *path, struct error *error)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* So that no name ends a field. */
@@ -156,6 +157,30 @@ static void print_worker(const struct child *child, FILE *out)
             read_counter(&child->counters->websockets_open));
 }
 
+static void print_certificate(const struct expiry_row *row, FILE *out)
+{
+    const struct tls_certificate *certificate = row->certificate;
+    fputs("certificate\t", out);
+    print_name(certificate->path, out);
+    fprintf(out, "\t%s\t%" PRId64 "\t%" PRId64 "\t", certificate->names, certificate->ends > 0 ? certificate->ends : 1,
+            row->since);
+    for (size_t i = 0; i < sizeof certificate->digest; i++)
+        fprintf(out, "%02x", certificate->digest[i]);
+    putc('\n', out);
+}
+
+/* The seconds until the first certificate ends are "" if there is none. */
+static void print_renewals(const struct master *master, FILE *out)
+{
+    int64_t least = expiry_least(&master->expiry, time(NULL));
+    fprintf(out, "renewals\t%" PRIu64 "\t%" PRIu64 "\t", master->renewal.done, master->renewal.failed);
+    if (least != INT64_MAX)
+        fprintf(out, "%" PRId64, least);
+    putc('\n', out);
+    for (size_t i = 0; i < master->expiry.count; i++)
+        print_certificate(&master->expiry.rows[i], out);
+}
+
 static void print_status(const struct master *master, FILE *out)
 {
     const struct crew *crew = &master->crew;
@@ -172,6 +197,7 @@ static void print_status(const struct master *master, FILE *out)
     }
     for (const struct list *at = crew->leavers.next; at != &crew->leavers; at = at->next)
         print_worker(CONTAINER_OF(at, const struct child, link), out);
+    print_renewals(master, out);
 }
 
 /* False: the answer comes when the reload is decided. */

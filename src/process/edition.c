@@ -3,8 +3,13 @@
 #include "parcel.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+/* Where one file is wrong, others may be seen to be so only without it: so often it is tried with those that are left. */
+enum { RENEW_RESTS = 2 };
 
 static unsigned processors(void)
 {
@@ -42,6 +47,12 @@ static void print(const struct diagnostics *diagnostics, enum problem_severity l
     free(text);
 }
 
+static void count(struct edition *edition, const struct diagnostics *diagnostics)
+{
+    edition->notes = diagnostics_count(diagnostics, PROBLEM_NOTE);
+    edition->warnings = diagnostics_count(diagnostics, PROBLEM_WARNING);
+}
+
 static bool load(struct edition *edition, const struct edition *previous, struct log *log)
 {
     struct diagnostics *diagnostics = diagnostics_new();
@@ -50,7 +61,7 @@ static bool load(struct edition *edition, const struct edition *previous, struct
         return false;
     }
     edition->plan = plan_load(edition->sources, diagnostics);
-    edition->notes = diagnostics_count(diagnostics, PROBLEM_NOTE);
+    count(edition, diagnostics);
     print(diagnostics, least_printed(edition, previous), previous != NULL, log);
     unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
     if (!edition->plan)
@@ -117,6 +128,15 @@ static bool open_doors(struct edition *edition, struct edition *previous, struct
     return true;
 }
 
+/* What it needs besides its plan. */
+static bool furnish(struct edition *edition, struct edition *previous, struct error *error)
+{
+    if (!open_doors(edition, previous, error))
+        return false;
+    edition->packed = sources_pack(edition->sources, error);
+    return edition->packed >= 0;
+}
+
 struct edition *edition_new(const struct run_options *options, uint64_t number, struct edition *previous,
                             struct log *log)
 {
@@ -126,26 +146,124 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
         log_write(log, LOG_ERROR, "out of memory");
         return NULL;
     }
-    edition->number = number;
-    edition->packed = -1;
-    edition->sources = sources_new_disk(&options->request);
+    *edition = (struct edition){.number = number, .packed = -1, .sources = sources_new_disk(&options->request)};
     if (!edition->sources) {
         error_set(&error, ERROR_MEMORY, "out of memory");
-        goto fail;
+    } else if (load(edition, previous, log)) {
+        edition->workers = count_workers(options, &edition->plan->process);
+        if (furnish(edition, previous, &error))
+            return edition;
     }
-    if (!load(edition, previous, log))
-        goto fail;
-    edition->workers = count_workers(options, &edition->plan->process);
-    if (!open_doors(edition, previous, &error))
-        goto fail;
-    edition->packed = sources_pack(edition->sources, &error);
-    if (edition->packed >= 0)
-        return edition;
-fail:
     if (error.class != ERROR_NONE)
         log_write(log, LOG_ERROR, "%s", error.text);
     edition_free(edition);
     return NULL;
+}
+
+/* The first error in one line, and how to see the others. */
+static void explain(const struct diagnostics *diagnostics, struct edition_fault *fault)
+{
+    unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
+    const struct diagnostic *first = NULL;
+    char others[80] = "";
+    for (size_t i = diagnostics_kept(diagnostics); i > 0; i--) {
+        if (diagnostics_at(diagnostics, i - 1)->severity == PROBLEM_ERROR)
+            first = diagnostics_at(diagnostics, i - 1);
+    }
+    *fault = (struct edition_fault){.lasts = first != NULL, .text = "out of memory"};
+    if (!first)
+        return;
+    if (errors > 1)
+        snprintf(others, sizeof others, " (+ %u more: crossgate check)", errors - 1);
+    snprintf(fault->text, sizeof fault->text, "%s:%u:%u: %s%s%s%s", first->file, first->line, first->column,
+             first->text, first->remedy ? "; " : "", first->remedy ? first->remedy : "", others);
+}
+
+/* From "$.workers[0].transports[0].endpoint.tls.chain_certificates[1]" to what has the key: "$.workers[0].….tls". */
+static void distrust_object(struct sources *sources, const char *path)
+{
+    char object[512];
+    if (snprintf(object, sizeof object, "%s", path) >= (int)sizeof object)
+        return;
+    size_t length = strlen(object);
+    char *index = length > 0 && object[length - 1] == ']' ? strrchr(object, '[') : NULL;
+    if (index)
+        *index = '\0';
+    char *key = strrchr(object, '.');
+    if (key)
+        *key = '\0';
+    sources_distrust(sources, object);
+}
+
+static void distrust(const struct diagnostics *diagnostics, struct sources *sources)
+{
+    for (size_t i = 0; i < diagnostics_kept(diagnostics); i++) {
+        if (diagnostics_at(diagnostics, i)->severity == PROBLEM_ERROR)
+            distrust_object(sources, diagnostics_at(diagnostics, i)->path);
+    }
+}
+
+/* What is wrong with the edition's sources is distrusted in `renewed`, too. */
+static bool load_again(struct edition *edition, const struct edition *previous, struct sources *renewed,
+                       struct edition_fault *fault, struct log *log)
+{
+    struct diagnostics *diagnostics = diagnostics_new();
+    if (diagnostics)
+        edition->plan = plan_load(edition->sources, diagnostics);
+    if (edition->plan) {
+        count(edition, diagnostics);
+        if (edition->warnings > previous->warnings)
+            print(diagnostics, PROBLEM_WARNING, true, log);
+    } else if (diagnostics) {
+        explain(diagnostics, fault);
+        distrust(diagnostics, renewed);
+    }
+    diagnostics_free(diagnostics);
+    return edition->plan != NULL;
+}
+
+/* Takes `sources` over if it can be made. */
+static struct edition *renew_with(struct edition *previous, uint64_t number, struct sources *sources,
+                                  struct sources *renewed, struct edition_fault *fault, struct log *log)
+{
+    struct error error = {0};
+    struct edition *edition = calloc(1, sizeof *edition);
+    *fault = (struct edition_fault){.text = "out of memory"};
+    if (!edition)
+        return NULL;
+    *edition = (struct edition){.number = number, .packed = -1, .sources = sources, .workers = previous->workers};
+    if (load_again(edition, previous, renewed, fault, log) && furnish(edition, previous, &error)) {
+        fault->text[0] = '\0';
+        return edition;
+    }
+    if (error.class != ERROR_NONE)
+        snprintf(fault->text, sizeof fault->text, "%s", error.text);
+    edition->sources = NULL;
+    edition_free(edition);
+    return NULL;
+}
+
+/* Without the files that are distrusted. NULL: there is nothing new then, or it cannot be made either. */
+static struct edition *renew_rest(struct edition *previous, uint64_t number, struct sources *renewed, struct log *log)
+{
+    struct edition_fault fault;
+    struct edition *edition = NULL;
+    const char *first;
+    struct sources *rest = sources_new_trusted(previous->sources, renewed);
+    if (rest && sources_differ(previous->sources, rest, &first) > 0)
+        edition = renew_with(previous, number, rest, renewed, &fault, log);
+    if (!edition)
+        sources_free(rest);
+    return edition;
+}
+
+struct edition *edition_renew(struct edition *previous, uint64_t number, struct sources *sources,
+                              struct edition_fault *fault, struct log *log)
+{
+    struct edition *edition = renew_with(previous, number, sources, sources, fault, log);
+    for (int i = 0; !edition && fault->lasts && i < RENEW_RESTS; i++)
+        edition = renew_rest(previous, number, sources, log);
+    return edition;
 }
 
 void edition_succeed(struct edition *edition)

@@ -99,6 +99,9 @@ void master_stop(struct master *master, const char *word)
     control_conclude(&master->control, "error it is stopping\n", master->crew.now);
     edition_close_doors(master->edition);
     errands_stop(&master->errands);
+    watch_deinit(&master->watch);
+    renewal_deinit(&master->renewal);
+    expiry_deinit(&master->expiry);
     crew_stop(&master->crew);
 }
 
@@ -143,8 +146,9 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control),
-                               errands_next(&master->errands)};
+    const uint64_t wishes[] = {crew_next(&master->crew),       control_next(&master->control),
+                               errands_next(&master->errands), watch_next(&master->watch),
+                               renewal_next(&master->renewal), master->expiry.check};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
@@ -158,10 +162,32 @@ static void wait_for_event(struct master *master)
         control_hear(&master->control, master->crew.now);
     else if (count == 1 && event.data.ptr == &master->errands)
         errands_hear(&master->errands);
+    else if (count == 1 && event.data.ptr == &master->watch)
+        watch_hear(&master->watch, master->crew.now);
     else if (count == 1 && event.data.ptr)
         crew_hear(&master->crew, event.data.ptr);
     while (on_signal(master)) {
     }
+}
+
+static void settle_expiry(struct master *master)
+{
+    if (master->crew.now < master->expiry.check)
+        return;
+    master->expiry.check = master->crew.now + EXPIRY_EVERY;
+    expiry_tell(&master->expiry,
+                master->edition->plan->process.watch ? "put a new one in its place: it comes into force by itself"
+                                                     : "put a new one in its place, then: crossgate reload",
+                time(NULL), &master->log);
+}
+
+static void settle_renewal(struct master *master)
+{
+    if (watch_settle(&master->watch, master->crew.now))
+        reload_renew(master);
+    renewal_settle(&master->renewal, master->crew.now);
+    reload_settle(master);
+    settle_expiry(master);
 }
 
 static int serve(struct master *master)
@@ -181,7 +207,7 @@ static int serve(struct master *master)
             return 1;
         } else {
             announce(master);
-            reload_settle(master);
+            settle_renewal(master);
         }
         wait_for_event(master);
     }
@@ -262,7 +288,7 @@ static bool resolve_account(struct master *master)
 }
 
 /* What has an epoll of its own is one descriptor here. */
-static bool watch(struct master *master, int events, void *whose)
+static bool wait_for(struct master *master, int events, void *whose)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = whose};
     if (epoll_ctl(master->events, EPOLL_CTL_ADD, events, &event) == 0)
@@ -277,8 +303,9 @@ static bool open_others(struct master *master)
     master->control.user = master;
     master->errands.executable = master->executable;
     master->errands.account = &master->account;
-    return watch(master, master->control.events, &master->control) &&
-           watch(master, master->errands.events, &master->errands);
+    return wait_for(master, master->control.events, &master->control) &&
+           wait_for(master, master->errands.events, &master->errands) &&
+           wait_for(master, master->watch.events, &master->watch);
 }
 
 static bool start(struct master *master)
@@ -298,6 +325,7 @@ static bool start(struct master *master)
         return false;
     }
     control_listen(&master->control, master->edition->plan->process.control);
+    reload_watch(master);
     return true;
 }
 
@@ -305,6 +333,9 @@ static void finish(struct master *master)
 {
     control_deinit(&master->control);
     errands_deinit(&master->errands);
+    watch_deinit(&master->watch);
+    renewal_deinit(&master->renewal);
+    expiry_deinit(&master->expiry);
     crew_deinit(&master->crew);
     account_deinit(&master->account);
     edition_free(master->edition);
@@ -327,6 +358,8 @@ int master_run(const struct run_options *options)
     list_init(&master.crew.leavers);
     bool ready = control_init(&master.control, &master.log);
     ready &= errands_init(&master.errands, &master.log);
+    ready &= watch_init(&master.watch, &master.log);
+    renewal_init(&master.renewal, &master.log);
     if (!ready)
         log_write(&master.log, LOG_ERROR, "out of descriptors");
     int status = ready && start(&master) ? serve(&master) : 1;

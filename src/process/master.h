@@ -5,6 +5,8 @@
 #include "control.h"
 #include "crew.h"
 #include "errand.h"
+#include "renewal.h"
+#include "watch.h"
 
 struct master {
     const struct run_options *options;
@@ -13,8 +15,12 @@ struct master {
     struct crew crew;
     struct control control;
     struct errands errands;
+    struct watch watch;
+    struct renewal renewal;
+    struct expiry expiry;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
+    bool renews;             /* `next` is a renewal */
     uint64_t editions;       /* numbers given so far */
     bool reload_wanted;
     bool announced;
@@ -26,12 +32,15 @@ struct master {
 /* One line per transport on which the master listens now. `all`: also those inherited from the edition before. */
 void master_log_doors(struct master *master, bool all);
 
-/* Goes on with a reload: begins one that is wanted, puts it in force when all workers are prepared, or drops it when one
- * objects. */
+/* Goes on with a reload or a renewal: begins one that is wanted, puts it in force when all workers are prepared, or drops it
+ * when one objects. */
 void reload_settle(struct master *master);
 
-/* A file that the configuration names, or one of our own state, has changed: it is to come into force. */
+/* A file that the configuration names, or one of our own state, has changed: it is to come into force, but nothing else is. */
 void reload_renew(struct master *master);
+
+/* The edition is in force: its files are watched, and its certificates' ends. */
+void reload_watch(struct master *master);
 
 /* The master stops: what is under way is dropped. */
 void reload_cancel(struct master *master);

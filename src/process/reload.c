@@ -2,7 +2,9 @@
  * the one it runs, and only when all have answered READY they are told to switch. */
 #include "master.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool same_text(const char *a, const char *b)
 {
@@ -29,33 +31,83 @@ static void refuse(struct master *master, const char *why)
     reload_cancel(master);
 }
 
-static void begin(struct master *master)
+static void object(struct master *master, const char *why)
 {
-    master->reload_wanted = false;
-    control_begin(&master->control);
-    master->next = edition_new(master->options, ++master->editions, master->edition, &master->log);
-    if (!master->next) {
-        refuse(master, "");
+    if (!master->renews) {
+        refuse(master, why);
         return;
     }
-    warn_of_account(master);
-    master->crew.objection = false;
+    renewal_refuse(&master->renewal, master->next, master->crew.reason, master->crew.now);
+    reload_cancel(master);
+}
+
+static void begin_reload(struct master *master)
+{
+    master->reload_wanted = master->renews = false;
+    control_begin(&master->control);
+    master->next = edition_new(master->options, ++master->editions, master->edition, &master->log);
+    if (!master->next)
+        refuse(master, "");
+    else
+        warn_of_account(master);
+}
+
+static void begin_renewal(struct master *master)
+{
+    master->renews = true;
+    master->next = renewal_try(&master->renewal, master->edition, master->editions + 1, master->crew.now);
+    if (!master->next)
+        return;
+    master->editions++;
+    *master->crew.reason = '\0'; /* what it says later is about this edition */
+}
+
+/* ---- in force */
+
+static void watch_files(struct master *master)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    bool watches = master->edition->plan->process.watch, worked = true;
+    if (watches)
+        worked = sources_names(master->edition->sources, &names, &count);
+    if (!worked || !watch_set(&master->watch, names, count, master->crew.now))
+        log_write(&master->log, LOG_ERROR, "out of memory: changes of files are not noticed until a reload");
+    free(names);
+}
+
+void reload_watch(struct master *master)
+{
+    watch_files(master);
+    if (!expiry_adopt(&master->expiry, master->edition->plan, time(NULL)))
+        log_write(&master->log, LOG_ERROR, "out of memory: ends of certificates are not watched until a reload");
+}
+
+static void say_reloaded(struct master *master)
+{
+    const struct edition *edition = master->edition;
+    log_write(&master->log, LOG_INFO, "reloaded: %zu transport%s, %u worker%s", edition->door_count,
+              edition->door_count == 1 ? "" : "s", edition->workers, edition->workers == 1 ? "" : "s");
+    master_log_doors(master, false);
 }
 
 static void commit(struct master *master)
 {
     struct edition *old = master->edition;
     if (!crew_adopt(&master->crew, master->next)) {
-        refuse(master, ", out of memory");
+        object(master, ", out of memory");
         return;
     }
     crew_switch(&master->crew);
     master->edition = master->next;
     master->next = NULL;
-    log_write(&master->log, LOG_INFO, "reloaded: %zu transport%s, %u worker%s", master->edition->door_count,
-              master->edition->door_count == 1 ? "" : "s", master->edition->workers,
-              master->edition->workers == 1 ? "" : "s");
-    master_log_doors(master, false);
+    reload_watch(master);
+    if (master->renews) {
+        renewal_succeed(&master->renewal, old, master->edition, &master->expiry, time(NULL));
+    } else {
+        renewal_forget(&master->renewal);
+        say_reloaded(master);
+    }
     edition_succeed(master->edition);
     edition_free(old);
     crew_keep_drained(&master->crew, master->edition->plan);
@@ -68,7 +120,7 @@ static void weigh(struct master *master)
 {
     struct crew *crew = &master->crew;
     if (crew->objection) {
-        refuse(master, " by a worker");
+        object(master, " by a worker");
         return;
     }
     crew_prepare(crew, master->next);
@@ -76,21 +128,28 @@ static void weigh(struct master *master)
         commit(master);
 }
 
-/* One that is wanted while another is under way comes after it. */
+/* One that is wanted while another is under way comes after it. A reload comes first: it reads all files, too; a renewal that is
+ * wanted is so all the same, since the reload may be refused. */
 void reload_settle(struct master *master)
 {
     if (master->next)
         weigh(master);
-    if (master->next || !master->reload_wanted || crew_in_state(&master->crew, CHILD_STARTING) > 0)
-        return;
-    begin(master);
-    if (master->next)
-        weigh(master);
+    while (!master->next && (master->reload_wanted || master->renewal.wanted)) {
+        if (crew_in_state(&master->crew, CHILD_STARTING) > 0)
+            return;
+        if (master->reload_wanted)
+            begin_reload(master);
+        else
+            begin_renewal(master);
+        master->crew.objection = false;
+        if (master->next)
+            weigh(master);
+    }
 }
 
 void reload_renew(struct master *master)
 {
-    master->reload_wanted = !master->crew.stopping;
+    master->renewal.wanted = !master->crew.stopping;
 }
 
 void reload_cancel(struct master *master)

@@ -27,4 +27,7 @@ struct tls_context *tls_context_new(enum tls_role role, struct problems *problem
 bool context_record(struct tls_context *context, SSL_CTX *ssl, const char *path) __attribute__((warn_unused_result));
 void context_forget_records(struct tls_context *context);
 
+/* The DNS names and addresses that the certificate is for: "localhost, 127.0.0.1". Cut to size. */
+void certificate_print_names(X509 *leaf, char *text, size_t size);
+
 #endif

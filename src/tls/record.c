@@ -25,6 +25,7 @@ static int64_t seconds_of(const ASN1_TIME *time)
 static void record_deinit(struct tls_certificate *record)
 {
     free((void *)(uintptr_t)record->path);
+    free((void *)(uintptr_t)record->names);
     free((void *)(uintptr_t)record->leaf.at);
     free((void *)(uintptr_t)record->issuer.at);
 }
@@ -34,11 +35,14 @@ static bool fill(struct tls_certificate *record, SSL_CTX *ssl, const char *path)
     X509 *leaf = SSL_CTX_get0_certificate(ssl);
     STACK_OF(X509) *chain = NULL;
     unsigned length = 0;
+    char names[TLS_NAMES];
     SSL_CTX_get0_chain_certs(ssl, &chain);
+    certificate_print_names(leaf, names, sizeof names);
     record->path = strdup(path ? path : "");
+    record->names = strdup(names);
     record->begins = seconds_of(X509_get0_notBefore(leaf));
     record->ends = seconds_of(X509_get0_notAfter(leaf));
-    return record->path && X509_digest(leaf, EVP_sha256(), record->digest, &length) == 1 &&
+    return record->path && record->names && X509_digest(leaf, EVP_sha256(), record->digest, &length) == 1 &&
            copy_der(leaf, &record->leaf) &&
            copy_der(sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL, &record->issuer);
 }

@@ -57,12 +57,19 @@ static void put_name(struct line *line, const GENERAL_NAME *name, const char *be
     }
 }
 
-static void put_names(struct line *line, X509 *leaf)
+static void put_names(struct line *line, X509 *leaf, const char *before)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
-        put_name(line, sk_GENERAL_NAME_value(names, i), i == 0 ? ": " : ", ");
+        put_name(line, sk_GENERAL_NAME_value(names, i), i == 0 ? before : ", ");
     GENERAL_NAMES_free(names);
+}
+
+void certificate_print_names(X509 *leaf, char *text, size_t size)
+{
+    struct line line = {text, size, 0};
+    text[0] = '\0';
+    put_names(&line, leaf, "");
 }
 
 void tls_context_print(const struct tls_context *context, char *text, size_t size)
@@ -76,5 +83,5 @@ void tls_context_print(const struct tls_context *context, char *text, size_t siz
     const char *type = EVP_PKEY_get0_type_name(key);
     put(&line, "%s %d", type ? type : "key of", EVP_PKEY_get_bits(key));
     put_days(&line, leaf);
-    put_names(&line, leaf);
+    put_names(&line, leaf, ": ");
 }

@@ -151,6 +151,19 @@ def _make(directory):
     write("dhparam-1024.pem", (DATA / "dhparam-1024.pem").read_bytes())
 
 
+def self_signed(directory, name, begin, end):
+    """NAME.key and NAME.pem for NAME.test, valid from `begin` to `end` days from now. An `endpoint.tls` object."""
+    key = _ec()
+    certificate = _certificate(f"{name}.test", key, f"{name}.test", key, names=[x509.DNSName(f"{name}.test")], begin=begin,
+                               end=end, usage=SERVER)
+    paths = {"key": Path(directory) / f"{name}.key", "certificate": Path(directory) / f"{name}.pem"}
+    paths["key"].touch(0o600)
+    paths["key"].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                               serialization.NoEncryption()))
+    paths["certificate"].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return {part: str(path) for part, path in paths.items()}
+
+
 def shared(directory):
     """The one PKI of a run: made by whichever process comes first."""
     directory = Path(directory)

@@ -3,8 +3,10 @@
 #include "../test.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct sources *disk(void)
@@ -262,6 +264,188 @@ static int make(void **state)
     return node_make(state);
 }
 
+/* ---- files read again */
+
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(in_node(name), "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void expect_file(struct sources *sources, const char *name, const char *text)
+{
+    struct source_file file;
+    struct error error = {0};
+
+    assert_true(sources_file_if_any(sources, in_node(name), &file, &error));
+    if (text)
+        assert_true(span_equal(file.bytes, span_string(text)));
+    else
+        assert_null(file.bytes.at);
+}
+
+static struct sources *asked(void)
+{
+    struct plan_request request = {in_node("config.json"), node_path(), NULL, false};
+    struct sources *sources = sources_new_disk(&request);
+    struct source_file file;
+
+    put("config.json", "config");
+    put("one", "1");
+    put("two", "2");
+    unlink(in_node("three"));
+    expect_file(sources, "config.json", "config");
+    expect_file(sources, "one", "1");
+    expect_file(sources, "two", "2");
+    expect_file(sources, "three", NULL);
+    ask(sources, &file);
+    assert_true(sources_note_place(sources, in_node("one"), "$.a.tls.key"));
+    assert_true(sources_note_place(sources, in_node("two"), "$.a.tls2[0]"));
+    assert_true(sources_note_place(sources, in_node("three"), "$.b"));
+    return sources;
+}
+
+static void remove_asked(void)
+{
+    put("config.json", "");
+    unlink(in_node("one"));
+    unlink(in_node("two"));
+    unlink(in_node("three"));
+}
+
+static void a_renewal_reads_files_again_and_nothing_else(void **state)
+{
+    struct sources *sources = asked(), *renewed;
+    struct error error = {0};
+    const char *first;
+
+    (void)state;
+    setenv("CROSSGATE_TEST_PORT", "1", 1);
+    put("config.json", "other");
+    put("one", "11");
+    put("three", "3");
+    expect_file(sources, "three", NULL); /* asked twice, the same answer */
+    renewed = sources_new_renewed(sources, NULL);
+    assert_non_null(renewed);
+    setenv("CROSSGATE_TEST_PORT", "8443", 1);
+    assert_string_equal(sources_request(renewed)->config, in_node("config.json"));
+    expect_file(renewed, "config.json", "config");
+    expect_file(renewed, "one", "11");
+    expect_file(renewed, "two", "2");
+    expect_file(renewed, "three", "3");
+    assert_string_equal(sources_variable(renewed, "CROSSGATE_TEST_PORT"), "8443");
+    assert_true(sources_directory(renewed, in_node("web"), &error) >= 0);
+    assert_int_not_equal(sources_directory(renewed, in_node("web"), &error),
+                         sources_directory(sources, in_node("web"), &error));
+    assert_int_equal(sources_differ(sources, renewed, &first), 2);
+    assert_string_equal(first, in_node("one"));
+    assert_int_equal(sources_differ(renewed, renewed, &first), 0);
+    assert_null(first);
+    sources_free(renewed);
+    sources_free(sources);
+    remove_asked();
+}
+
+static void what_is_gone_is_missed_only_by_who_needs_it(void **state)
+{
+    struct sources *sources = asked(), *renewed, *again;
+    struct source_file file;
+    struct error error = {0};
+    const char *first;
+
+    (void)state;
+    unlink(in_node("one"));
+    unlink(in_node("two"));
+    assert_int_equal(mkdir(in_node("two"), 0700), 0);
+    renewed = sources_new_renewed(sources, NULL);
+    assert_non_null(renewed);
+    expect_file(renewed, "one", NULL);
+    assert_false(sources_file(renewed, in_node("one"), &file, &error));
+    error = (struct error){0};
+    assert_false(sources_file_if_any(renewed, in_node("two"), &file, &error)); /* something is there */
+    assert_int_equal(sources_differ(sources, renewed, &first), 2);
+    again = sources_new_renewed(sources, NULL);
+    assert_int_equal(sources_differ(renewed, again, &first), 0);
+    sources_free(again);
+    rmdir(in_node("two"));
+    put("two", "22");
+    again = sources_new_renewed(renewed, NULL);
+    assert_int_equal(sources_differ(renewed, again, &first), 1);
+    expect_file(again, "two", "22");
+    sources_free(again);
+    sources_free(renewed);
+    sources_free(sources);
+    remove_asked();
+}
+
+static void a_renewal_may_be_of_one_directory_only(void **state)
+{
+    struct sources *sources = asked(), *renewed;
+    char beneath[256];
+
+    (void)state;
+    put("one", "11");
+    snprintf(beneath, sizeof beneath, "%s", node_path());
+    beneath[strlen(beneath) - 1] = '\0'; /* another directory, whose name begins the same */
+    renewed = sources_new_renewed(sources, beneath);
+    expect_file(renewed, "one", "1");
+    sources_free(renewed);
+    renewed = sources_new_renewed(sources, node_path());
+    expect_file(renewed, "one", "11");
+    sources_free(renewed);
+    sources_free(sources);
+    remove_asked();
+}
+
+static void what_is_distrusted_stays_as_it_was(void **state)
+{
+    struct sources *sources = asked(), *renewed, *trusted;
+
+    (void)state;
+    put("one", "11");
+    put("two", "22");
+    put("three", "3");
+    renewed = sources_new_renewed(sources, NULL);
+    assert_true(sources_note_place(renewed, in_node("one"), "$.a.tls.key"));
+    assert_true(sources_note_place(renewed, in_node("two"), "$.a.tls2[0]"));
+    assert_true(sources_note_place(renewed, in_node("three"), "$.b"));
+    sources_distrust(renewed, "$.a.tls");
+    trusted = sources_new_trusted(sources, renewed);
+    expect_file(trusted, "one", "1");
+    expect_file(trusted, "two", "22");
+    expect_file(trusted, "three", "3");
+    expect_file(trusted, "config.json", "config");
+    sources_free(trusted);
+    sources_distrust(renewed, "$");
+    trusted = sources_new_trusted(sources, renewed);
+    expect_file(trusted, "two", "2");
+    expect_file(trusted, "three", NULL);
+    sources_free(trusted);
+    sources_free(renewed);
+    sources_free(sources);
+    remove_asked();
+}
+
+static void all_files_but_the_configuration_have_names(void **state)
+{
+    struct sources *sources = asked();
+    const char **names;
+    size_t count;
+
+    (void)state;
+    assert_true(sources_names(sources, &names, &count));
+    assert_int_equal(count, 4);
+    assert_string_equal(names[0], in_node("one"));
+    assert_string_equal(names[2], in_node("three"));
+    assert_string_equal(names[3], in_node("server.pem"));
+    free(names);
+    sources_free(sources);
+    remove_asked();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +458,11 @@ int main(void)
         cmocka_unit_test(a_file_is_read_once),
         cmocka_unit_test(what_is_no_readable_file_is_an_error_with_its_path),
         cmocka_unit_test(a_plan_is_the_same_in_master_and_worker),
+        cmocka_unit_test(a_renewal_reads_files_again_and_nothing_else),
+        cmocka_unit_test(what_is_gone_is_missed_only_by_who_needs_it),
+        cmocka_unit_test(a_renewal_may_be_of_one_directory_only),
+        cmocka_unit_test(what_is_distrusted_stays_as_it_was),
+        cmocka_unit_test(all_files_but_the_configuration_have_names),
     };
 
     return cmocka_run_group_tests(tests, make, node_remove);

@@ -1,0 +1,48 @@
+/* How near its end a certificate is. */
+#include "test.h"
+
+#include "expiry.h"
+
+#include <stdio.h>
+
+static void stages_are_reached_in_order(void **state)
+{
+    (void)state;
+    enum { DAY = 86400 };
+    static const struct {
+        double life, left; /* days */
+        enum expiry_stage stage;
+    } rows[] = {
+        {90, 90, EXPIRY_CALM},      {90, 30.001, EXPIRY_CALM}, {90, 30, EXPIRY_MONTH},     {90, 14.001, EXPIRY_MONTH},
+        {90, 14, EXPIRY_FORTNIGHT}, {90, 7, EXPIRY_WEEK},      {90, 1.001, EXPIRY_WEEK},   {90, 1, EXPIRY_DAY},
+        {90, 0.0001, EXPIRY_DAY},   {90, 0, EXPIRY_OVER},      {90, -1000, EXPIRY_OVER},   {365, 29, EXPIRY_MONTH},
+        {89, 29, EXPIRY_CALM},      {47, 15, EXPIRY_CALM},     {47, 14, EXPIRY_FORTNIGHT}, {21, 7, EXPIRY_WEEK},
+        {6, 6, EXPIRY_CALM},        {6, 1.5, EXPIRY_CALM},     {6, 1, EXPIRY_DAY},         {1, 0.5, EXPIRY_CALM},
+        {1, 0, EXPIRY_OVER},        {0, 0, EXPIRY_OVER},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t ends = 1800000000, begins = ends - (int64_t)(rows[i].life * DAY);
+        enum expiry_stage stage = expiry_stage_of(begins, ends, ends - (int64_t)(rows[i].left * DAY));
+        if (stage != rows[i].stage)
+            fail_msg("%g of %g days: stage %d", rows[i].left, rows[i].life, (int)stage);
+    }
+}
+
+static void without_certificates_nothing_ends(void **state)
+{
+    (void)state;
+    struct expiry expiry = {0};
+    struct plan plan = {0};
+    assert_true(expiry_adopt(&expiry, &plan, 1000));
+    assert_int_equal(expiry_least(&expiry, 1000), INT64_MAX);
+    expiry_deinit(&expiry);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stages_are_reached_in_order),
+        cmocka_unit_test(without_certificates_nothing_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
