@@ -1,5 +1,6 @@
 /* What `crossgate errand KIND` is: started by the master only, with the socket to it as descriptor 3. */
 #include "spawn.h"
+#include "staples.h"
 #include "word.h"
 
 #include "crossgate/process.h"
@@ -17,6 +18,7 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
+    {"ocsp", staples_run_errand},
     {0},
 };
 

@@ -144,7 +144,7 @@ static bool on_signal(struct master *master)
 static void wait_for_event(struct master *master)
 {
     const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control),
-                               errands_next(&master->errands)};
+                               errands_next(&master->errands), staples_next(&master->staples)};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
@@ -181,6 +181,7 @@ static int serve(struct master *master)
             return 1;
         } else {
             announce(master);
+            staples_settle(&master->staples, master->crew.now);
             reload_settle(master);
         }
         wait_for_event(master);
@@ -271,12 +272,19 @@ static bool watch(struct master *master, int events, void *whose)
     return false;
 }
 
+static void renew(void *master)
+{
+    reload_renew(master);
+}
+
 static bool open_others(struct master *master)
 {
     master->control.answer = command_answer;
     master->control.user = master;
     master->errands.executable = master->executable;
     master->errands.account = &master->account;
+    master->staples.renew = renew;
+    master->staples.user = master;
     return watch(master, master->control.events, &master->control) &&
            watch(master, master->errands.events, &master->errands);
 }
@@ -298,12 +306,14 @@ static bool start(struct master *master)
         return false;
     }
     control_listen(&master->control, master->edition->plan->process.control);
+    staples_follow(&master->staples, master->edition->plan, crew->now);
     return true;
 }
 
 static void finish(struct master *master)
 {
     control_deinit(&master->control);
+    staples_deinit(&master->staples);
     errands_deinit(&master->errands);
     crew_deinit(&master->crew);
     account_deinit(&master->account);
@@ -327,6 +337,7 @@ int master_run(const struct run_options *options)
     list_init(&master.crew.leavers);
     bool ready = control_init(&master.control, &master.log);
     ready &= errands_init(&master.errands, &master.log);
+    staples_init(&master.staples, &master.log, &master.errands);
     if (!ready)
         log_write(&master.log, LOG_ERROR, "out of descriptors");
     int status = ready && start(&master) ? serve(&master) : 1;

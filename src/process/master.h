@@ -5,6 +5,7 @@
 #include "control.h"
 #include "crew.h"
 #include "errand.h"
+#include "staples.h"
 
 struct master {
     const struct run_options *options;
@@ -13,6 +14,7 @@ struct master {
     struct crew crew;
     struct control control;
     struct errands errands;
+    struct staples staples;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
     uint64_t editions;       /* numbers given so far */

@@ -52,6 +52,7 @@ static void commit(struct master *master)
     crew_switch(&master->crew);
     master->edition = master->next;
     master->next = NULL;
+    staples_follow(&master->staples, master->edition->plan, master->crew.now);
     log_write(&master->log, LOG_INFO, "reloaded: %zu transport%s, %u worker%s", master->edition->door_count,
               master->edition->door_count == 1 ? "" : "s", master->edition->workers,
               master->edition->workers == 1 ? "" : "s");
