@@ -17,8 +17,12 @@ struct https {
     const char *refused; /* why we have stopped reading; NULL: we have not */
 };
 
-/* A long URL leaves room for what is said of it. */
-#define URL_SHOWN "%.100s"
+/* Whom a URL asks: what is said of an answer begins with that. A URL may be long. */
+static struct span origin_of(const char *url)
+{
+    const char *host = strstr(url, "://"), *end = host ? strpbrk(host + 3, "/?#") : NULL;
+    return span_head(end ? span_of(url, (size_t)(end - url)) : span_string(url), 100);
+}
 
 static size_t on_body(char *bytes, size_t one, size_t length, void *user)
 {
@@ -139,7 +143,7 @@ static bool conclude(struct https *self, CURLcode code, const char *url, int *st
     if (code == CURLE_OK)
         curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &number);
     else
-        error_set(error, ERROR_SYSTEM, URL_SHOWN ": %s", url, why);
+        error_set(error, ERROR_SYSTEM, "%.*s: %s", SPAN_ARGS(origin_of(url)), why);
     *status = (int)number;
     return code == CURLE_OK;
 }
@@ -156,7 +160,7 @@ bool https_ask(struct https *self, const struct https_request *request, struct h
     bool worked = append_field(&fields, "Content-Type", request->content_type) &&
                   append_field(&fields, "Accept", request->accept) && prepare(self, request, fields);
     if (!worked)
-        error_set(error, ERROR_MEMORY, URL_SHOWN ": the request cannot be made", request->url);
+        error_set(error, ERROR_MEMORY, "%.*s: the request cannot be made", SPAN_ARGS(origin_of(request->url)));
     *answer = (struct https_answer){0};
     worked = worked && conclude(self, curl_easy_perform(self->curl), request->url, &answer->status, error);
     curl_easy_setopt(self->curl, CURLOPT_HTTPHEADER, NULL);

@@ -220,6 +220,14 @@ static void conclude(struct staple_errand *slot)
     release(slot);
 }
 
+static unsigned count_free(const struct staples *staples)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < STAPLES_AT_ONCE; i++)
+        count += !staples->slots[i].entry;
+    return count;
+}
+
 static struct staple_errand *find_slot(struct staples *staples)
 {
     for (size_t i = 0; i < STAPLES_AT_ONCE; i++)
@@ -349,14 +357,6 @@ static void settle(struct staples *staples, struct staple_entry *entry)
         send_out(staples, entry, slot);
 }
 
-static bool is_busy(const struct staples *staples)
-{
-    for (size_t i = 0; i < STAPLES_AT_ONCE; i++)
-        if (staples->slots[i].entry)
-            return true;
-    return false;
-}
-
 /* Responses for many certificates come into force together. */
 void staples_settle(struct staples *staples, uint64_t now)
 {
@@ -366,21 +366,22 @@ void staples_settle(struct staples *staples, uint64_t now)
             conclude(&staples->slots[i]);
     for (struct list *at = staples->entries.next; at != &staples->entries; at = at->next)
         settle(staples, CONTAINER_OF(at, struct staple_entry, link));
-    if (staples->announce == UINT64_MAX || (is_busy(staples) && now < staples->announce))
+    if (staples->announce == UINT64_MAX || (count_free(staples) < STAPLES_AT_ONCE && now < staples->announce))
         return;
     staples->announce = UINT64_MAX;
     staples->renew(staples->user);
 }
 
-/* Those that wait for a free slot wait for the end of an errand. Who stops settles nothing any more. */
+/* Who waits for a free slot waits for the end of an errand. Once we are stopping nothing is settled any more. */
 uint64_t staples_next(const struct staples *staples)
 {
     uint64_t next = staples->announce;
+    bool has_free = count_free(staples) > 0;
     if (!staples->errands->account)
         return UINT64_MAX;
     for (const struct list *at = staples->entries.next; at != &staples->entries; at = at->next) {
         const struct staple_entry *entry = CONTAINER_OF(at, const struct staple_entry, link);
-        if (!entry->slot && entry->due > staples->now && entry->due < next)
+        if (!entry->slot && entry->due < next && (has_free || entry->due > staples->now))
             next = entry->due;
     }
     return next;

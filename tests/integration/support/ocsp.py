@@ -52,9 +52,9 @@ class Authority:
     def __init__(self, directory, url):
         self.directory, self.url = Path(directory), url
         self.root_key, self.key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        self.root = issue("OCSP Root", self.root_key, "OCSP Root", self.root_key, ca=True)
-        self.certificate = issue("OCSP Intermediate", self.key, "OCSP Root", self.root_key, ca=True)
-        self.leaves, self.revoked = {}, {}
+        self.root = issue("Staple Root", self.root_key, "Staple Root", self.root_key, ca=True)
+        self.certificate = issue("Staple Intermediate", self.key, "Staple Root", self.root_key, ca=True)
+        self.leaves, self.revoked, self.lock = {}, {}, threading.Lock()
         self.write("root.pem", _pem(self.root))
         self.write("chain.pem", _pem(self.certificate))
         self.write("ca.key", _private(self.key))
@@ -76,7 +76,7 @@ class Authority:
                 [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)]))
         if must_staple:
             extensions.append(x509.TLSFeature([x509.TLSFeatureType.status_request]))
-        certificate = issue("localhost", key, "OCSP Intermediate", self.key, *extensions)
+        certificate = issue("localhost", key, "Staple Intermediate", self.key, *extensions)
         self.leaves[name] = certificate
         self.write(f"{name}.key", _private(key))
         self.write(f"{name}.pem", _pem(certificate) + _pem(self.certificate))
@@ -88,11 +88,17 @@ class Authority:
     def fingerprint(self, name="server"):
         return self.leaves[name].fingerprint(hashes.SHA256()).hex()
 
+    @staticmethod
+    def impostor():
+        """(certificate, key) of one that bears the intermediate's name."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return issue("Staple Intermediate", key, "Staple Intermediate", key, ca=True), key
+
     def delegate(self, *usages):
         """(certificate, key) of one that the intermediate has certified for these uses."""
         key = ec.generate_private_key(ec.SECP256R1())
         extensions = [x509.ExtendedKeyUsage(list(usages))] if usages else []
-        return issue("OCSP Delegate", key, "OCSP Intermediate", self.key, *extensions), key
+        return issue("Staple Delegate", key, "Staple Intermediate", self.key, *extensions), key
 
     def response(self, name="server", begin=None, end=None, status=ocsp.OCSPCertStatus.GOOD, signer=None, key=None):
         """DER, with anything in it."""
@@ -108,6 +114,10 @@ class Authority:
 
     def openssl(self, request, *words):
         """What `openssl ocsp` answers as the authority's responder."""
+        with self.lock:
+            return self._openssl(request, *words)
+
+    def _openssl(self, request, *words):
         lines = []
         for name, leaf in self.leaves.items():
             end = leaf.not_valid_after.strftime("%y%m%d%H%M%SZ")
