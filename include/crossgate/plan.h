@@ -55,9 +55,9 @@ struct plan_staple {
     struct plan_staple *next;
     const struct tls_certificate *certificate;
     struct pki_ocsp_wish wish;
-    bool is_fetched;  /* in the background, from one of the responders that the certificate names */
-    const char *path; /* of a response that is fetched, among what we remember; absolute */
-    bool is_sent;     /* there was one when the plan was made */
+    bool is_fetched;       /* in the background, from one of the responders that the certificate names */
+    const char *path;      /* of a response that is fetched, among what we remember; absolute */
+    bool is_sent;          /* there was one when the plan was made */
     struct pki_ocsp facts; /* of one that is sent */
 };
 
@@ -68,8 +68,8 @@ struct plan {
     struct plan_process process;
     struct plan_transport *transports;
     size_t transport_count;
-    struct upstream *upstreams; /* all, linked by `next` */
-    size_t backend_count;       /* different names in them */
+    struct upstream *upstreams;  /* all, linked by `next` */
+    size_t backend_count;        /* different names in them */
     struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
 };
 

@@ -219,9 +219,9 @@ static bool judge(OCSP_BASICRESP *basic, X509 *leaf, X509 *issuer, struct pki_oc
     }
     read_single(single, facts);
     if (issuer && !is_signed(basic, issuer))
-        error_set(error, ERROR_INPUT, "the OCSP response is not signed by the certificate's issuer, or on its behalf: %s",
-                  ERR_GET_REASON(ERR_peek_last_error()) ? ERR_reason_error_string(ERR_peek_last_error())
-                                                        : "out of memory");
+        error_set(
+            error, ERROR_INPUT, "the OCSP response is not signed by the certificate's issuer, or on its behalf: %s",
+            ERR_GET_REASON(ERR_peek_last_error()) ? ERR_reason_error_string(ERR_peek_last_error()) : "out of memory");
     else if (facts->begins <= 0 || facts->ends < facts->begins)
         error_set(error, ERROR_INPUT, "the OCSP response ends before it begins");
     else if (facts->begins > (int64_t)time(NULL) + SKEW)

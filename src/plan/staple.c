@@ -69,9 +69,10 @@ static void use_file(const struct staple *staple, const struct pki_file *file)
     struct error error = {.class = ERROR_NONE};
     struct pki_ocsp facts;
     if (span_starts(file->bytes, SPAN("-----BEGIN"))) {
-        config_report(reader, PROBLEM_ERROR, place,
-                      config_format(reader, "sed '/^-----/d' %s | openssl base64 -d -out %s.der", file->path, file->path),
-                      "%s is in PEM form; an OCSP response is binary (DER)", file->path);
+        config_report(
+            reader, PROBLEM_ERROR, place,
+            config_format(reader, "sed '/^-----/d' %s | openssl base64 -d -out %s.der", file->path, file->path),
+            "%s is in PEM form; an OCSP response is binary (DER)", file->path);
         return;
     }
     bool good = pki_ocsp_read(file->bytes, certificate->leaf, certificate->issuer, &facts, &error);
@@ -118,7 +119,8 @@ static void warn_of_must_staple(const struct staple *staple)
                                "none: clients that heed it refuse the certificate";
     if (made->is_fetched)
         warn(staple, "certificate",
-             config_format(staple->reader, "one is fetched as soon as crossgate run serves; can this machine reach %s ?",
+             config_format(staple->reader,
+                           "one is fetched as soon as crossgate run serves; can this machine reach %s ?",
                            made->wish.urls[0]),
              text);
     else if (!staple->words->response && !staple->words->fetches)

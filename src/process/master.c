@@ -143,8 +143,8 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control),
-                               errands_next(&master->errands), staples_next(&master->staples)};
+    const uint64_t wishes[] = {crew_next(&master->crew), control_next(&master->control), errands_next(&master->errands),
+                               staples_next(&master->staples)};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)

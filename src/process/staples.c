@@ -91,7 +91,7 @@ static void hold(struct staples *staples, struct staple_entry *entry, const stru
     char since[32];
     bool revoked = facts->status == PKI_OCSP_REVOKED;
     print_time(facts->revoked, since);
-    if (revoked && !entry->revoked)
+    if (revoked && !entry->revoked && entry->plan->is_fetched) /* of a file the plan says so */
         log_write(staples->log, LOG_ERROR,
                   "%s HAS BEEN REVOKED by its authority on %s, and clients are told so: get another certificate, with "
                   "another key",
@@ -153,7 +153,9 @@ static void keep(struct staples *staples, struct staple_entry *entry, struct spa
         succeed(staples, entry, facts);
         staples->announce = staples->announce == UINT64_MAX ? staples->now + GATHER : staples->announce;
     } else {
-        fail(staples, entry, error.text);
+        char why[sizeof entry->reason];
+        snprintf(why, sizeof why, "%.200s (crossgate.state names it)", error.text);
+        fail(staples, entry, why);
     }
 }
 
@@ -320,7 +322,8 @@ static void forget(struct staple_entry *entry)
 
 static void sweep(struct staples *staples)
 {
-    for (struct list *at = staples->entries.next, *next = at->next; at != &staples->entries; at = next, next = at->next) {
+    for (struct list *at = staples->entries.next, *next = at->next; at != &staples->entries;
+         at = next, next = at->next) {
         struct staple_entry *entry = CONTAINER_OF(at, struct staple_entry, link);
         if (!entry->plan)
             forget(entry);
@@ -372,7 +375,17 @@ void staples_settle(struct staples *staples, uint64_t now)
     staples->renew(staples->user);
 }
 
-/* Who waits for a free slot waits for the end of an errand. Once we are stopping nothing is settled any more. */
+/* Who waits for a free slot waits for the end of an errand. */
+static uint64_t next_of(const struct staples *staples, const struct staple_entry *entry, bool has_free)
+{
+    bool waits = entry->slot || (!has_free && entry->due <= staples->now);
+    uint64_t next = waits ? UINT64_MAX : entry->due;
+    int64_t left = entry->facts.ends - wall_now();
+    uint64_t end = staples->now + (left > 0 ? (uint64_t)left * 1000 : 0);
+    return entry->held && end < next ? end : next;
+}
+
+/* Once we are stopping nothing is settled any more. */
 uint64_t staples_next(const struct staples *staples)
 {
     uint64_t next = staples->announce;
@@ -381,8 +394,8 @@ uint64_t staples_next(const struct staples *staples)
         return UINT64_MAX;
     for (const struct list *at = staples->entries.next; at != &staples->entries; at = at->next) {
         const struct staple_entry *entry = CONTAINER_OF(at, const struct staple_entry, link);
-        if (!entry->slot && entry->due < next && (has_free || entry->due > staples->now))
-            next = entry->due;
+        uint64_t wish = next_of(staples, entry, has_free);
+        next = wish < next ? wish : next;
     }
     return next;
 }

@@ -83,8 +83,7 @@ static bool prepare(struct asker *asker, const struct word *job)
     asker->leaf = job->fields[STAPLE_LEAF];
     asker->issuer = job->fields[STAPLE_ISSUER];
     asker->https = https_new(&settings, &asker->error);
-    return asker->https &&
-           pki_ocsp_request(asker->leaf, asker->issuer, asker->request, &asker->length, &asker->error);
+    return asker->https && pki_ocsp_request(asker->leaf, asker->issuer, asker->request, &asker->length, &asker->error);
 }
 
 int staples_run_errand(int socket, const struct word *job, uint8_t *buffer)

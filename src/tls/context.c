@@ -1,8 +1,8 @@
 #include "context.h"
 
 #include "bio.h"
-#include "staple.h"
 #include "crossgate/pki/report.h"
+#include "staple.h"
 
 #include <openssl/err.h>
 

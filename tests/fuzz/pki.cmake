@@ -1,0 +1,1 @@
+fuzz_target(pki_ocsp room_pki)
