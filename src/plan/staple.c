@@ -21,7 +21,7 @@ static void warn(const struct staple *staple, const char *key, const char *remed
 /* ---- a file that is named */
 
 /* A response that the configuration names is the operator's to renew. */
-static const char *remedy_file(const struct staple *staple)
+static const char *remedy_file(const struct staple *staple, const char *path)
 {
     const struct pki_ocsp_wish *wish = &staple->made->wish;
     if (wish->url_count == 0)
@@ -29,7 +29,7 @@ static const char *remedy_file(const struct staple *staple)
     return config_format(staple->reader,
                          "fetch a new one: openssl ocsp -issuer ISSUER.pem -cert %s -url %s -no_nonce -respout %s; or "
                          "leave ocsp_response out, and it is fetched",
-                         staple->made->certificate->path, wish->urls[0], staple->words->response);
+                         staple->made->certificate->path, wish->urls[0], path);
 }
 
 static const char *print_time(const struct staple *staple, int64_t when)
@@ -78,7 +78,7 @@ static void use_file(const struct staple *staple, const struct pki_file *file)
     bool good = pki_ocsp_read(file->bytes, certificate->leaf, certificate->issuer, &facts, &error);
     const char *why = good ? judge(staple, &facts) : error.text;
     if (why)
-        config_report(reader, PROBLEM_WARNING, place, remedy_file(staple), "%s is not sent: %s", file->path, why);
+        config_report(reader, PROBLEM_WARNING, place, remedy_file(staple, file->path), "%s is not sent: %s", file->path, why);
     else
         attach(staple, file->bytes, &facts);
     if (!why && facts.status == PKI_OCSP_REVOKED)

@@ -11,7 +11,7 @@
 /* ms */
 enum { PAUSE_FIRST = 60000, PAUSE_LAST = 3600000, LOOK_AGAIN = 3600000, GATHER = 5000 };
 /* s */
-enum { REFRESH_SOONEST = 10, REFRESH_LATEST = 3600 };
+enum { REFRESH_SOONEST = 10, REFRESH_AGAIN = 3600, REFRESH_LATEST = 604800 };
 
 struct staple_entry {
     struct list link;
@@ -53,9 +53,9 @@ int64_t staples_refresh(const struct pki_ocsp *facts, int64_t now, uint32_t numb
     int64_t life = facts->ends - facts->begins, left = facts->ends - now;
     int64_t jitter = life / 10, half = facts->begins + life / 2 - jitter + (jitter > 0 ? number % (2 * jitter) : 0);
     if (half > now)
-        return half;
+        return half < now + REFRESH_LATEST ? half : now + REFRESH_LATEST;
     left /= 2;
-    return now + (left < REFRESH_SOONEST ? REFRESH_SOONEST : left > REFRESH_LATEST ? REFRESH_LATEST : left);
+    return now + (left < REFRESH_SOONEST ? REFRESH_SOONEST : left > REFRESH_AGAIN ? REFRESH_AGAIN : left);
 }
 
 static void print_time(int64_t when, char text[32])

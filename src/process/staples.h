@@ -56,8 +56,8 @@ void staples_deinit(struct staples *staples);
 /* ms until the next try after so many failures in a row: from a minute, doubled each time, to an hour, a quarter more or less by chance. */
 uint32_t staples_pause(unsigned failures, uint32_t chance);
 
-/* When a response is to be replaced, s since 1970: half-way to its end, a tenth of its life earlier or later by chance; of one that is past
- * that already, half-way from now, at least after 10 s and at most after an hour. */
+/* When a response is to be replaced, s since 1970: half-way to its end, a tenth of its life earlier or later by chance, but within a week;
+ * one that is past that already, half-way from now to its end, after 10 s at least and an hour at most. */
 int64_t staples_refresh(const struct pki_ocsp *facts, int64_t now, uint32_t chance);
 
 /* What `crossgate errand ocsp` does; see errand_main.c. */

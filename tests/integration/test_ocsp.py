@@ -20,7 +20,9 @@ SECOND = datetime.timedelta(seconds=1)
 
 
 @pytest.fixture
-def responder(directory):
+def responder(directory, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     home = directory / "authority"
     home.mkdir()
     with Responder(home) as made:
@@ -255,6 +257,9 @@ def test_stop_does_not_wait_for_a_responder(crossgate, responder):
     eventually(lambda: responder.requests)
     errands = [pid for pid in children(gate.pid) if pid not in gate.workers()]
     assert len(errands) == 1
+    with open(f"/proc/{errands[0]}/status") as file:
+        users = re.search(r"Uid:(.*)", file.read())[1].split()
+    assert "0" not in users
     gate.stop(5)
     eventually(lambda: not os.path.exists(f"/proc/{errands[0]}"))
 
@@ -391,6 +396,17 @@ def test_file_that_is_of_no_use_is_warned_of_and_not_sent(crossgate, responder, 
     gate = crossgate(web(PATHS, tls=tls))
     assert all_send(gate, None)
     assert not responder.requests
+
+
+def test_remedy_for_a_file_that_has_ended_works(responder, directory, tmp_path):
+    tls = responder.authority.leaf()
+    path = tmp_path / "response.der"
+    path.write_bytes(responder.authority.response(begin=now() - 9 * DAY, end=now() - DAY))
+    tls["ocsp_response"] = str(path)
+    remedy = re.search(r"openssl ocsp [^;]*", (lambda done: done.stdout + done.stderr)(check(directory, tls)))[0]
+    subprocess.run(["sh", "-c", remedy.replace("ISSUER.pem", responder.authority["chain.pem"])], capture_output=True, timeout=30)
+    done = check(directory, tls)
+    assert done.returncode == 0 and "is not sent" not in done.stdout + done.stderr
 
 
 def test_file_that_is_missing_is_an_error(responder, directory):

@@ -27,6 +27,8 @@ static void refresh_is_half_way_a_tenth_earlier_or_later(void **state)
     assert_true(staples_refresh(&week, 1000000, 0) == half - tenth);
     assert_true(staples_refresh(&week, 1000000, (uint32_t)(2 * tenth - 1)) == half + tenth - 1);
     assert_true(staples_refresh(&week, half + tenth, 0) == half + tenth + 3600);
+    const struct pki_ocsp year = {.begins = 1000000, .ends = 1000000 + 365 * 86400};
+    assert_true(staples_refresh(&year, 1000000, 0) == 1000000 + 7 * 86400);
 }
 
 static void refresh_of_one_that_soon_ends_is_soon_but_not_at_once(void **state)
