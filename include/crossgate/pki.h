@@ -4,6 +4,7 @@
 #ifndef CROSSGATE_PKI_H
 #define CROSSGATE_PKI_H
 
+#include "crossgate/base/arena.h"
 #include "crossgate/base/error.h"
 #include "crossgate/base/problem.h"
 #include "crossgate/base/span.h"
@@ -122,6 +123,10 @@ struct pki_ocsp_wish {
     char urls[PKI_OCSP_URLS][PKI_OCSP_URL]; /* of responders, http or https; others are left out */
 };
 void pki_ocsp_look(struct span leaf, struct pki_ocsp_wish *wish);
+
+/* The certificate of the leaf's issuer, if it is in one of the files (PEM), be it a root, which is not sent. Lives in the arena; empty: it
+ * is not there, or memory is out. */
+struct span pki_find_issuer(struct span leaf, const struct pki_file *files, size_t count, struct arena *arena);
 
 /* The request for the certificate, without a nonce, so that responders may answer from a cache. */
 bool pki_ocsp_request(struct span leaf, struct span issuer, uint8_t request[PKI_OCSP_REQUEST_MAX], size_t *length,

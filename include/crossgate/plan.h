@@ -54,6 +54,7 @@ enum { PLAN_BACKENDS_MAX = COUNTERS_BACKENDS / 2, PLAN_BACKEND_NAME_MAX = 200 };
 struct plan_staple {
     struct plan_staple *next;
     const struct tls_certificate *certificate;
+    struct span issuer; /* DER; empty: nobody knows it */
     struct pki_ocsp_wish wish;
     bool is_fetched;       /* in the background, from one of the responders that the certificate names */
     const char *path;      /* of a response that is fetched, among what we remember; absolute */

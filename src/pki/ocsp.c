@@ -1,5 +1,6 @@
 #include "crossgate/pki.h"
 
+#include "crossgate/pki/pem.h"
 #include "crossgate/pki/text.h"
 
 #include <openssl/err.h>
@@ -72,6 +73,43 @@ void pki_ocsp_look(struct span leaf, struct pki_ocsp_wish *wish)
     }
     X509_free(certificate);
     ERR_clear_error();
+}
+
+/* ---- who has issued it */
+
+static bool has_issued(const struct pem_block *block, X509 *leaf)
+{
+    X509 *issuer = block->kind == PEM_CERTIFICATE ? decode(span_of(block->der, (size_t)block->len)) : NULL;
+    bool has =
+        issuer && X509_check_issued(issuer, leaf) == X509_V_OK && X509_verify(leaf, X509_get0_pubkey(issuer)) == 1;
+    X509_free(issuer);
+    ERR_clear_error();
+    return has;
+}
+
+static struct span find_in_file(X509 *leaf, const struct pki_file *file, struct arena *arena)
+{
+    struct pem_file pem;
+    struct span found = {0};
+    if (!file->path || !pem_file_read(&pem, file->bytes))
+        return found;
+    for (size_t i = 0; i < pem.count && found.len == 0; i++) {
+        struct span der = span_of(pem.blocks[i].der, (size_t)pem.blocks[i].len);
+        const char *copy = has_issued(&pem.blocks[i], leaf) ? arena_copy(arena, der) : NULL;
+        found = span_of(copy, copy ? der.len : 0);
+    }
+    pem_file_deinit(&pem);
+    return found;
+}
+
+struct span pki_find_issuer(struct span leaf, const struct pki_file *files, size_t count, struct arena *arena)
+{
+    X509 *certificate = decode(leaf);
+    struct span found = {0};
+    for (size_t i = 0; certificate && i < count && found.len == 0; i++)
+        found = find_in_file(certificate, &files[i], arena);
+    X509_free(certificate);
+    return found;
 }
 
 /* ---- asking */

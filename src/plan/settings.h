@@ -81,13 +81,19 @@ struct staple_words {
         .key = "ocsp_stapling", .kind = CONFIG_BOOL, .status = CONFIG_EXTENSION,                                       \
         .at = CONFIG_AT(T, staple.fetches, bool), .standard = true,                                                    \
         .doc = "Without `ocsp_response`, fetch one in the background and send it: this asks the responder that the "   \
-               "certificate names over the network, now and then. Needs the issuer among the certificates that are "   \
-               "sent; a certificate without a responder has none. Write false for a machine that must not ask."        \
+               "certificate names over the network, now and then. Needs the issuer's certificate in `certificate` or " \
+               "`chain_certificates`; nothing is fetched for a certificate that names no responder. Write false for "  \
+               "a machine that must not ask."                                                                          \
     }
 
-/* What goes with certificate `index` of the context; `place`: of the object that has the words. */
+/* What goes with certificate `index` of the context (NULL: it has come to nothing). `place`: of the object that has the words; `file` and
+ * `chain`: what it names besides, where the issuer may be. */
+struct staple_files {
+    const struct pki_file *file;
+    const struct pki_files *chain;
+};
 void staple_build(struct config_reader *reader, const struct config_place *place, const struct staple_words *words,
-                  struct tls_context *context, size_t index);
+                  const struct staple_files *files, struct tls_context *context, size_t index);
 
 /* endpoint.tls (tls.c). */
 struct server_tls {

@@ -75,10 +75,11 @@ static void use_file(const struct staple *staple, const struct pki_file *file)
             "%s is in PEM form; an OCSP response is binary (DER)", file->path);
         return;
     }
-    bool good = pki_ocsp_read(file->bytes, certificate->leaf, certificate->issuer, &facts, &error);
+    bool good = pki_ocsp_read(file->bytes, certificate->leaf, staple->made->issuer, &facts, &error);
     const char *why = good ? judge(staple, &facts) : error.text;
     if (why)
-        config_report(reader, PROBLEM_WARNING, place, remedy_file(staple, file->path), "%s is not sent: %s", file->path, why);
+        config_report(reader, PROBLEM_WARNING, place, remedy_file(staple, file->path), "%s is not sent: %s", file->path,
+                      why);
     else
         attach(staple, file->bytes, &facts);
     if (!why && facts.status == PKI_OCSP_REVOKED)
@@ -105,7 +106,7 @@ static void use_fetched(const struct staple *staple)
     struct source_file source;
     struct pki_ocsp facts;
     if (sources_file_if_any(builder_of(staple->reader)->sources, staple->made->path, &source, &error) &&
-        source.bytes.at && pki_ocsp_read(source.bytes, certificate->leaf, certificate->issuer, &facts, &error) &&
+        source.bytes.at && pki_ocsp_read(source.bytes, certificate->leaf, staple->made->issuer, &facts, &error) &&
         !judge(staple, &facts))
         attach(staple, source.bytes, &facts);
 }
@@ -125,14 +126,27 @@ static void warn_of_must_staple(const struct staple *staple)
              text);
     else if (!staple->words->response && !staple->words->fetches)
         warn(staple, "ocsp_stapling", "leave ocsp_stapling out, or name a response: ocsp_response", text);
-    else if (made->wish.url_count > 0 && made->certificate->issuer.len == 0)
+    else if (made->wish.url_count > 0 && made->issuer.len == 0)
         warn(staple, "certificate", "put the issuer's certificate into chain_certificates: it is needed to ask", text);
     else if (!staple->words->response)
         warn(staple, "certificate", "it names no responder that could be asked: name a response, ocsp_response", text);
 }
 
+/* The root is not sent, and so is not among what the context knows. */
+static struct span find_issuer(struct builder *builder, const struct tls_certificate *certificate,
+                               const struct staple_files *files)
+{
+    struct span issuer = certificate->issuer;
+    struct arena *arena = builder->plan->arena;
+    if (issuer.len == 0)
+        issuer = pki_find_issuer(certificate->leaf, files->file, 1, arena);
+    if (issuer.len == 0)
+        issuer = pki_find_issuer(certificate->leaf, files->chain->at, files->chain->count, arena);
+    return issuer;
+}
+
 void staple_build(struct config_reader *reader, const struct config_place *place, const struct staple_words *words,
-                  struct tls_context *context, size_t index)
+                  const struct staple_files *files, struct tls_context *context, size_t index)
 {
     struct builder *builder = builder_of(reader);
     const struct tls_certificate *certificates;
@@ -144,9 +158,9 @@ void staple_build(struct config_reader *reader, const struct config_place *place
         return;
     struct staple staple = {reader, place, words, context, index, made};
     made->certificate = &certificates[index];
+    made->issuer = find_issuer(builder, made->certificate, files);
     pki_ocsp_look(made->certificate->leaf, &made->wish);
-    made->is_fetched =
-        words->fetches && !words->response && made->wish.url_count > 0 && made->certificate->issuer.len > 0;
+    made->is_fetched = words->fetches && !words->response && made->wish.url_count > 0 && made->issuer.len > 0;
     made->path = state_path(builder, made->certificate);
     if (made->is_fetched)
         use_fetched(&staple);

@@ -167,7 +167,8 @@ static void finish_server(struct config_reader *reader, const struct config_plac
         return;
     start_report(&problems, reader, place);
     tls->context = keep(builder_of(reader), tls_server_context_new(&server, &problems.problems), &problems.problems);
-    staple_build(reader, place, &tls->staple, tls->context, 0);
+    staple_build(reader, place, &tls->staple, &(struct staple_files){&server.certificate, &server.chain}, tls->context,
+                 0);
 }
 
 static void finish_client(struct config_reader *reader, const struct config_place *place, void *settings)

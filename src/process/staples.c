@@ -161,10 +161,9 @@ static void keep(struct staples *staples, struct staple_entry *entry, struct spa
 
 static void judge(struct staples *staples, struct staple_entry *entry, struct span response)
 {
-    const struct tls_certificate *certificate = entry->plan->certificate;
     struct error error = {0};
     struct pki_ocsp facts;
-    if (!pki_ocsp_read(response, certificate->leaf, certificate->issuer, &facts, &error))
+    if (!pki_ocsp_read(response, entry->plan->certificate->leaf, entry->plan->issuer, &facts, &error))
         fail(staples, entry, error.text);
     else if (facts.status == PKI_OCSP_UNKNOWN)
         fail(staples, entry, "the responder does not know the certificate (yet?)");
@@ -243,7 +242,7 @@ static void send_out(struct staples *staples, struct staple_entry *entry, struct
     const struct plan_staple *plan = entry->plan;
     struct word job = {.kind = STAPLE_JOB, .count = STAPLE_URLS};
     job.fields[STAPLE_LEAF] = plan->certificate->leaf;
-    job.fields[STAPLE_ISSUER] = plan->certificate->issuer;
+    job.fields[STAPLE_ISSUER] = plan->issuer;
     for (size_t i = 0; i < plan->wish.url_count; i++)
         job.fields[job.count++] = span_string(plan->wish.urls[i]);
     if (!errand_begin(staples->errands, &slot->errand, &job, STAPLES_WITHIN, staples->now)) {

@@ -105,6 +105,14 @@ def test_delegate_of_the_issuer_may_sign(crossgate, responder):
     eventually(lambda: all_send(gate, "good"))
 
 
+def test_issuer_may_be_a_root_that_is_given_and_not_sent(crossgate, responder):
+    authority = responder.authority
+    tls = authority.leaf(by_root=True)
+    responder.answer = lambda _: authority.response(by_root=True)
+    gate = crossgate(web(PATHS, tls=tls))
+    eventually(lambda: all_send(gate, "good"))
+
+
 def test_restart_and_successors_send_what_is_known_without_asking(crossgate, responder):
     tls = responder.authority.leaf()
     gate = crossgate(web(PATHS, tls=tls))

@@ -67,7 +67,7 @@ class Authority:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
 
-    def leaf(self, name="server", kind="ec", must_staple=False, url=True):
+    def leaf(self, name="server", kind="ec", must_staple=False, url=True, by_root=False):
         key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
         extensions = [x509.SubjectAlternativeName(pki.LOCAL), x509.ExtendedKeyUsage([pki.SERVER])]
         if url:
@@ -76,11 +76,12 @@ class Authority:
                 [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place)]))
         if must_staple:
             extensions.append(x509.TLSFeature([x509.TLSFeatureType.status_request]))
-        certificate = issue("localhost", key, "Staple Intermediate", self.key, *extensions)
+        issuer, issuer_key = ("Staple Root", self.root_key) if by_root else ("Staple Intermediate", self.key)
+        certificate = issue("localhost", key, issuer, issuer_key, *extensions)
         self.leaves[name] = certificate
         self.write(f"{name}.key", _private(key))
-        self.write(f"{name}.pem", _pem(certificate) + _pem(self.certificate))
-        return self.tls(name)
+        self.write(f"{name}.pem", _pem(certificate) + (b"" if by_root else _pem(self.certificate)))
+        return self.tls(name, **({"chain_certificates": [self["root.pem"]]} if by_root else {}))
 
     def tls(self, name="server", **more):
         return {"key": self[f"{name}.key"], "certificate": self[f"{name}.pem"], **more}
@@ -100,17 +101,18 @@ class Authority:
         extensions = [x509.ExtendedKeyUsage(list(usages))] if usages else []
         return issue("Staple Delegate", key, "Staple Intermediate", self.key, *extensions), key
 
-    def response(self, name="server", begin=None, end=None, status=ocsp.OCSPCertStatus.GOOD, signer=None, key=None):
+    def response(self, name="server", begin=None, end=None, status=ocsp.OCSPCertStatus.GOOD, signer=None, key=None, by_root=False):
         """DER, with anything in it."""
+        issuer, issuer_key = (self.root, self.root_key) if by_root else (self.certificate, self.key)
         begin = begin or now() - datetime.timedelta(hours=1)
         revoked = now() - DAY if status == ocsp.OCSPCertStatus.REVOKED else None
         builder = ocsp.OCSPResponseBuilder().add_response(
-            cert=self.leaves[name], issuer=self.certificate, algorithm=hashes.SHA1(), cert_status=status,
+            cert=self.leaves[name], issuer=issuer, algorithm=hashes.SHA1(), cert_status=status,
             this_update=begin, next_update=end or begin + 7 * DAY, revocation_time=revoked, revocation_reason=None)
-        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer or self.certificate)
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer or issuer)
         if signer:
             builder = builder.certificates([signer])
-        return builder.sign(key or self.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        return builder.sign(key or issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     def openssl(self, request, *words):
         """What `openssl ocsp` answers as the authority's responder."""

@@ -291,6 +291,21 @@ static void wishes_of_a_certificate_are_seen(void **state)
     assert_int_equal(wish.url_count, 0);
 }
 
+static void issuer_is_found_in_files_by_its_signature(void **state)
+{
+    struct world *world = *state;
+    X509 *namesake =
+        forge_certificate(world->arena, &(struct forge){.subject = "CA", .key = world->other_key, .authority = true});
+    struct pki_file files[] = {{0},
+                               forge_text(world->arena, "text", "no PEM"),
+                               forge_key(world->arena, "key", world->key),
+                               forge_chain(world->arena, "chain", world->leaf, namesake, world->issuer)};
+    struct span found = pki_find_issuer(world->leaf_der, files, 4, world->arena);
+    assert_true(span_equal(found, world->issuer_der));
+    assert_int_equal(pki_find_issuer(world->leaf_der, files, 3, world->arena).len, 0);
+    assert_int_equal(pki_find_issuer(SPAN("rubbish"), files, 4, world->arena).len, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +324,7 @@ int main(void)
         TEST(request_names_the_certificate),
         TEST(request_becomes_a_url_if_it_is_short),
         TEST(wishes_of_a_certificate_are_seen),
+        TEST(issuer_is_found_in_files_by_its_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
