@@ -117,7 +117,9 @@ static void kill_errand(struct errand *errand, const char *fault)
 /* To one that has hung up, and is about to end, there is nothing to be said. */
 void errand_tell(struct errand *errand, const struct word *word)
 {
-    if (!errand->pid || errand->socket < 0 || word_send(errand->socket, word) || errno == EPIPE)
+    if (!errand->pid || errand->socket < 0 || word_send(errand->socket, word))
+        return;
+    if (errno == EPIPE || errno == ECONNRESET)
         return;
     kill_errand(errand, errno == EMSGSIZE ? "would have to be told more than a word holds" : "does not listen");
 }

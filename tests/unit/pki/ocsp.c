@@ -20,7 +20,12 @@ static int setup(void **state)
     world->arena = arena;
     world->key = forge_keep(arena, EVP_EC_gen("P-256"));
     world->other_key = forge_keep(arena, EVP_EC_gen("P-256"));
-    world->issuer = forge_certificate(arena, &(struct forge){.subject = "CA", .key = world->key, .authority = true});
+    struct forge authority = {.subject = "root", .key = world->other_key, .authority = true};
+    authority.issuer = forge_certificate(arena, &authority);
+    authority.issuer_key = world->other_key;
+    authority.subject = "CA";
+    authority.key = world->key;
+    world->issuer = forge_certificate(arena, &authority); /* no root, like most who issue */
     struct forge leaf = {.subject = "leaf", .key = world->other_key, .issuer = world->issuer, .issuer_key = world->key};
     world->leaf = forge_certificate(arena, &leaf);
     world->sibling = forge_certificate(arena, &leaf);
