@@ -1,15 +1,16 @@
 /* Requests to servers outside, one at a time, each waited for: for errands (process/errand.h), which have nothing else to do. The only room
  * that includes curl/ headers.
  *
- * Redirects are not followed. Servers are verified. What they send is bounded in size and time. */
+ * Redirects are not followed. Servers are verified, with TLS 1.2 at least. What they send, fields included, is bounded in size and time.
+ * A proxy is used if the environment names one, as with curl (https_proxy, http_proxy, no_proxy). */
 #ifndef CROSSGATE_HTTPS_H
 #define CROSSGATE_HTTPS_H
 
 #include "crossgate/base/error.h"
 #include "crossgate/base/span.h"
 
-/* Bytes of an answer's body. */
-enum { HTTPS_ANSWER_MAX = 1024 * 1024 };
+/* Bytes of an answer's body, and of its fields with those of the answers before it (100 Continue and the like). */
+enum { HTTPS_ANSWER_MAX = 1024 * 1024, HTTPS_FIELDS_MAX = 64 * 1024 };
 
 struct https_settings {
     struct span authorities; /* PEM, in place of the system's trust store; empty: that one. Copied */

@@ -248,4 +248,46 @@ struct pki_question {
 bool pki_bag_verify(const struct pki_bag *bag, const struct pki_chain *chain, const struct pki_question *question,
                     struct problems *problems) __attribute__((warn_unused_result));
 
+/* ---- OCSP */
+
+/* OCSP (RFC 6960, and RFC 5019 for servers that ask on their own behalf): what an authority says now of a certificate that it has issued.
+ * Certificates, requests and responses are DER. */
+
+enum { PKI_OCSP_URLS = 4, PKI_OCSP_URL = 256, PKI_OCSP_REQUEST_MAX = 512, PKI_OCSP_RESPONSE_MAX = 32768 };
+
+/* What a certificate says of OCSP. */
+struct pki_ocsp_wish {
+    bool must_staple; /* it is to be shown with a response only (RFC 7633) */
+    size_t url_count;
+    char urls[PKI_OCSP_URLS][PKI_OCSP_URL]; /* of responders, http or https; others are left out */
+};
+void pki_ocsp_look(struct span leaf, struct pki_ocsp_wish *wish);
+
+/* The certificate of the leaf's issuer, if it is in one of the files (PEM), be it a root, which is not sent. Lives in the arena; empty: it
+ * is not there, or memory is out. */
+struct span pki_find_issuer(struct span leaf, const struct pki_file *files, size_t count, struct arena *arena);
+
+/* The request for the certificate, without a nonce, so that responders may answer from a cache. */
+bool pki_ocsp_request(struct span leaf, struct span issuer, uint8_t request[PKI_OCSP_REQUEST_MAX], size_t *length,
+                      struct error *error) __attribute__((warn_unused_result));
+
+/* What to GET instead of posting the request (RFC 6960 appendix A.1), zero-terminated. False: it is too long for that. */
+enum { PKI_OCSP_GET = 256 };
+bool pki_ocsp_get_url(const char *url, struct span request, char text[PKI_OCSP_GET])
+    __attribute__((warn_unused_result));
+
+enum pki_ocsp_status { PKI_OCSP_GOOD, PKI_OCSP_REVOKED, PKI_OCSP_UNKNOWN };
+
+struct pki_ocsp {
+    enum pki_ocsp_status status;
+    int64_t begins, ends; /* s since 1970: thisUpdate and nextUpdate; without the latter a day later */
+    int64_t revoked;      /* likewise, of REVOKED: since when */
+};
+
+/* Whether the response is about the certificate, and its issuer's own word: signed by the issuer, or by one whom it has certified to do so
+ * (OCSPSigning). Signatures are not looked at if `issuer` is empty: then who has named the response vouches for it. It may have ended, but
+ * not begin in the future. False: *error says why not, for an operator. */
+bool pki_ocsp_read(struct span response, struct span leaf, struct span issuer, struct pki_ocsp *facts,
+                   struct error *error) __attribute__((warn_unused_result));
+
 #endif

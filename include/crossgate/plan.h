@@ -51,6 +51,18 @@ struct plan_process {
 /* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */
 enum { PLAN_BACKENDS_MAX = COUNTERS_BACKENDS / 2, PLAN_BACKEND_NAME_MAX = 200 };
 
+/* The OCSP response of a certificate that is served (a staple). */
+struct plan_staple {
+    struct plan_staple *next;
+    const struct tls_certificate *certificate;
+    struct span issuer; /* DER; empty: nobody knows it */
+    struct pki_ocsp_wish wish;
+    bool is_fetched;       /* in the background, from one of the responders that the certificate names */
+    const char *path;      /* of a response that is fetched, among what we remember; absolute */
+    bool is_sent;          /* there was one when the plan was made */
+    struct pki_ocsp facts; /* of one that is sent */
+};
+
 struct plan {
     struct counted counted;
     struct arena *arena; /* owns everything here, contexts and descriptors by destructors */
@@ -58,8 +70,9 @@ struct plan {
     struct plan_process process;
     struct plan_transport *transports;
     size_t transport_count;
-    struct upstream *upstreams; /* all, linked by `next` */
-    size_t backend_count;       /* different names in them */
+    struct upstream *upstreams;  /* all, linked by `next` */
+    size_t backend_count;        /* different names in them */
+    struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
 };
 
 /* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first

@@ -59,6 +59,11 @@ struct tls_certificate {
 /* All that the context may serve, as they were given. Valid as long as the context. */
 size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list);
 
+/* From now until it ends (s since 1970), the OCSP response (DER, copied) goes with the certificate, which is of that list, to each client
+ * that asks for one. While the context is made, not when it is in use. False when memory is out. */
+bool tls_context_staple(struct tls_context *context, size_t certificate, struct span response, int64_t ends)
+    __attribute__((warn_unused_result));
+
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or

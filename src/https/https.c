@@ -13,22 +13,45 @@ struct https {
     struct https_settings settings;
     char *body; /* of the last answer */
     size_t length;
-    bool too_long;
+    size_t fields;       /* bytes of them */
+    const char *refused; /* why we have stopped reading; NULL: we have not */
 };
+
+/* Whom a URL asks: what is said of an answer begins with that. A URL may be long. */
+static struct span origin_of(const char *url)
+{
+    const char *host = strstr(url, "://"), *end = host ? strpbrk(host + 3, "/?#") : NULL;
+    return span_head(end ? span_of(url, (size_t)(end - url)) : span_string(url), 100);
+}
 
 static size_t on_body(char *bytes, size_t one, size_t length, void *user)
 {
     struct https *self = user;
+    bool fits = length <= HTTPS_ANSWER_MAX - self->length;
     (void)one; /* is 1 */
-    self->too_long = length > HTTPS_ANSWER_MAX - self->length;
-    char *body = self->too_long ? NULL : realloc(self->body, self->length + length + 1);
-    if (!body)
+    char *body = fits ? realloc(self->body, self->length + length + 1) : NULL;
+    if (!body) {
+        self->refused = fits ? "out of memory" : "the answer is too long";
         return CURL_WRITEFUNC_ERROR;
+    }
     memcpy(body + self->length, bytes, length);
     self->body = body;
     self->length += length;
     body[self->length] = '\0';
     return length;
+}
+
+/* Each line by itself. */
+static size_t on_field(char *line, size_t one, size_t length, void *user)
+{
+    struct https *self = user;
+    (void)line;
+    (void)one; /* is 1 */
+    self->fields += length;
+    if (self->fields <= HTTPS_FIELDS_MAX)
+        return length;
+    self->refused = "the fields of the answer are too long";
+    return CURL_WRITEFUNC_ERROR;
 }
 
 static bool set_authorities(CURL *curl, struct span authorities)
@@ -97,6 +120,9 @@ static bool prepare(struct https *self, const struct https_request *request, con
     is_set(curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, self->problem), &worked);
     is_set(curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body), &worked);
     is_set(curl_easy_setopt(curl, CURLOPT_WRITEDATA, self), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_field), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_HEADERDATA, self), &worked);
+    is_set(curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2), &worked);
     is_set(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), &worked);
     is_set(curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)self->settings.timeout), &worked);
     is_set(curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS), &worked);
@@ -113,14 +139,13 @@ static bool prepare(struct https *self, const struct https_request *request, con
 static bool conclude(struct https *self, CURLcode code, const char *url, int *status, struct error *error)
 {
     long number = 0;
-    if (self->too_long)
-        error_set(error, ERROR_INPUT, "%s: the answer has more than %d bytes", url, HTTPS_ANSWER_MAX);
-    else if (code != CURLE_OK)
-        error_set(error, ERROR_SYSTEM, "%s: %s", url, self->problem[0] ? self->problem : curl_easy_strerror(code));
-    else
+    const char *why = self->refused ? self->refused : self->problem[0] ? self->problem : curl_easy_strerror(code);
+    if (code == CURLE_OK)
         curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &number);
+    else
+        error_set(error, ERROR_SYSTEM, "%.*s: %s", SPAN_ARGS(origin_of(url)), why);
     *status = (int)number;
-    return code == CURLE_OK && !self->too_long;
+    return code == CURLE_OK;
 }
 
 bool https_ask(struct https *self, const struct https_request *request, struct https_answer *answer,
@@ -129,13 +154,13 @@ bool https_ask(struct https *self, const struct https_request *request, struct h
     struct curl_slist *fields = NULL;
     free(self->body);
     self->body = NULL;
-    self->length = 0;
-    self->too_long = false;
+    self->length = self->fields = 0;
+    self->refused = NULL;
     self->problem[0] = '\0';
     bool worked = append_field(&fields, "Content-Type", request->content_type) &&
                   append_field(&fields, "Accept", request->accept) && prepare(self, request, fields);
     if (!worked)
-        error_set(error, ERROR_MEMORY, "%s: the request cannot be made", request->url);
+        error_set(error, ERROR_MEMORY, "%.*s: the request cannot be made", SPAN_ARGS(origin_of(request->url)));
     *answer = (struct https_answer){0};
     worked = worked && conclude(self, curl_easy_perform(self->curl), request->url, &answer->status, error);
     curl_easy_setopt(self->curl, CURLOPT_HTTPHEADER, NULL);

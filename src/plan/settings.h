@@ -63,6 +63,38 @@ const char *words_pattern(bool (*fits)(const char *text));
     "`.well-known/acme-challenge`"
 #define REMEDY_URL_PATH "write ws, not /ws or ws/; the key is compared with the decoded path"
 
+/* OCSP responses, per certificate (staple.c). */
+struct staple_words {
+    const char *response;
+    bool fetches;
+};
+#define ROWS_STAPLE(T)                                                                                                 \
+    {.key = "ocsp_response",                                                                                           \
+     .kind = CONFIG_STRING,                                                                                            \
+     .status = CONFIG_EXTENSION,                                                                                       \
+     .at = CONFIG_AT(T, staple.response, const char *),                                                                \
+     .fits = fits_path,                                                                                                \
+     .allowed = ALLOWED_PATH,                                                                                          \
+     .doc = "File of the OCSP response that is sent with the certificate, as `openssl ocsp -respout FILE` writes it "  \
+            "(DER). Who names one keeps it fresh: one that has ended is not sent."},                                   \
+    {                                                                                                                  \
+        .key = "ocsp_stapling", .kind = CONFIG_BOOL, .status = CONFIG_EXTENSION,                                       \
+        .at = CONFIG_AT(T, staple.fetches, bool), .standard = true,                                                    \
+        .doc = "Without `ocsp_response`, fetch one in the background and send it: this asks the responder that the "   \
+               "certificate names over the network, now and then. Needs the issuer's certificate in `certificate` or " \
+               "`chain_certificates`; nothing is fetched for a certificate that names no responder. Write false for "  \
+               "a machine that must not ask."                                                                          \
+    }
+
+/* What goes with certificate `index` of the context (NULL: it has come to nothing). `place`: of the object that has the words; `file` and
+ * `chain`: what it names besides, where the issuer may be. */
+struct staple_files {
+    const struct pki_file *file;
+    const struct pki_files *chain;
+};
+void staple_build(struct config_reader *reader, const struct config_place *place, const struct staple_words *words,
+                  const struct staple_files *files, struct tls_context *context, size_t index);
+
 /* endpoint.tls (tls.c). */
 struct server_tls {
     struct tls_context *context; /* made by finish */
@@ -73,6 +105,7 @@ struct server_tls {
     const char *dhparam;
     const char *ciphers;
     const char *channel_binding;
+    struct staple_words staple;
 };
 extern const struct config_object server_tls_object;
 

@@ -65,6 +65,7 @@ static const struct config_row server_rows[] = {
      .allowed = "\"tls-exporter\"",
      .doc = "Tell the node behind the channel binding of the visitor's TLS (RFC 9266), in the field X-TLS-Exporter, as "
             "`tls-unique` cannot be had behind a front door."},
+    ROWS_STAPLE(struct server_tls),
     {.key = "hostname",
      .status = CONFIG_WRONG,
      .why = "it belongs to a connecting endpoint",
@@ -166,6 +167,8 @@ static void finish_server(struct config_reader *reader, const struct config_plac
         return;
     start_report(&problems, reader, place);
     tls->context = keep(builder_of(reader), tls_server_context_new(&server, &problems.problems), &problems.problems);
+    staple_build(reader, place, &tls->staple, &(struct staple_files){&server.certificate, &server.chain}, tls->context,
+                 0);
 }
 
 static void finish_client(struct config_reader *reader, const struct config_place *place, void *settings)

@@ -14,18 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* Linux 6.16 */
-#endif
-
-/* A worker has no descriptors to give, and closing those of one that has been taken over may take long: a socket with
- * SO_LINGER waits for its peer. Older kernels cannot refuse them. */
-static void refuse_descriptors(int control)
-{
-    const int off = 0;
-    setsockopt(control, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
-}
-
 /* The page cannot be cut by the worker, so that the master may read it at any time. */
 static int counters_new(struct counters **counters)
 {
@@ -83,7 +71,7 @@ struct child *child_start(int executable, const struct account *account, unsigne
     if (page < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto fail;
     child->control = pair[0];
-    refuse_descriptors(child->control);
+    spawn_refuse_descriptors(child->control);
     child->pid = spawn_worker(executable, account, index, pair[1], page);
     if (child->pid < 0)
         goto fail;

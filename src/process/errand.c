@@ -27,11 +27,14 @@ void errand_init(struct errand *errand, const char *kind)
     list_init(&errand->link);
 }
 
-/* Between fork and exec. The master hears of it by the end of the socket. */
+/* Between fork and exec: system calls only. */
 static _Noreturn void give_up(const char *what)
 {
-    (void)what;
-    _exit(2);
+    char text[120];
+    snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+    if (!word_say(SPAWN_FIRST, WORD_FAILED, span_string(text)))
+        _exit(2);
+    _exit(1);
 }
 
 /* The words make `ps` show "crossgate: errand ocsp". */
@@ -57,25 +60,33 @@ static void hang_up(struct errands *errands, struct errand *errand)
     errand->socket = -1;
 }
 
-static bool start(struct errands *errands, struct errand *errand)
+/* The master's end never blocks; the errand's does. */
+static bool open_pair(struct errands *errands, struct errand *errand, int pair[2])
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return false;
     const int buffer = 2 * WORD_BYTES;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = errand};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return false;
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
     setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+    spawn_refuse_descriptors(pair[0]);
     errand->socket = pair[0];
-    bool worked =
-        fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 && epoll_ctl(errands->events, EPOLL_CTL_ADD, pair[0], &event) == 0;
-    if (worked)
-        errand->pid = spawn_errand(errands, errand->kind, pair[1]);
-    close(pair[1]);
-    if (worked && errand->pid > 0)
+    return fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 && epoll_ctl(errands->events, EPOLL_CTL_ADD, pair[0], &event) == 0;
+}
+
+static bool start(struct errands *errands, struct errand *errand)
+{
+    int pair[2] = {-1, -1};
+    pid_t pid = open_pair(errands, errand, pair) ? spawn_errand(errands, errand->kind, pair[1]) : -1;
+    int number = errno;
+    if (pair[1] >= 0)
+        close(pair[1]);
+    if (pid > 0) {
+        errand->pid = pid;
         return true;
-    errand->pid = 0;
+    }
     hang_up(errands, errand);
+    errno = number;
     return false;
 }
 
@@ -88,29 +99,36 @@ bool errand_begin(struct errands *errands, struct errand *errand, const struct w
         return false;
     }
     errand->due = now + within;
-    errand->over = errand->failed = false;
+    errand->words = 0;
+    errand->fault = NULL;
+    errand->reason[0] = '\0';
     list_append(&errands->list, &errand->link);
     errand_tell(errand, job);
     return true;
 }
 
-static void kill_errand(struct errand *errand)
+/* The first fault is the one that counts. Its death follows. */
+static void kill_errand(struct errand *errand, const char *fault)
 {
-    errand->failed = true;
+    errand->fault = errand->fault ? errand->fault : fault;
     kill(errand->pid, SIGKILL);
 }
 
+/* To one that has hung up, and is about to end, there is nothing to be said. */
 void errand_tell(struct errand *errand, const struct word *word)
 {
-    if (errand->pid && errand->socket >= 0 && !word_send(errand->socket, word))
-        kill_errand(errand);
+    if (!errand->pid || errand->socket < 0 || word_send(errand->socket, word))
+        return;
+    if (errno == EPIPE || errno == ECONNRESET)
+        return;
+    kill_errand(errand, errno == EMSGSIZE ? "would have to be told more than a word holds" : "does not listen");
 }
 
 void errand_cancel(struct errands *errands, struct errand *errand)
 {
     if (!errand->pid)
         return;
-    kill_errand(errand);
+    kill(errand->pid, SIGKILL);
     hang_up(errands, errand);
     list_remove(&errand->link);
     errand->pid = 0; /* its death is a stranger's */
@@ -118,21 +136,36 @@ void errand_cancel(struct errands *errands, struct errand *errand)
 
 /* ---- events */
 
-/* One word. False: there is none. */
+static void on_failed(struct errand *errand, const struct word *word)
+{
+    struct span text = word->count > 0 ? word->fields[0] : (struct span){0};
+    snprintf(errand->reason, sizeof errand->reason, "%.*s", SPAN_ARGS(text));
+}
+
+static void on_word(struct errand *errand, const struct word *word)
+{
+    if (++errand->words > ERRAND_WORDS_MAX)
+        kill_errand(errand, "says more than is good for us");
+    else if (word->kind == WORD_FAILED)
+        on_failed(errand, word);
+    else
+        errand->on_word(errand, word);
+}
+
+/* One word, which may hold a key. False: there is none. Nothing is believed of one that is being killed. */
 static bool hear_one(struct errands *errands, struct errand *errand)
 {
     struct word word;
-    enum word_result result = word_receive(errand->socket, errands->buffer, &word);
-    if (result == WORD_OK)
-        errand->on_word(errand, &word);
-    explicit_bzero(errands->buffer, WORD_BYTES);
-    if (result == WORD_OK)
-        return errand->pid && errand->socket >= 0; /* it may have been cancelled */
-    if (result == WORD_BROKEN)
-        kill_errand(errand);
-    if (result != WORD_NOTHING)
+    enum word_result result = errand->fault ? WORD_END : word_receive(errand->socket, errands->buffer, &word);
+    if (result == WORD_OK) {
+        on_word(errand, &word);
+        explicit_bzero(errands->buffer, WORD_BYTES);
+    } else if (result != WORD_NOTHING) {
+        if (result == WORD_BROKEN)
+            kill_errand(errand, "says what is no word");
         hang_up(errands, errand);
-    return false;
+    }
+    return result == WORD_OK;
 }
 
 void errands_hear(struct errands *errands)
@@ -152,21 +185,31 @@ static struct errand *find(const struct errands *errands, pid_t pid)
     return NULL;
 }
 
-/* Its last words may still wait. */
+/* Who has failed says why, and ends with status 1; all else that is not well is for the log. */
+static bool judge(const struct errands *errands, struct errand *errand, int status)
+{
+    bool told = errand->reason[0] != '\0', ended = WIFEXITED(status) && !errand->fault;
+    char words[80];
+    if (ended && WEXITSTATUS(status) == (told ? 1 : 0))
+        return !told;
+    child_status_print(status, words, sizeof words);
+    snprintf(errand->reason, sizeof errand->reason, "the process for %s (pid %d) %s%s", errand->kind, (int)errand->pid,
+             errand->fault ? "was killed: it " : words, errand->fault ? errand->fault : "");
+    log_write(errands->log, LOG_WARNING, "%s", errand->reason);
+    return false;
+}
+
+/* Its last words may still wait; they are counted, so that there is an end of them, whatever it has left behind. */
 void errands_bury(struct errands *errands, pid_t pid, int status)
 {
     struct errand *errand = find(errands, pid);
-    char words[80];
     if (!errand)
         return;
-    while (errand->socket >= 0 && hear_one(errands, errand)) {
+    while (errand->pid == pid && errand->socket >= 0 && hear_one(errands, errand)) {
     }
-    if (errand->pid != pid)
+    if (errand->pid != pid) /* it has been cancelled meanwhile */
         return;
-    bool well = !errand->failed && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    child_status_print(status, words, sizeof words);
-    if (!well)
-        log_write(errands->log, LOG_WARNING, "the process for %s (pid %d) %s", errand->kind, (int)pid, words);
+    bool well = judge(errands, errand, status);
     hang_up(errands, errand);
     list_remove(&errand->link);
     errand->pid = 0;
@@ -180,9 +223,7 @@ void errands_settle(struct errands *errands, uint64_t now)
         if (now < errand->due)
             continue;
         errand->due = UINT64_MAX;
-        log_write(errands->log, LOG_WARNING, "the process for %s (pid %d) takes too long: it is killed", errand->kind,
-                  (int)errand->pid);
-        kill_errand(errand);
+        kill_errand(errand, "takes too long");
     }
 }
 

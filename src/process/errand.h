@@ -7,6 +7,7 @@
  *   master                 errand
  *   word (the job)      ->
  *                       <- words, as the kind has them
+ *                       <- WORD_FAILED, if it has come to nothing: why, as a sentence
  *                       <- END of the socket: done
  */
 #ifndef CROSSGATE_PROCESS_ERRAND_H
@@ -18,20 +19,26 @@
 #include "crossgate/base/list.h"
 #include "crossgate/base/log.h"
 
+/* What an errand may say in all, words; one that has been taken over would keep the master busy. */
+enum { ERRAND_WORDS_MAX = 2000 };
+
 /* Member of whoever wants something done. Zeroed by errand_init. */
 struct errand {
     struct list link;
     pid_t pid; /* 0: none is under way */
     int socket;
-    uint64_t due;     /* ms */
-    bool over;        /* its socket has ended; its death is still to come */
-    const char *kind; /* "ocsp", "acme" */
-    /* The errand says something; the fields are valid for the call. */
+    uint64_t due;      /* ms */
+    unsigned words;    /* heard so far */
+    const char *kind;  /* "ocsp", "acme" */
+    const char *fault; /* NULL: nothing is wrong with it; else why it is killed, behind "it " */
+    char reason[240];  /* in on_end, if it did not end well: why, for an operator. Never empty then */
+    /* The errand says something; the fields are valid for the call. Its owner may cancel it from within, and begin another one, but must
+     * not free it. */
     void (*on_word)(struct errand *self, const struct word *word);
-    /* The process is gone; called once, last. `well`: it ended with status 0, in time, and nothing it said was broken. Another one may be
-     * begun from within. */
+    /* The process is gone; called once, last. `well`: it ended with status 0, in time, without WORD_FAILED, and nothing it said was
+     * broken. What only a defect or an attack explains (a crash, broken words) has been logged; of what it said itself nothing has: that
+     * is in `reason`. Another one may be begun from within. */
     void (*on_end)(struct errand *self, bool well);
-    bool failed;
 };
 
 struct errands {
@@ -52,10 +59,10 @@ void errand_init(struct errand *errand, const char *kind);
 bool errand_begin(struct errands *errands, struct errand *errand, const struct word *job, uint32_t within, uint64_t now)
     __attribute__((warn_unused_result));
 
-/* Says something more to one that is under way. One that does not listen is killed. */
+/* Says something more to one that is under way. One that does not listen is killed, and so is one that cannot be told so much. */
 void errand_tell(struct errand *errand, const struct word *word);
 
-/* Kills it, if it is under way, without on_end: its owner may be freed afterwards. */
+/* Kills it, if it is under way, without on_end: its owner may be freed afterwards, but not from within its on_word. */
 void errand_cancel(struct errands *errands, struct errand *errand);
 
 /* Reads what they have to say. */

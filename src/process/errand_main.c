@@ -1,12 +1,15 @@
 /* What `crossgate errand KIND` is: started by the master only, with the socket to it as descriptor 3. */
 #include "spawn.h"
+#include "staples.h"
 #include "word.h"
 
 #include "crossgate/process.h"
 
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 
 /* Does the job; the exit status. `buffer` of WORD_BYTES is free to receive more words in. */
 struct kind {
@@ -15,6 +18,7 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
+    {"ocsp", staples_run_errand},
     {0},
 };
 
@@ -41,13 +45,24 @@ static int run(const struct kind *kind)
     return status;
 }
 
+/* With a socket like the master's in place; a descriptor of that number alone may be anybody's. */
+static bool was_started_by_master(int argc)
+{
+    int domain = 0, type = 0;
+    socklen_t size = sizeof domain;
+    return argc == 2 && getsockopt(SPAWN_FIRST, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+           getsockopt(SPAWN_FIRST, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+/* Nobody is left behind to wait for a network when the master dies; if it is dead already, its socket tells. */
 int errand_main(int argc, char **argv)
 {
-    const struct kind *kind = argc == 2 && fcntl(SPAWN_FIRST, F_GETFD) >= 0 ? find(argv[1]) : NULL;
-    account_hide_memory();
+    const struct kind *kind = was_started_by_master(argc) ? find(argv[1]) : NULL;
     if (!kind) {
-        fprintf(stderr, "crossgate errand: this command is started by crossgate run\n");
-        return 1;
+        fprintf(stderr, "crossgate errand: is started by `crossgate run` only\n");
+        return 2;
     }
+    account_hide_memory();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     return run(kind);
 }

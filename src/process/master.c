@@ -148,7 +148,8 @@ static void wait_for_event(struct master *master)
 {
     const uint64_t wishes[] = {crew_next(&master->crew),       control_next(&master->control),
                                errands_next(&master->errands), watch_next(&master->watch),
-                               renewal_next(&master->renewal), master->expiry.check};
+                               renewal_next(&master->renewal), master->expiry.check,
+                               staples_next(&master->staples)};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
@@ -207,6 +208,7 @@ static int serve(struct master *master)
             return 1;
         } else {
             announce(master);
+            staples_settle(&master->staples, master->crew.now);
             settle_renewal(master);
         }
         wait_for_event(master);
@@ -297,12 +299,19 @@ static bool wait_for(struct master *master, int events, void *whose)
     return false;
 }
 
+static void renew(void *master)
+{
+    reload_renew(master);
+}
+
 static bool open_others(struct master *master)
 {
     master->control.answer = command_answer;
     master->control.user = master;
     master->errands.executable = master->executable;
     master->errands.account = &master->account;
+    master->staples.renew = renew;
+    master->staples.user = master;
     return wait_for(master, master->control.events, &master->control) &&
            wait_for(master, master->errands.events, &master->errands) &&
            wait_for(master, master->watch.events, &master->watch);
@@ -326,12 +335,14 @@ static bool start(struct master *master)
     }
     control_listen(&master->control, master->edition->plan->process.control);
     reload_watch(master);
+    staples_follow(&master->staples, master->edition->plan, crew->now);
     return true;
 }
 
 static void finish(struct master *master)
 {
     control_deinit(&master->control);
+    staples_deinit(&master->staples);
     errands_deinit(&master->errands);
     watch_deinit(&master->watch);
     renewal_deinit(&master->renewal);
@@ -360,6 +371,7 @@ int master_run(const struct run_options *options)
     ready &= errands_init(&master.errands, &master.log);
     ready &= watch_init(&master.watch, &master.log);
     renewal_init(&master.renewal, &master.log);
+    staples_init(&master.staples, &master.log, &master.errands);
     if (!ready)
         log_write(&master.log, LOG_ERROR, "out of descriptors");
     int status = ready && start(&master) ? serve(&master) : 1;

@@ -7,6 +7,7 @@
 #include "errand.h"
 #include "renewal.h"
 #include "watch.h"
+#include "staples.h"
 
 struct master {
     const struct run_options *options;
@@ -18,6 +19,7 @@ struct master {
     struct watch watch;
     struct renewal renewal;
     struct expiry expiry;
+    struct staples staples;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
     bool renews;             /* `next` is a renewal */

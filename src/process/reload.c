@@ -108,6 +108,7 @@ static void commit(struct master *master)
         renewal_forget(&master->renewal);
         say_reloaded(master);
     }
+    staples_follow(&master->staples, master->edition->plan, master->crew.now);
     edition_succeed(master->edition);
     edition_free(old);
     crew_keep_drained(&master->crew, master->edition->plan);

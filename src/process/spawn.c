@@ -3,7 +3,12 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 /* Above all descriptors that are given. */
 enum { FIRST_FREE = 10 };
@@ -68,4 +73,10 @@ pid_t spawn(const struct spawn *how)
     if (pid == 0)
         become(how);
     return pid;
+}
+
+void spawn_refuse_descriptors(int socket)
+{
+    const int off = 0;
+    setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
 }

@@ -21,4 +21,8 @@ struct spawn {
 /* The process id; -1 with errno. */
 pid_t spawn(const struct spawn *how) __attribute__((warn_unused_result));
 
+/* Of a socket to such a process: it has no descriptors to give, and closing those of one that has been taken over may take long,
+ * since a socket with SO_LINGER waits for its peer. Linux before 6.16 cannot refuse them. */
+void spawn_refuse_descriptors(int socket);
+
 #endif

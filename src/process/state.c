@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What is written first, beside the file: its name with this behind it. */
+static const char suffix[] = ".new";
+
 /* All directories above the file. */
 static bool make_directories(const char *path, struct error *error)
 {
@@ -21,48 +24,88 @@ static bool make_directories(const char *path, struct error *error)
     return true;
 }
 
+/* Whoever else may write into it could have us take what is his for what we have remembered. */
+static bool is_ours(int descriptor, const char *directory, struct error *error)
+{
+    struct stat facts;
+    if (fstat(descriptor, &facts) < 0)
+        error_set_errno(error, "the directory %s cannot be looked at", directory);
+    else if (facts.st_uid != geteuid())
+        error_set(error, ERROR_INPUT, "the directory %s belongs to the user with the id %u: chown it, or name another",
+                  directory, (unsigned)facts.st_uid);
+    else if (facts.st_mode & S_IWOTH)
+        error_set(error, ERROR_INPUT, "everybody may write into the directory %s: chmod 700 it", directory);
+    else
+        return true;
+    return false;
+}
+
+/* The directory of the file. -1 on error. */
+static int open_directory(const char *path, struct error *error)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+    int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        error_set_errno(error, "the directory %s cannot be opened", directory);
+    else if (is_ours(descriptor, directory, error))
+        return descriptor;
+    if (descriptor >= 0)
+        close(descriptor);
+    return -1;
+}
+
 static bool write_all(int file, struct span bytes)
 {
     while (bytes.len > 0) {
         ssize_t written = write(file, bytes.at, bytes.len);
-        if (written < 0 && errno != EINTR)
+        if (written == 0 || (written < 0 && errno != EINTR))
             return false;
         bytes = span_tail(bytes, written > 0 ? (size_t)written : 0);
     }
     return true;
 }
 
-/* The name is in the directory, too, after a crash. */
-static bool sync_directory(const char *path)
+/* The name is in the directory after a crash, too. */
+static bool replace(int directory, const char *name, struct span bytes)
 {
-    char directory[PATH_MAX];
-    snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(path, '/') - path), path);
-    int descriptor = open(*directory ? directory : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool worked = descriptor >= 0 && fsync(descriptor) == 0;
-    if (descriptor >= 0)
-        close(descriptor);
-    return worked;
+    char fresh[NAME_MAX + 1];
+    snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
+    unlinkat(directory, fresh, 0); /* of a run that was cut short */
+    int file = openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool worked = file >= 0 && write_all(file, bytes) && fsync(file) == 0;
+    int number = errno;
+    if (file >= 0 && close(file) < 0 && worked) {
+        number = errno;
+        worked = false;
+    }
+    if (worked && renameat(directory, fresh, directory, name) == 0 && fsync(directory) == 0)
+        return true;
+    number = worked ? errno : number;
+    unlinkat(directory, fresh, 0);
+    errno = number;
+    return false;
+}
+
+static bool is_path(const char *path, struct error *error)
+{
+    const char *name = strrchr(path, '/');
+    if (path[0] == '/' && name[1] && strlen(path) < PATH_MAX && strlen(name + 1) <= NAME_MAX - strlen(suffix))
+        return true;
+    error_set(error, ERROR_INPUT, "%s is no path to write to", path);
+    return false;
 }
 
 bool state_write(const char *path, struct span bytes, struct error *error)
 {
-    char fresh[PATH_MAX];
-    int length = snprintf(fresh, sizeof fresh, "%s.new", path);
-    if (path[0] != '/' || length >= (int)sizeof fresh) {
-        error_set(error, ERROR_INPUT, "%s is no path to write to", path);
+    if (!is_path(path, error) || !make_directories(path, error))
         return false;
-    }
-    if (!make_directories(path, error))
+    int directory = open_directory(path, error);
+    if (directory < 0)
         return false;
-    unlink(fresh); /* of a run that was cut short */
-    int file = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool worked = file >= 0 && write_all(file, bytes) && fsync(file) == 0;
-    if (file >= 0 && close(file) < 0)
-        worked = false;
-    worked = worked && rename(fresh, path) == 0 && sync_directory(path);
-    if (!worked) {
+    bool worked = replace(directory, strrchr(path, '/') + 1, bytes);
+    if (!worked)
         error_set_errno(error, "%s cannot be written", path);
-        unlink(fresh);
-    }
+    close(directory);
     return worked;
 }

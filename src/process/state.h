@@ -6,7 +6,8 @@
 #include "crossgate/base/span.h"
 
 /* Puts the file in place of the one of that name, or not at all, even if the machine crashes: a reader sees the old bytes or the new ones.
- * `path` is absolute; directories that it lacks are made, for their owner only (mode 700); the file has mode 600 from its first byte. */
+ * `path` is absolute; directories that it lacks are made, for their owner only (mode 700); the file has mode 600 from its first byte. The
+ * directory must belong to the user that we run as, and must not be open to all others. */
 bool state_write(const char *path, struct span bytes, struct error *error) __attribute__((warn_unused_result));
 
 #endif

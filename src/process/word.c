@@ -6,21 +6,30 @@
 
 enum { HEAD_BYTES = 8, LENGTH_BYTES = 4 };
 
+/* As a packet; 0: it is too large. */
+static size_t size_of(const struct word *word)
+{
+    size_t total = HEAD_BYTES;
+    if (word->count > WORD_FIELDS)
+        return 0;
+    for (uint32_t i = 0; i < word->count; i++) {
+        if (word->fields[i].len > WORD_BYTES)
+            return 0;
+        total += LENGTH_BYTES + word->fields[i].len;
+    }
+    return total > WORD_BYTES ? 0 : total;
+}
+
 bool word_send(int socket, const struct word *word)
 {
     uint32_t numbers[2 + WORD_FIELDS] = {word->kind, word->count};
     struct iovec parts[1 + 2 * WORD_FIELDS] = {{numbers, HEAD_BYTES}};
-    size_t total = HEAD_BYTES, used = 1;
-    if (word->count > WORD_FIELDS) {
+    size_t total = size_of(word), used = 1;
+    if (total == 0) {
         errno = EMSGSIZE;
         return false;
     }
     for (uint32_t i = 0; i < word->count; i++) {
-        total += LENGTH_BYTES + word->fields[i].len;
-        if (word->fields[i].len > WORD_BYTES || total > WORD_BYTES) {
-            errno = EMSGSIZE;
-            return false;
-        }
         numbers[2 + i] = (uint32_t)word->fields[i].len;
         parts[used++] = (struct iovec){&numbers[2 + i], LENGTH_BYTES};
         parts[used++] = (struct iovec){(void *)(uintptr_t)word->fields[i].at, word->fields[i].len};
@@ -31,6 +40,12 @@ bool word_send(int socket, const struct word *word)
         sent = sendmsg(socket, &envelope, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent == (ssize_t)total;
+}
+
+bool word_say(int socket, uint32_t kind, struct span field)
+{
+    struct word word = {.kind = kind, .count = field.len > 0, .fields = {field}};
+    return word_send(socket, &word);
 }
 
 static bool take_number(struct span *rest, uint32_t *number)
@@ -61,11 +76,12 @@ enum word_result word_receive(int socket, uint8_t *buffer, struct word *word)
     struct iovec part = {buffer, WORD_BYTES};
     struct msghdr envelope = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t received;
+    /* Who ends with words of ours unread resets the connection, which is told once, before its own last words. */
     do
         received = recvmsg(socket, &envelope, 0);
-    while (received < 0 && errno == EINTR);
+    while (received < 0 && (errno == EINTR || errno == ECONNRESET));
     if (received < 0)
-        return errno == EAGAIN ? WORD_NOTHING : WORD_END;
+        return errno == EAGAIN ? WORD_NOTHING : WORD_BROKEN;
     if (received == 0)
         return WORD_END;
     bool whole = !(envelope.msg_flags & (MSG_TRUNC | MSG_CTRUNC));

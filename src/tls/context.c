@@ -2,6 +2,7 @@
 
 #include "bio.h"
 #include "crossgate/pki/report.h"
+#include "staple.h"
 
 #include <openssl/err.h>
 
@@ -13,6 +14,7 @@ static void context_free(struct counted *counted)
     SSL_CTX_free(context->ssl);
     BIO_meth_free(context->pipe);
     context_forget_records(context);
+    staples_free(context);
     free(context->sni);
     free(context);
 }

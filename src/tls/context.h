@@ -17,6 +17,8 @@ struct tls_context {
     bool gives_exporter;                  /* server: the channel binding is told to backends */
     struct tls_certificate *certificates; /* server: what is served; owned, with the paths and the DER */
     size_t certificate_count;
+    struct staple *staples; /* server: what goes with them (staple.h) */
+    size_t staple_count;
     char *sni; /* client: name to ask for, NULL for an address literal */
 };
 

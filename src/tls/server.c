@@ -3,6 +3,7 @@
 #include "context.h"
 #include "credential.h"
 #include "dhparam.h"
+#include "staple.h"
 #include "trust.h"
 
 #include <openssl/err.h>
@@ -68,6 +69,7 @@ struct tls_context *tls_server_context_new(const struct tls_server_settings *set
     SSL_CTX_set_options(context->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
     set_sessions(context->ssl);
+    staples_serve(context, context->ssl);
     if (!configure(context->ssl, settings, problems) ||
         !context_record(context, context->ssl, settings->certificate.path)) {
         tls_context_unref(context);

@@ -11,6 +11,7 @@
 #include "error.h"
 #include "facts.h"
 #include "queue.h"
+#include "staple.h"
 
 #include "crossgate/base/buffer.h"
 #include "crossgate/limits.h"
@@ -467,6 +468,7 @@ static void become_open(struct tls_stream *self)
 {
     deadline_disarm(&self->deadline);
     count_handshake(self);
+    staple_drop(self->ssl);
     self->state = &state_open;
     encrypt_gathered(self);
     if (self->state != &state_open)

@@ -1,2 +1,3 @@
 fuzz_target(process_handover room_process)
 fuzz_target(process_control room_process)
+fuzz_target(process_word room_process)

@@ -1,4 +1,4 @@
-foreach(name account child control crew door drained expiry handover parcel renewal watch)
+foreach(name account child control crew door drained errand expiry handover parcel renewal staples state watch word)
   unit_test(process ${name})
 endforeach()
 unit_test(process front PkgConfig::uv)

@@ -89,6 +89,15 @@ def children(pid):
     return sorted(found)
 
 
+def words_of(pid):
+    """The words of its command line; none if it is gone."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def rss(pid):
     """Resident bytes."""
     with open(f"/proc/{pid}/status") as file:
@@ -174,7 +183,8 @@ class Gate:
         return [transport["endpoint"]["port"] for transport in self.transports]
 
     def workers(self):
-        return children(self.pid)
+        """Without the processes that run errands."""
+        return [pid for pid in children(self.pid) if "errand" not in words_of(pid)]
 
     def signal(self, number):
         self.process.send_signal(number)
