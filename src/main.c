@@ -12,6 +12,7 @@ const struct command commands[] = {
     {"backend", command_backend, "show its backends, take one out of service or put it back"},
     {"reload", command_reload, "have it read its configuration again"},
     {"stop", command_stop, "have it stop when all connections are finished"},
+    {"probe", command_probe, "look at a TLS server as its clients see it"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only, both */

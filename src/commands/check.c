@@ -1,3 +1,4 @@
+#include "colour.h"
 #include "commands.h"
 #include "node_dir.h"
 #include "options.h"
@@ -6,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct check_words {
     const char *cbdir;
@@ -17,14 +17,6 @@ struct check_words {
     bool print;
     bool reference;
 };
-
-/* https://no-color.org */
-static bool wants_colour(FILE *out)
-{
-    const char *never = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-    return isatty(fileno(out)) && (!never || !*never) && terminal && strcmp(terminal, "dumb") != 0;
-}
 
 static const char *schemes(const struct plan_transport *transport)
 {

@@ -5,6 +5,7 @@
 #include "crossgate/base/list.h"
 #include "crossgate/base/nearest.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 /* Columns of the help: where the second one begins. */
@@ -26,9 +27,8 @@ static void print_option(const char *words, const char *help)
 
 static void print_help(const struct usage *usage)
 {
-    printf("usage: crossgate %s%s%s\n\n%s\n", usage->command, *usage->synopsis ? " " : "", usage->synopsis,
+    printf("usage: crossgate %s%s%s\n\n%s\nOptions:\n", usage->command, *usage->synopsis ? " " : "", usage->synopsis,
            usage->about);
-    printf("Options:\n");
     for (size_t i = 0; i < usage->count; i++) {
         const struct option *option = &usage->options[i];
         char words[64];
@@ -106,33 +106,80 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static bool is_word(const char *word)
+{
+    return *word != '-' || word[1] == '\0';
+}
+
+/* False: the command takes no more. */
+static bool take_word(const struct usage *usage, char *word)
+{
+    struct option_words *words = usage->words;
+    if (!words || words->count == words->most)
+        return false;
+    words->at[words->count++] = word;
+    return true;
+}
+
+static enum options_result take_rest(const struct usage *usage, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!take_word(usage, argv[i]))
+            return refuse_unknown(usage, argv[i]);
+    }
+    return OPTIONS_READ;
+}
+
+/* All words are read: are they enough? */
+static enum options_result conclude(const struct usage *usage, enum options_result result)
+{
+    const struct option_words *words = usage->words;
+    if (result != OPTIONS_READ || !words || words->count >= words->least)
+        return result;
+    usage_refuse(usage, "%s is missing: write crossgate %s %s", words->name, usage->command, usage->synopsis);
+    return OPTIONS_WRONG;
+}
+
+/* An option, and its value if it has one: `next` is the word behind it, or NULL; *used is whether that was the value. */
+static enum options_result take_option(const struct usage *usage, const char *word, const char *next, bool *used)
+{
+    const char *value;
+    const struct option *option = find(usage, word, &value);
+    if (!option)
+        return refuse_unknown(usage, word);
+    *used = option->value && !value && next;
+    if (*used)
+        value = next;
+    /* An empty value is a variable that was not set in somebody's script. */
+    if (option->value ? !value || !*value : value != NULL)
+        return refuse_value(usage, option);
+    if (option->text)
+        *option->text = value;
+    if (option->flag)
+        *option->flag = true;
+    if (option->value && !option->text && !append_line(CONTAINER_OF(option->flag, struct option_lines, given), value)) {
+        option_refuse(usage, option->name, value, "as short as all of them together must be");
+        return OPTIONS_WRONG;
+    }
+    return OPTIONS_READ;
+}
+
 enum options_result options_read(const struct usage *usage, int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
+    enum options_result result = OPTIONS_READ;
+    for (int i = 1; i < argc && result == OPTIONS_READ; i++) {
+        bool used = false;
         if (is_help(argv[i])) {
             print_help(usage);
             return OPTIONS_HELP;
         }
-        const char *value;
-        const struct option *option = find(usage, argv[i], &value);
-        if (!option)
-            return refuse_unknown(usage, argv[i]);
-        if (option->value && !value)
-            value = ++i < argc ? argv[i] : NULL;
-        /* An empty value is a variable that was not set in somebody's script. */
-        if (option->value ? !value || !*value : value != NULL)
-            return refuse_value(usage, option);
-        if (option->text)
-            *option->text = value;
-        if (option->flag)
-            *option->flag = true;
-        if (option->value && !option->text &&
-            !append_line(CONTAINER_OF(option->flag, struct option_lines, given), value)) {
-            option_refuse(usage, option->name, value, "as short as all of them together must be");
-            return OPTIONS_WRONG;
-        }
+        if (usage->words && strcmp(argv[i], "--") == 0)
+            return conclude(usage, take_rest(usage, argc - i - 1, argv + i + 1));
+        if (!is_word(argv[i]) || !take_word(usage, argv[i]))
+            result = take_option(usage, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used);
+        i += used;
     }
-    return OPTIONS_READ;
+    return conclude(usage, result);
 }
 
 int option_refuse(const struct usage *usage, const char *option, const char *value, const char *wanted)
@@ -140,4 +187,26 @@ int option_refuse(const struct usage *usage, const char *option, const char *val
     fprintf(stderr, "crossgate %s: %s \"%s\": not %s\n", usage->command, option, value, wanted);
     point_to_help(usage);
     return EXIT_USAGE;
+}
+
+int usage_refuse(const struct usage *usage, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "crossgate %s: ", usage->command);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    point_to_help(usage);
+    return EXIT_USAGE;
+}
+
+bool option_next_line(char **rest, const char **value)
+{
+    if (!**rest)
+        return false;
+    *value = strsep(rest, "\n");
+    if (!*rest)
+        *rest = strchr(*value, '\0');
+    return true;
 }
