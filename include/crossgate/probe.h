@@ -95,7 +95,8 @@ struct probe_chain {
     size_t total;
     bool disordered; /* one is not followed by its issuer, though that was sent */
     bool root_sent;
-    char surplus[PROBE_TEXT]; /* subject of one that belongs to no chain; "" */
+    char surplus[PROBE_TEXT]; /* subject of one that belongs to no chain, or that was sent before; "" */
+    bool surplus_again;       /* the latter */
 
     bool trusted;                               /* up to an authority of the store, dates apart */
     bool authority_unknown;                     /* it ends in a root that is not in the store */
@@ -181,7 +182,7 @@ struct probe_websocket {
     char path[PROBE_PATH];
     enum probe_failure failure;
     unsigned status;
-    char server[PROBE_TEXT], location[PROBE_TEXT];
+    char location[PROBE_TEXT];
     bool upgraded; /* a 101 that is right */
     char subprotocol[PROBE_TEXT], extensions[PROBE_TEXT];
     bool ponged;

@@ -167,6 +167,8 @@ static void print_client(const struct layout *layout, const struct probe_client_
 static void print_connection(const struct layout *layout, const struct probe_report *report)
 {
     layout_title(layout, "Connection");
+    if (report->address_count == 0)
+        layout_row(layout, "address", "none");
     print_addresses(layout, report);
     if (report->used == report->address_count)
         return;

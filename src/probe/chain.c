@@ -100,6 +100,14 @@ static int find_issuer(STACK_OF(X509) * sent, X509 *subject)
     return -1;
 }
 
+static void note_surplus(struct probe_chain *chain, size_t at)
+{
+    memcpy(chain->surplus, chain->sent[at].subject, sizeof chain->surplus);
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(chain->sent[i].fingerprint, chain->sent[at].fingerprint) == 0)
+            chain->surplus_again = true;
+}
+
 /* From issuer to issuer, with a bound, since two certificates may claim to have issued each other. */
 static void look_at_order(STACK_OF(X509) * sent, struct probe_chain *chain)
 {
@@ -117,7 +125,7 @@ static void look_at_order(STACK_OF(X509) * sent, struct probe_chain *chain)
         if (chain->sent[i].self_signed)
             chain->root_sent = true;
         if (!used[i] && !chain->surplus[0])
-            memcpy(chain->surplus, chain->sent[i].subject, sizeof chain->surplus);
+            note_surplus(chain, i);
     }
 }
 

@@ -159,7 +159,10 @@ static void judge_client(const struct probe_settings *settings, struct probe_rep
                   "with a client certificate more can be seen: --client-cert FILE --client-key FILE",
                   "clients must have a certificate%s%s; without one, nothing above TLS can be looked at",
                   client->count ? " of " : "", client->count ? client->authorities[0] : "");
-    else if (client->requested && !settings->client_certificate)
+    else if (client->requested && client->required == PROBE_UNKNOWN && !settings->client_certificate)
+        judge_add(report, PROBE_NOTE, "client-certificate-asked", "show one: --client-cert FILE --client-key FILE",
+                  "clients are asked for a certificate; without one, the server answers %u", report->http.status);
+    else if (client->requested && client->required == PROBE_NO)
         judge_add(
             report, PROBE_NOTE, "client-certificate-asked",
             "if browsers need none, do not ask them: keep `ca_certificates` to an endpoint, or a name, of its own",
@@ -202,7 +205,7 @@ void judge(const struct probe_settings *settings, struct probe_report *report)
         judge_certificate(settings, report);
         judge_tls(report);
         judge_survey(report);
-        judge_http(report);
+        judge_http(settings, report);
     }
     sort(report);
     report->verdict = verdict_of(report);

@@ -20,6 +20,6 @@ const char *remedy_print(struct remedy *remedy, const char *format, ...) __attri
 void judge_certificate(const struct probe_settings *settings, struct probe_report *report);
 void judge_tls(struct probe_report *report);
 void judge_survey(struct probe_report *report);
-void judge_http(struct probe_report *report);
+void judge_http(const struct probe_settings *settings, struct probe_report *report);
 
 #endif

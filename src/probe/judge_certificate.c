@@ -53,11 +53,10 @@ static void judge_names(struct probe_report *report)
     if (chain->name_matches)
         return;
     if (chain->name_total == 0)
-        judge_add(
-            report, PROBE_BAD, "no-names",
-            remedy_print(&remedy, "have it made again with the name: crossgate cert csr --name %s …", report->name),
-            "the certificate has no subjectAltName: current clients look for %s only there, and refuse it",
-            report->name);
+        judge_add(report, PROBE_BAD, "no-names",
+                  remedy_print(&remedy, "have it made again with the name: crossgate cert csr %s", report->name),
+                  "the certificate has no subjectAltName: current clients look for %s only there, and refuse it",
+                  report->name);
     else
         judge_add(report, PROBE_BAD, "wrong-name",
                   "connect by a name that it holds, or have it made for this one; is it the right server (--sni)?",
@@ -74,21 +73,21 @@ static void judge_missing(const struct probe_settings *settings, struct probe_re
     if (chain->missing_url[0])
         judge_add(
             report, PROBE_BAD, "intermediate-missing",
-            remedy_print(
-                &remedy,
-                "curl -s %s | openssl x509 -out chain.pem, name chain.pem in the endpoint's `chain_certificates`, "
-                "and reload; crossgate cert chain puts files that you have in order",
-                chain->missing_url),
+            remedy_print(&remedy,
+                         "curl -s %s | openssl x509 -out chain.pem, name chain.pem in the endpoint's "
+                         "`chain_certificates`, and reload; crossgate cert chain puts files that you have in order",
+                         chain->missing_url),
             "the chain is broken: the certificate of %s was not sent. Browsers may have it, AutobahnPython, curl "
             "and others refuse the server",
             chain->missing);
     else
         judge_add(
             report, PROBE_BAD, "authority-missing",
-            remedy_print(&remedy, "%s. If it is an intermediate, name its file in the endpoint's `chain_certificates`",
-                         settings->authorities ? "Is it the right file?" : "If it is your own authority: --ca FILE"),
-            "the certificate was issued by %s, which was not sent and is not in %s", chain->missing,
-            settings->authorities ? settings->authorities : "the system's store");
+            "an intermediate belongs in the endpoint's `chain_certificates`; an authority of your own must be known "
+            "to all clients (here: --ca FILE)",
+            "the certificate of %s, who has issued the last one of the chain, was not sent and is not in %s: "
+            "clients refuse the server",
+            chain->missing, settings->authorities ? settings->authorities : "this system's store");
 }
 
 static void judge_unknown(const struct probe_settings *settings, struct probe_report *report)
@@ -139,7 +138,9 @@ static void judge_order(struct probe_report *report)
             "the root is sent, too: clients have it or do not trust it, and each handshake is longer for nothing");
     if (chain->surplus[0] && !chain->root_sent)
         judge_add(report, PROBE_WARNING, "surplus", repair,
-                  "the certificate of %s is sent, and does not belong to the chain", chain->surplus);
+                  chain->surplus_again ? "the certificate of %s is sent twice"
+                                       : "the certificate of %s is sent, and does not belong to the chain",
+                  chain->surplus);
 }
 
 static void judge_strength(struct probe_report *report)

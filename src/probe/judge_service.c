@@ -40,28 +40,32 @@ static void judge_versions(struct probe_report *report)
     }
 }
 
+/* How many suites are of that grade, each once, whatever versions it is spoken in; *example is the first of them. */
+static size_t count_suites(const struct probe_survey *survey, enum probe_grade grade, const char **example)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < survey->suite_count; i++) {
+        bool is_new = survey->suites[i].grade == grade;
+        for (size_t j = 0; j < i; j++)
+            is_new &= survey->suites[j].id != survey->suites[i].id;
+        if (is_new && count++ == 0)
+            *example = survey->suites[i].name;
+    }
+    return count;
+}
+
 static void judge_suites(struct probe_report *report)
 {
-    const struct probe_survey *survey = &report->survey;
-    const char *weak = NULL, *old = NULL;
-    size_t weak_count = 0, old_count = 0;
-    for (size_t i = 0; i < survey->suite_count; i++) {
-        const struct probe_suite *suite = &survey->suites[i];
-        weak_count += suite->grade == PROBE_WEAK_GRADE;
-        old_count += suite->grade == PROBE_OLD_GRADE;
-        if (suite->grade == PROBE_WEAK_GRADE && !weak)
-            weak = suite->name;
-        if (suite->grade == PROBE_OLD_GRADE && !old)
-            old = suite->name;
-    }
-    if (weak)
+    const char *example = "";
+    size_t weak = count_suites(&report->survey, PROBE_WEAK_GRADE, &example);
+    if (weak > 0)
         judge_add(report, PROBE_WARNING, "weak-suites",
-                  "take them out of `ciphers`; without it, Crossgate offers none of them",
-                  "%zu suite%s with known attacks, e.g. %s", weak_count, weak_count == 1 ? "" : "s", weak);
-    if (old)
+                  "take them out of `ciphers`; without that key, Crossgate offers none of them",
+                  "%zu suite%s with known attacks, e.g. %s", weak, weak == 1 ? "" : "s", example);
+    size_t old = count_suites(&report->survey, PROBE_OLD_GRADE, &example);
+    if (old > 0)
         judge_add(report, PROBE_NOTE, "old-suites", "if no old client needs them, leave them out of `ciphers`",
-                  "%zu suite%s of the past (CBC, or no forward secrecy), e.g. %s", old_count, old_count == 1 ? "" : "s",
-                  old);
+                  "%zu suite%s of the past (CBC, or no forward secrecy), e.g. %s", old, old == 1 ? "" : "s", example);
 }
 
 void judge_survey(struct probe_report *report)
@@ -73,7 +77,7 @@ void judge_survey(struct probe_report *report)
     judge_suites(report);
     if (survey->least_dh_bits > 0 && survey->least_dh_bits < 2048)
         judge_add(report, PROBE_WARNING, "weak-dh",
-                  "openssl dhparam -out dhparam.pem 2048, named in `dhparam`; or no `dhparam` at all",
+                  "crossgate cert dhparam makes a better one; without `dhparam`, a standard group is used",
                   "a Diffie-Hellman group of %u bits is used: at least 2048 are needed", survey->least_dh_bits);
     if (survey->cut_short)
         judge_add(report, PROBE_NOTE, "cut-short", "try again with a longer --timeout, or from another address",
@@ -82,7 +86,21 @@ void judge_survey(struct probe_report *report)
 
 /* ---- HTTP */
 
-static void judge_page(struct probe_report *report)
+/* Strict-Transport-Security is for names only (RFC 6797 section 8.1.1). */
+static void judge_hsts(const struct probe_settings *settings, struct probe_report *report)
+{
+    const struct probe_http *http = &report->http;
+    if (settings->target.is_address && !settings->name)
+        return;
+    if (!http->hsts[0])
+        judge_add(report, PROBE_NOTE, "no-hsts", "\"hsts\": true in the transport's `options`",
+                  "no Strict-Transport-Security: browsers that are sent to http:// go there first");
+    else if (http->hsts_max_age == 0)
+        judge_add(report, PROBE_WARNING, "hsts-off", "set `hsts_max_age` to 31536000, a year",
+                  "Strict-Transport-Security says max-age=0, or no time at all: browsers forget it");
+}
+
+static void judge_page(const struct probe_settings *settings, struct probe_report *report)
 {
     const struct probe_http *http = &report->http;
     if (http->failure == PROBE_SILENT)
@@ -94,12 +112,8 @@ static void judge_page(struct probe_report *report)
     else if (http->status >= 500)
         judge_add(report, PROBE_WARNING, "http-error", "is the backend up? crossgate backend list",
                   "GET %.100s: the server answers %u", http->path, http->status);
-    else if (!http->hsts[0])
-        judge_add(report, PROBE_NOTE, "no-hsts", "\"hsts\": true in the transport's `options`",
-                  "no Strict-Transport-Security: browsers that are sent to http:// first go there");
-    else if (http->hsts_max_age == 0)
-        judge_add(report, PROBE_WARNING, "hsts-off", "set `hsts_max_age` to 31536000, a year",
-                  "Strict-Transport-Security says max-age=0, or nothing: browsers forget it");
+    else
+        judge_hsts(settings, report);
 }
 
 struct advice {
@@ -114,7 +128,8 @@ static const struct advice advices[] = {
     {400, "the server does not like the request",
      "does it want another subprotocol (--subprotocol), or a Host that it knows?"},
     {401, "somebody has to log in first", "the service wants credentials that probe does not have"},
-    {403, "the origin is not allowed", "say one that is (--origin https://…), or add it to `options.allowedOrigins`"},
+    {403, "the origin is not allowed",
+     "say one that is (--origin https://…), or add it to the service's `allowed_origins`"},
     {404, "there is nothing at this path", "is the path right? It is a key of `paths` of the transport"},
     {426, "the server wants another version or protocol", NULL},
     {429, "there are too many connections", "try again later"},
@@ -156,12 +171,12 @@ static void judge_session(struct probe_report *report)
                   "the WebSocket at %.100s does not answer a Close (RFC 6455 section 5.5.1)", websocket->path);
 }
 
-void judge_http(struct probe_report *report)
+void judge_http(const struct probe_settings *settings, struct probe_report *report)
 {
     const struct probe_websocket *websocket = &report->websocket;
     bool needs_certificate = report->client.required == PROBE_YES || report->client.refused;
     if (report->http.asked && !needs_certificate)
-        judge_page(report);
+        judge_page(settings, report);
     if (!websocket->asked || needs_certificate)
         return;
     if (websocket->failure != PROBE_NO_FAILURE)

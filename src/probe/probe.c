@@ -14,7 +14,7 @@
 
 enum { TLS_1_2 = 0x0303, TLS_1_3 = 0x0304 };
 
-/* Of a server that is asked nothing: time for its tickets to come. */
+/* Time for tickets or an alert to come, besides that of the way. */
 enum { TICKETS_US = 300000 };
 
 struct probing {
@@ -165,18 +165,21 @@ static void describe_server(struct probing *self, struct link *link)
     describe_authorities(link->ssl, &report->client);
 }
 
-/* In TLS 1.3 a server that misses a certificate says so only when the client has finished. */
+/* What the server thinks of the certificate that it asked for, and that it got or not. `failure` is what became of the
+ * connection. nginx lets a client without one in, and answers 400. */
 static void conclude_client_certificate(struct probing *self, const struct link *link, enum probe_failure failure)
 {
     struct probe_report *report = self->report;
     struct probe_client_certificate *client = &report->client;
-    bool refused = failure == PROBE_REFUSED || failure == PROBE_ENDED;
-    if (!client->requested || failure == PROBE_NO_FAILURE || !refused) {
-        client->required = self->settings->client_certificate && client->requested ? PROBE_UNKNOWN : PROBE_NO;
+    bool is_given = self->settings->client_certificate != NULL;
+    bool is_refused = failure == PROBE_REFUSED || failure == PROBE_ENDED;
+    if (!client->requested || !is_refused) {
+        bool is_unknown = client->requested && (is_given || report->http.status == 400);
+        client->required = is_unknown ? PROBE_UNKNOWN : PROBE_NO;
         return;
     }
-    client->refused = self->settings->client_certificate != NULL;
-    client->required = client->refused ? PROBE_UNKNOWN : PROBE_YES;
+    client->refused = is_given;
+    client->required = is_given ? PROBE_UNKNOWN : PROBE_YES;
     report->tls.alert = link->alert;
     TEXT_COPY(report->tls.failure, span_string(link->failure));
 }
@@ -207,20 +210,27 @@ static const char *page_path(const struct probe_target *target)
     return target->scheme == PROBE_HTTPS && target->path[0] ? target->path : "/";
 }
 
-static void read_tickets(struct link *link, const struct clock *clock)
+/* Waits a little for what the server says unasked: tickets, or an alert. */
+static enum probe_failure listen_a_little(struct probing *self, struct link *link)
 {
     uint8_t byte;
     size_t length;
-    uint64_t until = clock_now() + TICKETS_US, step = clock_step(clock);
-    (void)!link_read(link, &byte, 1, &length, until < step ? until : step);
+    uint64_t step = clock_step(&self->clock);
+    uint64_t until = clock_now() + TICKETS_US + 2 * (uint64_t)self->report->tls.handshake_us;
+    enum probe_failure failure = link_read(link, &byte, 1, &length, until < step ? until : step);
+    return failure == PROBE_SILENT ? PROBE_NO_FAILURE : failure;
 }
 
+/* In TLS 1.3 a server that misses a certificate says so when the client has finished; if a request is on its way then, the
+ * kernel may answer that with a reset, and the alert is lost. */
 static enum probe_failure use_connection(struct probing *self, struct link *link)
 {
     struct probe_report *report = self->report;
-    if (self->settings->target.scheme == PROBE_RAWSOCKET) {
-        read_tickets(link, &self->clock);
-        return PROBE_NO_FAILURE;
+    bool asks = self->settings->target.scheme != PROBE_RAWSOCKET;
+    if (!asks || (report->client.requested && report->tls.version >= TLS_1_3)) {
+        enum probe_failure failure = listen_a_little(self, link);
+        if (failure != PROBE_NO_FAILURE || !asks)
+            return failure;
     }
     tell(self, "asking for a page");
     ask_page(link, self->host, page_path(&self->settings->target), clock_step(&self->clock), &report->http);

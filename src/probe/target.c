@@ -55,9 +55,10 @@ static bool take_path(struct span *rest, struct probe_target *target, struct err
                   sizeof target->path - 1);
         return false;
     }
-    snprintf(target->path, sizeof target->path, "%.*s", SPAN_ARGS(path));
-    if (slash)
+    if (slash) {
+        memcpy(target->path, path.at, path.len); /* the rest of it is zero */
         rest->len = (size_t)(slash - rest->at);
+    }
     return true;
 }
 
