@@ -266,7 +266,7 @@ struct probe_report {
 };
 
 /* Looks at the server over several connections, one after the other, and judges. A server that cannot be reached or behaves
- * badly is no error but a report. NULL: the settings are of no use (a file), or memory is out; *error says so. */
+ * badly is no error but a report. SIGPIPE has to be ignored. NULL: the settings are of no use (a file), or memory is out; *error says so. */
 struct probe_report *probe_run(const struct probe_settings *settings, struct error *error)
     __attribute__((warn_unused_result));
 void probe_report_free(struct probe_report *report);

@@ -72,6 +72,10 @@ static bool take_values(const struct usage *usage, const struct probe_words *wor
         option_refuse(usage, "--origin", words->origin, "an origin as https://example.com");
         return false;
     }
+    if (words->sni && (!is_printable(words->sni) || strchr(words->sni, ' ') || strlen(words->sni) >= PROBE_TEXT)) {
+        option_refuse(usage, "--sni", words->sni, "a host name");
+        return false;
+    }
     if (words->key && !words->certificate) {
         usage_refuse(usage, "--client-key needs --client-cert FILE, too");
         return false;

@@ -96,10 +96,16 @@ void client_deinit(struct client *client)
 static const unsigned char only_http1[] = "\x08http/1.1";
 static const unsigned char both[] = "\x02h2\x08http/1.1";
 
+/* SSL_set_tlsext_host_name casts const away, which clang minds. */
+static bool set_name(SSL *ssl, const char *name)
+{
+    return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name) == 1;
+}
+
 SSL *client_new_ssl(const struct client *client, const struct client_wish *wish)
 {
     SSL *ssl = SSL_new(client->context);
-    bool ready = ssl && (!client->name || SSL_set_tlsext_host_name(ssl, client->name) == 1) &&
+    bool ready = ssl && (!client->name || set_name(ssl, client->name)) &&
                  SSL_set_max_proto_version(ssl, wish->highest) == 1 &&
                  (!wish->session || SSL_set_session(ssl, wish->session) == 1) &&
                  SSL_set_alpn_protos(ssl, wish->h2 ? both : only_http1,

@@ -9,6 +9,7 @@
 
 #include <openssl/err.h>
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -200,7 +201,8 @@ static bool diagnose(struct probing *self, const struct survey *survey)
         memcpy(report->excerpt, answer.excerpt, sizeof report->excerpt);
         return true;
     }
-    return report->failure != PROBE_REFUSED || survey_versions(survey, &report->survey);
+    bool speaks = report->failure == PROBE_REFUSED || report->failure == PROBE_OTHER;
+    return !speaks || survey_versions(survey, &report->survey);
 }
 
 /* ---- over the first connection */
@@ -276,7 +278,7 @@ static void look_first(struct probing *self, struct link *link)
 static void resume(struct probing *self, SSL_SESSION *session, int highest, struct probe_resumption *resumption)
 {
     struct link link = {.socket = -1};
-    struct client_wish wish = {.highest = highest, .session = session, .h2 = true};
+    struct client_wish wish = {.highest = highest, .session = session};
     if (!session || !SSL_SESSION_is_resumable(session)) {
         resumption->works = PROBE_NO;
         return;
@@ -360,41 +362,59 @@ static void look_at_websocket(struct probing *self)
 
 /* ---- all */
 
-/* SNI names are never addresses (RFC 6066 section 3). */
-static const char *sni_of(const struct probe_settings *settings)
+/* The name that the certificate has to hold; a dot at the end is for the resolver only. */
+static void take_name(struct probing *self)
 {
-    if (settings->name)
-        return settings->name;
-    return settings->target.is_address ? NULL : settings->target.host;
+    const struct probe_settings *settings = self->settings;
+    struct span name = span_string(settings->name ? settings->name : settings->target.host);
+    while (name.len > 1 && name.at[name.len - 1] == '.')
+        name.len--;
+    TEXT_COPY(self->report->name, name);
+    ask_print_host(self->report->name, settings->target.port, self->host);
+}
+
+/* SNI names are never addresses (RFC 6066 section 3). */
+static const char *sni_of(const struct probe_report *report)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    bool is_address = strchr(report->name, ':') || inet_pton(AF_INET, report->name, address) == 1;
+    return is_address ? NULL : report->name;
+}
+
+/* What asks by hand needs no finished handshake. False: memory is out. */
+static bool look_by_hand(struct probing *self, bool is_understood)
+{
+    const struct probe_settings *settings = self->settings;
+    struct probe_report *report = self->report;
+    struct survey survey = {.address = &self->addresses[report->used],
+                            .name = sni_of(report),
+                            .clock = &self->clock,
+                            .progress = settings->progress,
+                            .user = settings->user};
+    if (!is_understood && !diagnose(self, &survey))
+        return false;
+    bool is_tls = is_understood || report->failure == PROBE_REFUSED || report->failure == PROBE_OTHER;
+    return !settings->all || !is_tls || survey_make(&survey, &report->survey);
 }
 
 /* False: memory is out. */
 static bool look(struct probing *self)
 {
-    const struct probe_settings *settings = self->settings;
     struct probe_report *report = self->report;
     struct link link = {.socket = -1};
     if (!find_addresses(self) || !connect_first(self, &link))
         return true;
     look_first(self, &link);
-    struct survey survey = {.address = &self->addresses[report->used],
-                            .name = sni_of(settings),
-                            .clock = &self->clock,
-                            .progress = settings->progress,
-                            .user = settings->user};
     bool needs_certificate = report->client.required == PROBE_YES || report->client.refused;
     if (report->tls.finished && !needs_certificate) {
         look_again(self);
         look_at_websocket(self);
     }
-    if (settings->all && report->failure != PROBE_PLAIN_HTTP)
-        return survey_make(&survey, &report->survey) || clock_is_over(&self->clock);
-    return report->tls.finished || needs_certificate || diagnose(self, &survey) || clock_is_over(&self->clock);
+    return look_by_hand(self, report->tls.finished || needs_certificate);
 }
 
 struct probe_report *probe_run(const struct probe_settings *settings, struct error *error)
 {
-    const char *name = settings->name ? settings->name : settings->target.host;
     uint64_t steps = settings->all ? PROBE_STEPS_ALL : PROBE_STEPS;
     struct probing self = {.settings = settings, .report = calloc(1, sizeof *self.report)};
     bool worked = false;
@@ -403,9 +423,8 @@ struct probe_report *probe_run(const struct probe_settings *settings, struct err
         error_set(error, ERROR_MEMORY, "out of memory");
         return NULL;
     }
-    TEXT_COPY(self.report->name, span_string(name));
-    ask_print_host(name, settings->target.port, self.host);
-    if (client_init(&self.client, settings, sni_of(settings), error)) {
+    take_name(&self);
+    if (client_init(&self.client, settings, sni_of(self.report), error)) {
         worked = look(&self);
         SSL_SESSION_free(self.session);
         client_deinit(&self.client);

@@ -89,7 +89,8 @@ static void offer_init(struct offer *offer, uint16_t version)
 struct asking {
     const struct survey *survey;
     struct probe_survey *report;
-    bool failed; /* memory, or time */
+    bool late;   /* time is up */
+    bool failed; /* memory is out */
 };
 
 /* Whether the server takes the offer as it was made. A server that stays silent or breaks off has said no to this one, but may
@@ -102,10 +103,12 @@ static bool accepts(struct asking *asking, const struct offer *offer, struct hel
                           .groups = offer->groups,
                           .group_count = offer->group_count};
     struct survey_answer answer;
-    if (clock_is_over(asking->survey->clock) || !survey_ask(asking->survey, &hello, &answer)) {
-        asking->failed = true;
+    asking->late = clock_is_over(asking->survey->clock);
+    if (asking->late || asking->failed)
         return false;
-    }
+    asking->failed = !survey_ask(asking->survey, &hello, &answer);
+    if (asking->failed)
+        return false;
     asking->report->handshakes++;
     if (answer.failure == PROBE_SILENT)
         asking->report->cut_short = true;
@@ -192,7 +195,7 @@ bool survey_versions(const struct survey *survey, struct probe_survey *report)
     struct hello_answer said;
     struct offer offer;
     list_versions(report);
-    for (size_t i = 0; i < PROBE_VERSIONS && !asking.failed; i++) {
+    for (size_t i = 0; i < PROBE_VERSIONS; i++) {
         offer_init(&offer, report->versions[i].version);
         if (accepts(&asking, &offer, &said))
             report->versions[i].spoken = PROBE_YES;
@@ -205,14 +208,14 @@ bool survey_make(const struct survey *survey, struct probe_survey *report)
     struct asking asking = {.survey = survey, .report = report};
     list_versions(report);
     report->made = true;
-    for (size_t i = 0; i < PROBE_VERSIONS && !asking.failed; i++) {
+    for (size_t i = 0; i < PROBE_VERSIONS; i++) {
         tell(&asking, probe_version_name(report->versions[i].version));
         ask_suites(&asking, &report->versions[i]);
     }
     tell(&asking, "groups");
-    for (size_t i = 0; i < PROBE_VERSIONS && report->groups_of == 0 && !asking.failed; i++)
+    for (size_t i = 0; i < PROBE_VERSIONS && report->groups_of == 0; i++)
         if (report->versions[i].spoken == PROBE_YES)
             ask_groups(&asking, report->versions[i].version);
-    report->cut_short |= asking.failed;
+    report->cut_short |= asking.late;
     return !asking.failed;
 }

@@ -25,10 +25,10 @@ struct survey_answer {
 bool survey_ask(const struct survey *survey, struct hello *hello, struct survey_answer *answer)
     __attribute__((warn_unused_result));
 
-/* The versions only; fills `report->versions`. False: memory is out, or time. */
+/* The versions only; fills `report->versions`. False: memory is out. */
 bool survey_versions(const struct survey *survey, struct probe_survey *report) __attribute__((warn_unused_result));
 
-/* All. False likewise; what was found until then is in the report. */
+/* All. False likewise. When time is up, what was found until then is in the report. */
 bool survey_make(const struct survey *survey, struct probe_survey *report) __attribute__((warn_unused_result));
 
 #endif

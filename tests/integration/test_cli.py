@@ -5,7 +5,7 @@ import pytest
 
 from support.gate import run
 
-COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "version"]
+COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "probe", "version"]
 
 
 def test_help_names_all_commands():

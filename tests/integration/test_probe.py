@@ -1,6 +1,8 @@
 """`crossgate probe` against our own front door, against other servers with all that can be wrong, and against hostile ones."""
 import datetime
 import json
+import os
+import pty
 import re
 import socket
 import subprocess
@@ -17,7 +19,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from support import ports
 from support.foreign import Nginx, Scripted, accept_value, openssl, read_head
-from support.gate import ECHO, HELLO, run, tcp, web
+from support.gate import ECHO, HELLO, binary, run, web
 
 PATHS = {"/": HELLO, "ws": ECHO, "moved": {"type": "redirect", "url": "https://example.com/there"}}
 
@@ -544,7 +546,7 @@ def say(data, wait=True):
 def test_garbage(data, name):
     with Scripted(say(data)) as server:
         report = probe(f"127.0.0.1:{server.port}", "--timeout", "2")
-        words = run("probe", f"127.0.0.1:{server.port}", "--timeout", "2")
+        words = run("probe", f"127.0.0.1:{server.port}", "--timeout", "2", "--all")
     assert report.status == 1 and found(report) == {name}
     assert words.returncode == 1 and not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", words.stdout)
 
@@ -553,6 +555,30 @@ def test_plain_http_of_our_own(crossgate):
     gate = crossgate(web(PATHS))
     report = probe(f"127.0.0.1:{gate.port}", "--timeout", "2")
     assert report.status == 1 and found(report) in ({"plain-http"}, {"cut"})
+
+
+def test_nothing_but_ssl_3():
+    """No library of today speaks it: its ServerHello is made by hand."""
+    def talk(connection):
+        offered = connection.recv(65536)[9:11]
+        body = b"\x03\x00" + bytes(32) + b"\x00\x00\x05\x00"
+        message = b"\x02\x00\x00" + bytes([len(body)]) + body
+        alert = b"\x15\x03\x00\x00\x02\x02\x28"
+        connection.sendall(b"\x16\x03\x00\x00" + bytes([len(message)]) + message if offered == b"\x03\x00" else alert)
+        connection.recv(65536)
+    with Scripted(talk) as server:
+        report = probe(f"127.0.0.1:{server.port}", "--timeout", "2")
+        assert found(report) == {"old-tls-only"} and "SSL 3" in finding(report, "old-tls-only")["text"]
+        report = probe(f"127.0.0.1:{server.port}", "--timeout", "2", "--all")
+        oldest = report.survey["versions"][-1]
+        assert oldest["version"] == "SSL 3" and oldest["spoken"]
+        assert [one["name"] for one in oldest["suites"]] == ["RC4-SHA"] and "weak-suites" in found(report)
+
+
+def test_a_dot_at_the_end_is_no_part_of_the_name(pki):
+    with Nginx(pki["rsa-fullchain.pem"], pki["rsa.key"]) as server:
+        report = probe(f"127.0.0.1:{server.port}", "--sni", "localhost.", "--ca", pki["root.pem"])
+    assert report.status == 0 and report.name == "localhost"
 
 
 def test_a_server_that_hangs_or_ends():
@@ -680,7 +706,7 @@ def test_words_for_people(crossgate, pki):
     assert all(len(line) <= 80 or " " not in line.strip() for line in lines), max(lines, key=len)
     for title in ("Connection", "Certificate", "HTTP", "WebSocket", "Findings"):
         assert title in lines
-    assert re.search(r"^  ping +\d+\.\d ms$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  ping +\d+(\.\d)? ms$", done.stdout, re.MULTILINE)
 
 
 def test_words_for_people_when_all_is_bad(pki):
@@ -697,7 +723,7 @@ def test_words_for_people_when_all_is_bad(pki):
     ((), "HOST is missing"), (("a", "b"), "b"), (("http://a",), "no scheme with TLS"), (("a:x",), "not a host"),
     (("a", "--timeout", "0"), "--timeout"), (("a", "--timeout", "x"), "--timeout"), (("a", "-4", "-6"), "exclude"),
     (("a", "--client-key", "x"), "--client-cert"), (("a", "--path", "a b"), "--path"),
-    (("a", "--origin", "x\r\ny"), "--origin"), (("a", "--subprotocol", "x\r\ny"), "--subprotocol"),
+    (("a", "--origin", "x\r\ny"), "--origin"), (("a", "--sni", "x y"), "--sni"), (("a", "--subprotocol", "x\r\ny"), "--subprotocol"),
     (("a", "--ca", "/nonexistent"), "/nonexistent"), (("a", "--client-cert", "/nonexistent"), "/nonexistent")])
 def test_wrong_words(words, part):
     done = run("probe", *words)
@@ -709,11 +735,36 @@ def test_a_key_with_a_passphrase_is_not_asked_for(pki):
     assert done.returncode == 2 and "locked.key" in done.stderr
 
 
-def test_reader_that_goes_away(pki):
+def test_reader_that_goes_away():
     """As `crossgate probe … | head -1`."""
-    from support.gate import binary
     left, right = socket.socketpair()
     left.close()
     done = subprocess.run([binary(), "probe", f"127.0.0.1:{ports.take()}"], stdout=right, stderr=subprocess.PIPE, timeout=30)
     right.close()
     assert done.returncode == 3 and done.stderr == b""
+
+
+def on_terminal(*words, **environment):
+    """All that the program writes to a terminal."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen([binary(), "probe", *words], stdin=slave, stdout=slave, stderr=slave,
+                             env={**os.environ, "TERM": "xterm", **environment})
+    os.close(slave)
+    said = b""
+    try:
+        while more := os.read(master, 4096):
+            said += more
+    except OSError:  # the other side is closed
+        pass
+    os.close(master)
+    child.wait(30)
+    return said.decode()
+
+
+def test_terminals_get_colour_and_progress(pki):
+    with Nginx(pki["rsa-fullchain.pem"], pki["rsa.key"]) as server:
+        words = (f"localhost:{server.port}", "--ca", pki["root.pem"])
+        said = on_terminal(*words)
+        assert "\r\033[KTLS handshake" in said and "\033[32mGOOD\033[0m" in said
+        assert said.index("\r\033[Kcrossgate probe") > said.index("TLS handshake"), "the last step is wiped away"
+        assert "\033" not in on_terminal(*words, NO_COLOR="1")
