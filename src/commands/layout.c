@@ -40,6 +40,10 @@ static void begin_line(const struct layout *layout)
 static void print_line(const struct layout *layout, const char *line, size_t length)
 {
     size_t at = layout->indent;
+    if (length > 0 && *line == ' ') {
+        fprintf(layout->out, "%.*s", (int)length, line);
+        return;
+    }
     for (size_t i = 0; i < length;) {
         size_t word = strcspn(line + i, " \n");
         size_t width = columns(line + i, word);

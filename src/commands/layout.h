@@ -20,7 +20,7 @@ enum layout_colour { LAYOUT_PLAIN, LAYOUT_BOLD, LAYOUT_GREEN, LAYOUT_YELLOW, LAY
 void layout_title(const struct layout *layout, const char *title);
 
 /* "  label   text"; lines of the text that are too long go on in the second column. A word that is longer than a line, as a URL
- * may be, is kept whole, so that it can be copied. */
+ * may be, is kept whole, so that it can be copied, and so is a line that begins with a space: a command. */
 void layout_row(const struct layout *layout, const char *label, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void layout_coloured_row(const struct layout *layout, enum layout_colour colour, const char *label, const char *format,

@@ -111,8 +111,8 @@ static void print_resumption(const struct layout *layout, const struct probe_tls
     append_resumption(&list, "TLS 1.3", &tls->resumption13);
     append_resumption(&list, "TLS 1.2", &tls->resumption12);
     layout_row(layout, "resumption", "%s", or_none(list.text, "not tried"));
-    if (tls->early_data)
-        layout_row(layout, "0-RTT", "offered");
+    if (tls->version == 0x0304)
+        layout_row(layout, "0-RTT", tls->early_data ? "offered" : "not offered");
 }
 
 static void print_protocol(const struct layout *layout, const struct probe_tls *tls)

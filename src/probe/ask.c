@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +110,7 @@ void ask_page(struct link *link, const char *host, const char *path, uint64_t un
                           "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: crossgate-probe\r\nAccept: */*\r\n"
                           "Connection: close\r\n\r\n",
                           path, host);
+    assert(length < (int)sizeof request);
     uint64_t begin = clock_now();
     http->asked = true;
     snprintf(http->path, sizeof http->path, "%s", path);

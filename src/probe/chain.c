@@ -53,7 +53,7 @@ static void print_fingerprint(const X509 *certificate, char text[PROBE_WORD])
 static bool has_weak_signature(X509 *certificate)
 {
     int digest = NID_undef, bits = -1;
-    return X509_get_signature_info(certificate, &digest, NULL, &bits, NULL) == 1 && bits < STRENGTH - 12 &&
+    return X509_get_signature_info(certificate, &digest, NULL, &bits, NULL) == 1 && bits < STRENGTH &&
            !certificate_is_self_signed(certificate);
 }
 

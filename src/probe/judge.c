@@ -54,7 +54,7 @@ static void judge_unreachable(const struct probe_settings *settings, struct prob
     struct remedy remedy;
     if (report->address_count == 0) {
         judge_add(report, PROBE_BAD, "unknown-host",
-                  remedy_print(&remedy, "check the spelling, and the DNS: getent ahosts %s", target->host),
+                  remedy_print(&remedy, "check the spelling, and the DNS:\n  getent ahosts %s", target->host),
                   "%s has no address: %s", target->host, report->tls.failure);
         return;
     }
@@ -63,14 +63,14 @@ static void judge_unreachable(const struct probe_settings *settings, struct prob
               last->was_late
                   ? "look for a firewall on the way, and whether host and port are right"
                   : remedy_print(&remedy,
-                                 "is the server running, and on that port? On its machine: ss -ltn 'sport = :%u'",
+                                 "is the server running, and on that port? On its machine:\n  ss -ltnp 'sport = :%u'",
                                  target->port),
               "no connection to %s: %s", last->text, last->failure);
 }
 
 /* ---- no handshake */
 
-static void judge_silence(struct probe_report *report)
+static void judge_failure(struct probe_report *report)
 {
     switch (report->failure) {
     case PROBE_PLAIN_HTTP:
@@ -113,10 +113,10 @@ static uint16_t best_version(const struct probe_survey *survey)
     return 0;
 }
 
-static void judge_alert(struct probe_report *report)
+/* `version`: the best one that it speaks, as far as that is known. */
+static void judge_refusal(struct probe_report *report, uint16_t version)
 {
     struct remedy remedy;
-    uint16_t version = best_version(&report->survey);
     if (report->tls.alert == ALERT_UNRECOGNIZED_NAME)
         judge_add(report, PROBE_BAD, "unknown-name",
                   "ask for a name that it has: --sni NAME; or add a certificate for this one on the server",
@@ -138,10 +138,11 @@ static void judge_handshake(struct probe_report *report)
 {
     if (report->tls.finished || report->client.refused || report->client.required == PROBE_YES)
         return;
-    if (report->failure == PROBE_REFUSED || best_version(&report->survey) != 0)
-        judge_alert(report);
+    uint16_t version = best_version(&report->survey);
+    if (report->failure == PROBE_REFUSED || (version != 0 && version < 0x0303))
+        judge_refusal(report, version);
     else
-        judge_silence(report);
+        judge_failure(report);
 }
 
 /* ---- client certificates */

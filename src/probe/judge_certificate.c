@@ -74,8 +74,10 @@ static void judge_missing(const struct probe_settings *settings, struct probe_re
         judge_add(
             report, PROBE_BAD, "intermediate-missing",
             remedy_print(&remedy,
-                         "curl -s %s | openssl x509 -out chain.pem, name chain.pem in the endpoint's "
-                         "`chain_certificates`, and reload; crossgate cert chain puts files that you have in order",
+                         "get it, name chain.pem in the endpoint's `chain_certificates`, and reload; files that you "
+                         "have already are put in order by crossgate cert chain:\n"
+                         "  curl -s %s | openssl x509 -out chain.pem\n"
+                         "  crossgate cert chain FILE…",
                          chain->missing_url),
             "the chain is broken: the certificate of %s was not sent. Browsers may have it, AutobahnPython, curl "
             "and others refuse the server",

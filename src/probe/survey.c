@@ -17,6 +17,14 @@ struct inbox {
     uint8_t bytes[ANSWER_MAX];
 };
 
+static struct span first_line(struct span text)
+{
+    size_t length = 0;
+    while (length < text.len && text.at[length] != '\r' && text.at[length] != '\n')
+        length++;
+    return span_head(text, length);
+}
+
 static void read_answer(struct link *link, struct inbox *inbox, uint64_t until, struct survey_answer *answer)
 {
     while (answer->outcome == HELLO_MORE && answer->failure == PROBE_NO_FAILURE && inbox->length < ANSWER_MAX) {
@@ -27,7 +35,7 @@ static void read_answer(struct link *link, struct inbox *inbox, uint64_t until, 
     }
     answer->said = inbox->reader.answer;
     if (answer->outcome == HELLO_NOT_TLS)
-        TEXT_COPY(answer->excerpt, span_of(inbox->bytes, inbox->length));
+        TEXT_COPY(answer->excerpt, first_line(span_of(inbox->bytes, inbox->length)));
 }
 
 bool survey_ask(const struct survey *survey, struct hello *hello, struct survey_answer *answer)

@@ -135,6 +135,20 @@ static void ssl_3_is_understood(void **state)
     assert_int_equal(answer.suite, 0x0005);
 }
 
+/* A HelloRetryRequest for a group that the library here may not know. */
+static void groups_of_tomorrow_are_understood(void **state)
+{
+    (void)state;
+    uint8_t said[5 + 4 + 40 + 12] = {22, 3, 3, 0, 56, 2, 0, 0, 52, 3, 3};
+    static const uint8_t end[] = {0x13, 0x01, 0, 0, 12, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0x11, 0xEC};
+    struct hello_answer answer;
+    memcpy(said + 9 + 2 + 32 + 1, end, sizeof end);
+    assert_int_equal(read_both(span_of(said, sizeof said), &answer), HELLO_ACCEPTED);
+    assert_int_equal(answer.version, 0x0304);
+    assert_string_equal(group_describe(answer.group).name, "X25519MLKEM768");
+    assert_int_equal(group_describe(answer.group).grade, PROBE_GOOD_GRADE);
+}
+
 static void what_is_no_tls_is_told_from_what_is_broken(void **state)
 {
     (void)state;
@@ -202,6 +216,7 @@ int main(void)
         cmocka_unit_test(all_that_we_know_is_offered_at_once),
         cmocka_unit_test(an_alert_says_which),
         cmocka_unit_test(ssl_3_is_understood),
+        cmocka_unit_test(groups_of_tomorrow_are_understood),
         cmocka_unit_test(what_is_no_tls_is_told_from_what_is_broken),
         cmocka_unit_test(suites_are_graded),
         cmocka_unit_test(names_are_those_of_openssl),
