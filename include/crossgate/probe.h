@@ -107,7 +107,6 @@ struct probe_chain {
     char error[PROBE_TEXT];                     /* another reason not to trust it; "" */
     char verified[PROBE_CHAIN_MAX][PROBE_TEXT]; /* subjects, leaf first, as far as a chain could be built */
     size_t verified_count;
-    bool system_store; /* or that of `authorities` */
 
     char names[PROBE_NAMES_MAX][PROBE_TEXT]; /* DNS names and addresses */
     size_t name_count, name_total;

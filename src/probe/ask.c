@@ -13,42 +13,14 @@ static enum probe_failure refuse(struct link *link, const char *why)
     return PROBE_OTHER;
 }
 
-static bool begin_answer(struct ask *ask)
-{
-    http_response_reader_free(ask->reader);
-    ask->reader = http_response_reader_new();
-    return ask->reader != NULL;
-}
-
-static bool is_interim(const struct http_response *response)
-{
-    return response->status >= 100 && response->status < 200 && response->status != 101;
-}
-
-/* More of the head, from the bytes that are there. HTTP_MORE: they are used up. */
-static enum http_progress read_head(struct ask *ask)
-{
-    enum http_progress progress = HTTP_MORE;
-    while (progress == HTTP_MORE && ask->used < ask->length) {
-        size_t taken;
-        progress = http_response_read(ask->reader, span_of(ask->bytes + ask->used, ask->length - ask->used), &taken);
-        ask->used += taken;
-        if (progress == HTTP_HEAD_DONE && is_interim(http_response_of(ask->reader)))
-            progress = begin_answer(ask) ? HTTP_MORE : HTTP_BROKEN;
-    }
-    return progress;
-}
-
 enum probe_failure ask(struct link *link, struct ask *ask, struct span request, uint64_t until)
 {
     enum http_progress progress = HTTP_MORE;
-    enum probe_failure failure = link_write(link, request, until);
-    if (!begin_answer(ask))
-        return refuse(link, "out of memory");
+    ask->reader = http_response_reader_new();
+    enum probe_failure failure = ask->reader ? link_write(link, request, until) : refuse(link, "out of memory");
     while (failure == PROBE_NO_FAILURE && progress == HTTP_MORE) {
-        ask->used = 0;
         failure = link_read(link, ask->bytes, sizeof ask->bytes, &ask->length, until);
-        progress = read_head(ask);
+        progress = http_response_read(ask->reader, span_of(ask->bytes, ask->length), &ask->used);
     }
     return progress == HTTP_BROKEN ? refuse(link, "the answer is no HTTP/1.1") : failure;
 }

@@ -13,8 +13,7 @@ struct ask {
     size_t length, used; /* of `bytes`: behind the head are the first bytes of what follows it */
 };
 
-/* Sends `request` and reads the head of the final answer; interim ones (1xx, but for 101) are dropped. PROBE_OTHER: it is not
- * HTTP. */
+/* Sends `request` and reads the head of the final answer. PROBE_OTHER: it is not HTTP, or longer than HTTP_HEAD_MAX. */
 enum probe_failure ask(struct link *link, struct ask *ask, struct span request, uint64_t until);
 void ask_deinit(struct ask *ask);
 

@@ -18,15 +18,17 @@ static enum probe_failure fail(struct link *link, enum probe_failure failure, co
     return failure;
 }
 
-/* False: time is up. */
+/* False: time is up, even if something is there: a peer that never stops must not keep us. */
 static bool wait_for(const struct link *link, short events, uint64_t until)
 {
     struct pollfd wait = {.fd = link->socket, .events = events};
-    for (;;) {
-        int ready = poll(&wait, 1, clock_left(until));
-        if (ready >= 0 || errno != EINTR)
+    int left;
+    while ((left = clock_left(until)) > 0) {
+        int ready = poll(&wait, 1, left);
+        if (ready > 0 || (ready < 0 && errno != EINTR))
             return ready > 0;
     }
+    return false;
 }
 
 static enum probe_failure connect_by(struct link *link, const struct address *address, uint64_t until)
@@ -174,13 +176,12 @@ static enum probe_failure read_some(struct link *link, void *bytes, size_t size,
 
 enum probe_failure link_read(struct link *link, void *bytes, size_t size, size_t *length, uint64_t until)
 {
-    *length = 0;
     enum probe_failure failure = PROBE_NO_FAILURE;
-    /* Records without a byte for us (tickets) must not keep it here for ever. */
+    *length = 0;
     while (*length == 0 && failure == PROBE_NO_FAILURE) {
+        if (clock_left(until) == 0)
+            return fail(link, PROBE_SILENT, "no answer in time");
         failure = read_some(link, bytes, size, length, until);
-        if (*length == 0 && failure == PROBE_NO_FAILURE && clock_left(until) == 0)
-            failure = fail(link, PROBE_SILENT, "no answer in time");
     }
     return failure;
 }

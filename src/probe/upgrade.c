@@ -33,8 +33,6 @@ static enum probe_failure read_until(struct link *link, struct frames *frames, c
         size_t length;
         failure = link_read(link, bytes, sizeof bytes, &length, until);
         frames_read(frames, span_of(bytes, length));
-        if (clock_left(until) == 0 && failure == PROBE_NO_FAILURE)
-            failure = PROBE_SILENT;
     }
     return failure;
 }
