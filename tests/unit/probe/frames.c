@@ -50,7 +50,7 @@ static void what_breaks_the_protocol_is_not_read_on(void **state)
 {
     (void)state;
     const struct span rows[] = {
-        SPAN("\x8A\x84\0\0\0\0ping"),     /* masked */
+        SPAN("\x8A\x84pingpong"),         /* masked */
         SPAN("\x8A\x7E\x00\x7E"),         /* a control frame of 126 bytes */
         SPAN("\x0A\x04ping\x8A\x04ping"), /* one in pieces */
         SPAN("\xAA\x04ping\x8A\x04ping"), /* reserved bits */
