@@ -13,6 +13,7 @@ static const struct command rows[] = {
     {"reload", command_reload, "have it read its configuration again"},
     {"stop", command_stop, "have it stop when all connections are finished"},
     {"cert", command_cert, "make keys and certificates, look at them, put them in order"},
+    {"probe", command_probe, "look at a TLS server as its clients see it"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only, both */

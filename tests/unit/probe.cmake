@@ -1,0 +1,3 @@
+foreach(name frames hello target text)
+  unit_test(probe ${name})
+endforeach()
