@@ -12,6 +12,7 @@ static const struct command rows[] = {
     {"backend", command_backend, "show its backends, take one out of service or put it back"},
     {"reload", command_reload, "have it read its configuration again"},
     {"stop", command_stop, "have it stop when all connections are finished"},
+    {"dev", command_dev, "serve a directory or an application over HTTPS on this machine"},
     {"cert", command_cert, "make keys and certificates, look at them, put them in order"},
     {"probe", command_probe, "look at a TLS server as its clients see it"},
     {"version", command_version, "print the version"},

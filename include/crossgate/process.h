@@ -15,7 +15,7 @@ struct run_options {
     const char *user;  /* NULL: as configured */
     const char *group; /* NULL: as configured */
     enum log_level level;
-    bool print_banner; /* say on stdout where to connect once all workers serve */
+    const char *banner; /* said on stdout once all workers serve; "": where to connect; NULL: nothing */
 };
 
 /* Loads the plan, opens the sockets, starts the workers and watches over them until SIGTERM or SIGINT (drain), a second

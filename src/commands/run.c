@@ -33,7 +33,7 @@ static int run(const struct usage *usage, const struct run_words *words)
         .user = words->user,
         .group = words->group,
         .level = LOG_INFO,
-        .print_banner = true,
+        .banner = "",
     };
     uint64_t workers = 0;
     if (words->workers && (!span_to_uint(span_string(words->workers), PROCESS_WORKERS_MAX, &workers) || workers == 0))

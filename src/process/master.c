@@ -60,7 +60,7 @@ void master_log_doors(struct master *master, bool all)
     }
 }
 
-static void print_banner(const struct master *master)
+static void print_doors(const struct master *master)
 {
     printf("Crossgate serves:\n");
     for (size_t i = 0; i < master->edition->door_count; i++) {
@@ -68,6 +68,14 @@ static void print_banner(const struct master *master)
         door_print(master, i, "localhost", text, sizeof text);
         printf("  %s\n", text);
     }
+}
+
+static void print_banner(const struct master *master)
+{
+    if (*master->options->banner)
+        fputs(master->options->banner, stdout);
+    else
+        print_doors(master);
     fflush(stdout);
 }
 
@@ -77,7 +85,7 @@ static void announce(struct master *master)
         return;
     master->announced = true;
     master_log_doors(master, true);
-    if (master->options->print_banner)
+    if (master->options->banner)
         print_banner(master);
 }
 

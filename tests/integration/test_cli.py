@@ -5,7 +5,7 @@ import pytest
 
 from support.gate import run
 
-COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "cert", "probe", "version"]
+COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "dev", "cert", "probe", "version"]
 
 
 def test_help_names_all_commands():
