@@ -6,8 +6,8 @@
 #include "crew.h"
 #include "errand.h"
 #include "renewal.h"
-#include "watch.h"
 #include "staples.h"
+#include "watch.h"
 
 struct master {
     const struct run_options *options;
