@@ -88,17 +88,18 @@ static int give(const struct tls_tickets *tickets, unsigned char *name, unsigned
     return seal(tickets, key, iv, cipher, mac, 1) ? TICKET_OK : TICKET_FAILED;
 }
 
-/* Over TLS 1.3 each resumption gets a new ticket anyway; over TLS 1.2 one gets it whose key is about to go. */
-static int take(struct loop *loop, const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                EVP_MAC_CTX *mac)
+/* Over TLS 1.3 each resumption is followed by a new ticket, so that none shows twice that the same client has come (RFC 8446
+ * appendix C.4). Over TLS 1.2 tickets are shown in the clear anyway, and one is renewed whose key is about to go. */
+static int take(SSL *ssl, const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
+    struct loop *loop = SSL_get_app_data(ssl);
     const struct tls_tickets *tickets = loop->tickets;
     for (uint32_t i = 0; i < tickets->ring.count; i++) {
         if (memcmp(name, tickets->ring.keys[i], TLS_TICKET_KEY_NAME) != 0)
             continue;
         if (!seal(tickets, tickets->ring.keys[i], iv, cipher, mac, 0))
             return TICKET_FAILED;
-        return i == 0 ? TICKET_OK : TICKET_TO_BE_RENEWED;
+        return i > 0 || SSL_version(ssl) >= TLS1_3_VERSION ? TICKET_TO_BE_RENEWED : TICKET_OK;
     }
     counter_add(&loop->counters->tickets_unknown, 1);
     return TICKET_UNKNOWN;
@@ -108,8 +109,8 @@ static int take(struct loop *loop, const unsigned char *name, const unsigned cha
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int gives)
 {
-    struct loop *loop = SSL_get_app_data(ssl);
-    return gives ? give(loop->tickets, name, iv, cipher, mac) : take(loop, name, iv, cipher, mac);
+    const struct loop *loop = SSL_get_app_data(ssl);
+    return gives ? give(loop->tickets, name, iv, cipher, mac) : take(ssl, name, iv, cipher, mac);
 }
 
 static int before_ticket(SSL *ssl, void *unused)

@@ -478,26 +478,39 @@ static void expect_counted(uint64_t full, uint64_t resumed, uint64_t unknown)
     world.counters = (struct counters){0};
 }
 
-static void expect_sealed_by(const SSL_SESSION *session, uint32_t index)
+static struct span ticket_of(const SSL_SESSION *session)
 {
     const unsigned char *ticket = NULL;
     size_t length = 0;
     SSL_SESSION_get0_ticket(session, &ticket, &length);
-    assert_true(length > TLS_TICKET_KEY_NAME);
-    assert_memory_equal(ticket, world.ring.keys[index], TLS_TICKET_KEY_NAME);
+    return span_of(ticket, length);
 }
 
+static void expect_sealed_by(const SSL_SESSION *session, uint32_t index)
+{
+    struct span ticket = ticket_of(session);
+    assert_true(ticket.len > TLS_TICKET_KEY_NAME);
+    assert_memory_equal(ticket.at, world.ring.keys[index], TLS_TICKET_KEY_NAME);
+}
+
+/* Over TLS 1.3 each time with a new ticket. */
 static void tickets_resume_in_both_versions(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct tls_server_settings settings = rsa_settings();
         struct tls_context *server = make_server(&settings);
-        SSL_SESSION *session = NULL;
+        SSL_SESSION *session = NULL, *last = NULL;
         for (int round = 0; round < 3; round++) {
+            SSL_SESSION_free(last);
+            last = session;
+            if (last)
+                SSL_SESSION_up_ref(last);
             guest_visit(server, versions_of_tickets[i], &session, NULL);
             assert_int_equal(SSL_SESSION_is_resumable(session), 1);
+            assert_true(!last || span_equal(ticket_of(session), ticket_of(last)) == (i == 0));
         }
+        SSL_SESSION_free(last);
         assert_int_equal(world.counters.handshakes_full_tls12, i == 0);
         assert_int_equal(world.counters.handshakes_resumed_tls12, i == 0 ? 2 : 0);
         expect_counted(1, 2, 0);
@@ -581,11 +594,9 @@ static void damaged_tickets_lead_to_a_full_handshake(void **state)
         struct tls_server_settings settings = rsa_settings();
         struct tls_context *server = make_server(&settings);
         SSL_SESSION *session = NULL;
-        const unsigned char *ticket = NULL;
-        size_t length = 0;
         guest_visit(server, versions_of_tickets[i], &session, NULL);
-        SSL_SESSION_get0_ticket(session, &ticket, &length);
-        *(unsigned char *)(uintptr_t)(ticket + length - 1) ^= 1;
+        struct span ticket = ticket_of(session);
+        *(uint8_t *)(uintptr_t)(ticket.at + ticket.len - 1) ^= 1;
         guest_visit(server, versions_of_tickets[i], &session, NULL);
         expect_counted(2, 0, 0);
         SSL_SESSION_free(session);
@@ -737,6 +748,31 @@ static bool takes_ticket(struct tls_context *server, SSL_SESSION *session, bool 
     bool found = memmem(world.client.got, world.client.got_length, taken.at, taken.len) != NULL;
     guest_leave(&guest);
     return found;
+}
+
+/* A client that sends it unasked: what it says is not heard before its handshake is done. */
+static void early_data_is_skipped(void **state)
+{
+    (void)state;
+    struct tls_server_settings settings = rsa_settings();
+    struct tls_context *server = make_server(&settings);
+    struct guest_client guest;
+    SSL_SESSION *session = NULL;
+    size_t written = 0;
+    guest_visit(server, TLS1_3_VERSION, &session, NULL);
+    assert_int_equal(SSL_SESSION_get_max_early_data(session), 0);
+    assert_int_equal(SSL_SESSION_set_max_early_data(session, 1000), 1);
+    guest_join(&guest, server, TLS1_3_VERSION, session);
+    assert_int_equal(SSL_write_early_data(guest.ssl, "early", 5, &written), 1);
+    guest_talk(&guest, 6);
+    assert_int_equal(SSL_write(guest.ssl, "late", 4), 4);
+    guest_talk(&guest, 2);
+    assert_int_equal(SSL_get_early_data_status(guest.ssl), SSL_EARLY_DATA_REJECTED);
+    expect_got(&world.server, SPAN("late"));
+    guest_leave(&guest);
+    expect_counted(1, 1, 0);
+    SSL_SESSION_free(session);
+    tls_context_unref(server);
 }
 
 /* psk_ke (RFC 8446 section 4.2.9) would leave the new session open to whoever gets hold of the ticket key. */
@@ -1406,6 +1442,7 @@ int main(void)
         TEST(ticket_without_certificate_is_not_taken_where_one_is_demanded),
         TEST(ticket_of_other_authorities_is_not_taken),
         TEST(ticket_ends_with_the_certificate_of_the_client),
+        TEST(early_data_is_skipped),
         TEST(resumption_without_a_key_exchange_is_refused),
         TEST(alpn_of_others_only_is_refused_and_none_is_fine),
         TEST(backend_of_another_name_is_refused),
