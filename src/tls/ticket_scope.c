@@ -1,9 +1,9 @@
 /* Where a ticket is good, and for how long.
  *
  * All endpoints share the ticket keys, and a resumed handshake shows and verifies no certificate. So the ticket carries, as
- * its session id context, a digest of what the full handshake was about: the names that the server proved, and what it demanded of
- * clients. A ticket that was given under other terms leads to a full handshake. That covers revocation, too: with another
- * list of authorities it is another scope. */
+ * its session id context, a digest of what the full handshake was about: the names that the server proved, the suites that it
+ * allowed (a session of TLS 1.2 goes on with its own), and what it demanded of clients. A ticket that was given under other
+ * terms leads to a full handshake. That covers revocation, too: with another list of authorities it is another scope. */
 #include "tickets.h"
 
 #include <openssl/x509v3.h>
@@ -31,6 +31,16 @@ static bool add_names(EVP_MD_CTX *digest, X509 *leaf)
     return X509_NAME_get0_der(X509_get_subject_name(leaf), &subject, &length) == 1 && add(digest, subject, length);
 }
 
+static bool add_suites(EVP_MD_CTX *digest, const STACK_OF(SSL_CIPHER) * suites)
+{
+    bool worked = true;
+    for (int i = 0; worked && i < sk_SSL_CIPHER_num(suites); i++) {
+        const uint32_t id = SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, i));
+        worked = add(digest, &id, sizeof id);
+    }
+    return worked;
+}
+
 static bool add_demands(EVP_MD_CTX *digest, int mode, const struct pki_files *authorities)
 {
     bool worked = add(digest, &mode, sizeof mode);
@@ -44,11 +54,11 @@ bool ticket_scope_set(SSL_CTX *context, const struct tls_server_settings *settin
     unsigned char scope[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    bool worked = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-                  add_names(digest, SSL_CTX_get0_certificate(context)) &&
-                  add_demands(digest, SSL_CTX_get_verify_mode(context), &settings->authorities) &&
-                  EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
-                  SSL_CTX_set_session_id_context(context, scope, length) == 1;
+    bool worked =
+        digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+        add_names(digest, SSL_CTX_get0_certificate(context)) && add_suites(digest, SSL_CTX_get_ciphers(context)) &&
+        add_demands(digest, SSL_CTX_get_verify_mode(context), &settings->authorities) &&
+        EVP_DigestFinal_ex(digest, scope, &length) == 1 && SSL_CTX_set_session_id_context(context, scope, length) == 1;
     EVP_MD_CTX_free(digest);
     return worked;
 }

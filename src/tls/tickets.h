@@ -6,15 +6,15 @@
 
 #include <openssl/ssl.h>
 
-/* Has a server context resume by tickets only, under the keys of the loop that each connection belongs to. Certificate and
- * verify mode are set already. False when memory is out. */
+/* Has a server context resume by tickets only, under the keys of the loop that each connection belongs to. Certificate,
+ * suites and verify mode are set already. False when memory is out. */
 bool tickets_use(SSL_CTX *context, const struct tls_server_settings *settings) __attribute__((warn_unused_result));
 
 /* Prepares a connection: without keys it gets no ticket. `tickets` may be NULL. */
 void tickets_begin(SSL *ssl, const struct tls_tickets *tickets);
 
-/* Has the context take only tickets that were given for the same names, under the same demands on clients' certificates.
- * False when memory is out. */
+/* Has the context take only tickets that were given for the same names, with the same suites, under the same demands on
+ * clients' certificates. False when memory is out. */
 bool ticket_scope_set(SSL_CTX *context, const struct tls_server_settings *settings) __attribute__((warn_unused_result));
 
 /* Notes in the session, before it becomes a ticket, when what its handshake has proved is to be proved again, and bounds the

@@ -561,6 +561,22 @@ static void tickets_of_other_names_lead_to_a_full_handshake(void **state)
     }
 }
 
+/* A suite that has been struck off the list is not used by those any more either who knew it before. */
+static void tickets_of_other_suites_lead_to_a_full_handshake(void **state)
+{
+    (void)state;
+    SSL_SESSION *session = NULL;
+    for (int round = 0; round < 2; round++) {
+        struct tls_server_settings settings = rsa_settings();
+        settings.ciphers = round ? "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256" : NULL;
+        struct tls_context *server = make_server(&settings);
+        guest_visit(server, TLS1_2_VERSION, &session, NULL);
+        tls_context_unref(server);
+    }
+    expect_counted(2, 0, 0);
+    SSL_SESSION_free(session);
+}
+
 static void tickets_outlive_one_change_of_keys_and_are_renewed(void **state)
 {
     (void)state;
@@ -1435,6 +1451,7 @@ int main(void)
         TEST(tickets_resume_in_both_versions),
         TEST(tickets_of_another_context_with_the_same_names_resume),
         TEST(tickets_of_other_names_lead_to_a_full_handshake),
+        TEST(tickets_of_other_suites_lead_to_a_full_handshake),
         TEST(tickets_outlive_one_change_of_keys_and_are_renewed),
         TEST(damaged_tickets_lead_to_a_full_handshake),
         TEST(without_keys_no_ticket_is_given_and_none_is_taken),
