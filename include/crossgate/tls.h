@@ -84,8 +84,8 @@ bool tls_queue_is_waiting(const struct tls_queue *queue);
 /* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 
-/* Keys of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in this order,
- * as nginx and HAProxy have it. */
+/* A key of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in the order
+ * that nginx has. */
 enum { TLS_TICKET_KEY = 80, TLS_TICKET_KEY_NAME = 16, TLS_TICKET_KEYS_MAX = 8 };
 
 /* The first one encrypts, all decrypt. Without any, no tickets are given, and none is accepted. */
