@@ -116,11 +116,11 @@ static const struct config_row process_rows[] = {
      .at = CONFIG_AT(struct process_settings, ticket_keys, const char *),
      .fits = fits_path,
      .allowed = ALLOWED_PATH,
-     .doc = "File of the keys of session tickets, so that sessions are resumed after a restart and on other machines: "
-            "a key "
-            "per line, as `openssl rand -base64 80 | tr -d '\\n'` makes it, \"#\" begins a comment; the first one "
-            "encrypts, "
-            "all decrypt. If absent, keys are random, in memory only, and change every 12 hours."},
+     .doc =
+         "File of the keys of session tickets, so that sessions are resumed after a restart and on other machines: one "
+         "per line, as `openssl rand -base64 80 | tr -d '\\n'` makes it; the first one encrypts, all decrypt; \"#\" "
+         "begins "
+         "a comment. If absent, keys are random, in memory only, and change every 12 hours."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,

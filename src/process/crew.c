@@ -34,26 +34,28 @@ static void hang_up(struct crew *crew, struct child *child)
     child->control = -1;
 }
 
+static void tell(struct child *child, const struct handover *message)
+{
+    if (child->control >= 0 && !handover_send(child->control, message))
+        child_kill(child);
+}
+
 void crew_tell(struct child *child, enum handover_type type, uint64_t edition)
 {
-    struct handover message = {.type = type, .edition = edition};
-    if (child->control >= 0 && !handover_send(child->control, &message))
-        child_kill(child);
+    tell(child, &(struct handover){.type = type, .edition = edition});
 }
 
 static void tell_of_backend(struct child *child, const char *name, bool drained)
 {
     struct handover message = {.type = drained ? HANDOVER_DRAIN : HANDOVER_RESUME};
     snprintf(message.text, sizeof message.text, "%s", name);
-    if (child->control >= 0 && !handover_send(child->control, &message))
-        child_kill(child);
+    tell(child, &message);
 }
 
 static void tell_of_tickets(const struct crew *crew, struct child *child)
 {
     struct handover message = {.type = HANDOVER_TICKETS, .tickets = crew->tickets.ring};
-    if (child->control >= 0 && !handover_send(child->control, &message))
-        child_kill(child);
+    tell(child, &message);
     tls_ticket_ring_wipe(&message.tickets);
 }
 

@@ -7,8 +7,11 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <assert.h>
+
 /* Of a key in base64, with its last "=". */
 enum { LINE_CHARACTERS = 108 };
+static_assert(TLS_TICKET_KEYS_MAX == 8 && LINE_CHARACTERS == 108, "messages say so");
 
 /* A file that is something else is not listed whole. */
 enum { BAD_LINES_MAX = 3 };
@@ -25,11 +28,11 @@ void tls_ticket_ring_wipe(struct tls_ticket_ring *ring)
     OPENSSL_cleanse(ring, sizeof *ring);
 }
 
-/* EVP_DecodeBlock would take padding anywhere, and skip blanks. */
+/* Of LINE_CHARACTERS. EVP_DecodeBlock would take padding anywhere, and skip blanks. */
 static bool decode(struct span text, uint8_t key[TLS_TICKET_KEY])
 {
     uint8_t bytes[TLS_TICKET_KEY + 1];
-    bool padded = text.len == LINE_CHARACTERS && memchr(text.at, '=', text.len) == text.at + text.len - 1;
+    bool padded = memchr(text.at, '=', text.len) == text.at + text.len - 1;
     bool decoded = padded && EVP_DecodeBlock(bytes, text.at, LINE_CHARACTERS) == (int)sizeof bytes;
     if (decoded)
         memcpy(key, bytes, TLS_TICKET_KEY);
@@ -61,27 +64,30 @@ static bool is_known(const struct tls_ticket_ring *ring, const uint8_t *key)
     return false;
 }
 
+/* What is wrong with a line; NULL: its key is `key`, which the ring has room for. */
+static const char *refuse(const struct tls_ticket_ring *ring, struct span line, uint8_t key[TLS_TICKET_KEY],
+                          const char **what_to_do)
+{
+    *what_to_do = how_to_make;
+    if (line.len != LINE_CHARACTERS)
+        return "a key has 108 characters, this line has not";
+    if (!decode(line, key))
+        return "this is not 80 bytes in base64";
+    *what_to_do = "remove one of both";
+    return is_known(ring, key) ? "this key is in the file twice" : NULL;
+}
+
 static bool add_line(struct tls_ticket_ring *ring, struct span line, unsigned number, const struct pki_place *place)
 {
-    if (ring->count == TLS_TICKET_KEYS_MAX) {
-        pki_report(place, PROBLEM_ERROR,
-                   "remove the oldest ones: a key is of no use 12 hours after it was the first one",
-                   "%s:%u: more than %d keys", place->path, number, TLS_TICKET_KEYS_MAX);
-        return false;
-    }
-    uint8_t *key = ring->keys[ring->count];
-    if (!decode(line, key)) {
-        pki_report(place, PROBLEM_ERROR, how_to_make, "%s:%u: this is not 80 bytes in base64: %zu characters, not 108",
-                   place->path, number, line.len);
-        return false;
-    }
-    if (is_known(ring, key)) {
-        pki_report(place, PROBLEM_ERROR, "remove one of both", "%s:%u: this key is in the file twice", place->path,
-                   number);
-        return false;
-    }
-    ring->count++;
-    return true;
+    const char *what_to_do = "remove the oldest: a key is of no use 12 hours after it was the first one",
+               *wrong = "more keys than the 8 that can be used";
+    if (ring->count < TLS_TICKET_KEYS_MAX)
+        wrong = refuse(ring, line, ring->keys[ring->count], &what_to_do);
+    if (wrong)
+        pki_report(place, PROBLEM_ERROR, what_to_do, "%s:%u: %s", place->path, number, wrong);
+    else
+        ring->count++;
+    return !wrong;
 }
 
 /* As nginx's ssl_session_ticket_key wants it. */

@@ -6,9 +6,9 @@
  * terms leads to a full handshake. That covers revocation, too: with another list of authorities it is another scope. */
 #include "tickets.h"
 
-#include <openssl/x509v3.h>
+#include "crossgate/pki/certificate.h"
 
-#include <time.h>
+#include <openssl/x509v3.h>
 
 /* ---- where */
 
@@ -16,6 +16,14 @@ static bool add(EVP_MD_CTX *digest, const void *bytes, size_t length)
 {
     const uint64_t size = length;
     return EVP_DigestUpdate(digest, &size, sizeof size) == 1 && EVP_DigestUpdate(digest, bytes, length) == 1;
+}
+
+static bool add_demands(EVP_MD_CTX *digest, int mode, const struct pki_files *authorities)
+{
+    bool worked = add(digest, &mode, sizeof mode) && add(digest, &authorities->count, sizeof authorities->count);
+    for (size_t i = 0; worked && i < authorities->count; i++)
+        worked = add(digest, authorities->at[i].bytes.at, authorities->at[i].bytes.len);
+    return worked;
 }
 
 /* A renewed certificate has the same names. Without names in the certificate the subject stands for them. */
@@ -41,24 +49,16 @@ static bool add_suites(EVP_MD_CTX *digest, const STACK_OF(SSL_CIPHER) * suites)
     return worked;
 }
 
-static bool add_demands(EVP_MD_CTX *digest, int mode, const struct pki_files *authorities)
-{
-    bool worked = add(digest, &mode, sizeof mode);
-    for (size_t i = 0; worked && i < authorities->count; i++)
-        worked = add(digest, authorities->at[i].bytes.at, authorities->at[i].bytes.len);
-    return worked;
-}
-
 bool ticket_scope_set(SSL_CTX *context, const struct tls_server_settings *settings)
 {
     unsigned char scope[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    bool worked =
-        digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-        add_names(digest, SSL_CTX_get0_certificate(context)) && add_suites(digest, SSL_CTX_get_ciphers(context)) &&
-        add_demands(digest, SSL_CTX_get_verify_mode(context), &settings->authorities) &&
-        EVP_DigestFinal_ex(digest, scope, &length) == 1 && SSL_CTX_set_session_id_context(context, scope, length) == 1;
+    bool worked = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+                  add_demands(digest, SSL_CTX_get_verify_mode(context), &settings->authorities) &&
+                  add_names(digest, SSL_CTX_get0_certificate(context)) &&
+                  add_suites(digest, SSL_CTX_get_ciphers(context)) && EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
+                  SSL_CTX_set_session_id_context(context, scope, length) == 1;
     EVP_MD_CTX_free(digest);
     return worked;
 }
@@ -68,12 +68,6 @@ bool ticket_scope_set(SSL_CTX *context, const struct tls_server_settings *settin
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static int64_t seconds_of(const ASN1_TIME *time)
-{
-    struct tm parts;
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
 /* Of a full handshake: a client's certificate, or one that vouches for it, may end before our trust does. */
@@ -86,7 +80,7 @@ static int64_t trust_ends(const SSL *ssl, int64_t begun)
     if (sk_X509_num(chain) < 1)
         return begun;
     for (int i = 0; i < sk_X509_num(chain); i++)
-        ends = earlier(ends, seconds_of(X509_get0_notAfter(sk_X509_value(chain, i))));
+        ends = earlier(ends, certificate_seconds(X509_get0_notAfter(sk_X509_value(chain, i))));
     return ends;
 }
 

@@ -69,7 +69,7 @@ static bool seal(const struct tls_tickets *tickets, const uint8_t key[TLS_TICKET
 static int give_unreadable(const struct tls_tickets *tickets, unsigned char *name, const unsigned char *iv,
                            EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-    uint8_t key[TLS_TICKET_KEY];
+    uint8_t key[TLS_TICKET_KEY] = {0};
     bool worked = tls_ticket_key_make(key) && seal(tickets, key, iv, cipher, mac, 1);
     memcpy(name, key, TLS_TICKET_KEY_NAME);
     OPENSSL_cleanse(key, sizeof key);
