@@ -38,14 +38,16 @@ struct plan_transport {
 
 /* Extension: the top-level object "crossgate". */
 struct plan_process {
-    unsigned workers;         /* 0: one per processor that the master may use */
-    const char *user;         /* NULL: nobody, if started as root */
-    const char *group;        /* NULL: the user's own */
-    uint32_t drain_timeout;   /* ms a stopping worker waits for its connections */
-    unsigned max_connections; /* per worker; 0: as many as descriptors allow */
-    const char *control;      /* absolute path of the master's control socket; NULL: none */
-    const char *state;        /* absolute path of the directory for what we have to remember */
-    bool watch;               /* files that the configuration names come into force when they change */
+    unsigned workers;                          /* 0: one per processor that the master may use */
+    const char *user;                          /* NULL: nobody, if started as root */
+    const char *group;                         /* NULL: the user's own */
+    uint32_t drain_timeout;                    /* ms a stopping worker waits for its connections */
+    unsigned max_connections;                  /* per worker; 0: as many as descriptors allow */
+    const char *control;                       /* absolute path of the master's control socket; NULL: none */
+    const char *state;                         /* absolute path of the directory for what we have to remember */
+    bool watch;                                /* files that the configuration names come into force when they change */
+    bool session_tickets;                      /* TLS sessions can be resumed */
+    const struct tls_ticket_ring *ticket_keys; /* of the key file; NULL: there is none, or the plan is a worker's */
 };
 
 /* Names travel to the workers in a message, and their counts are on a page; see process/handover.h and base/counters.h. */

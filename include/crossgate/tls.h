@@ -84,6 +84,39 @@ bool tls_queue_is_waiting(const struct tls_queue *queue);
 /* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 
+/* A key of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in the order
+ * that nginx has. */
+enum { TLS_TICKET_KEY = 80, TLS_TICKET_KEY_NAME = 16, TLS_TICKET_KEYS_MAX = 8 };
+
+/* The first one encrypts, all decrypt. Without any, no tickets are given, and none is accepted. */
+struct tls_ticket_ring {
+    uint32_t count;
+    uint8_t keys[TLS_TICKET_KEYS_MAX][TLS_TICKET_KEY];
+};
+
+/* For so long a ticket is good, s: overnight, and far below the 7 days of RFC 8446 section 4.6.1. */
+enum { TLS_TICKET_LIFETIME = 12 * 3600 };
+
+/* A handshake that proves both sides' keys is relied upon for so long, s, whatever resumption follows on resumption. */
+enum { TLS_TICKET_TRUST = 7 * 24 * 3600 };
+
+/* A new key. False: the library has no random numbers to give. */
+bool tls_ticket_key_make(uint8_t key[TLS_TICKET_KEY]) __attribute__((warn_unused_result));
+
+/* Reads a key file: a key per line, in base64, "#" begins a comment. What is wrong with it is reported on the key
+ * "ticket_keys", with the number of the line. False: something was an error, and the ring has no key. */
+bool tls_ticket_ring_read(struct tls_ticket_ring *ring, const struct pki_file *file, struct problems *problems)
+    __attribute__((warn_unused_result));
+
+void tls_ticket_ring_wipe(struct tls_ticket_ring *ring);
+
+/* What a loop knows of ticket keys: none at first. NULL when memory is out. Freeing wipes, and accepts NULL. */
+struct tls_tickets *tls_tickets_new(void);
+void tls_tickets_free(struct tls_tickets *tickets);
+
+/* From now on the ring is that one, which is copied; the one before is wiped. */
+void tls_tickets_set(struct tls_tickets *tickets, const struct tls_ticket_ring *ring);
+
 /* SHA-1 of both parts, in base64, zero-terminated: Sec-WebSocket-Accept (RFC 6455 section 4.2.2). Lives here so that
  * OpenSSL stays in this room. */
 enum { TLS_SHA1_BASE64 = 29 };

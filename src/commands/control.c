@@ -239,7 +239,26 @@ static const struct column master_columns[] = {
     {"pid", true}, {"state", false}, {"edition", true}, {"configuration", false}};
 static const struct column worker_columns[] = {
     {"index", true}, {"pid", true}, {"state", false}, {"connections", true}, {"websockets", true}};
-enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 5 };
+static const struct column handshake_columns[] = {
+    {"full", true},          {"resumed", true},         {"full_tls12", true},
+    {"resumed_tls12", true}, {"tickets_unknown", true}, {"resumed_percent", true}};
+enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, HANDSHAKE_FIELDS = 6, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 5 };
+
+/* Of the workers that are there: what one has counted ends with it. */
+static bool print_handshakes(const struct fields *fields)
+{
+    const char *const *at = fields->at;
+    if (fields->count != HANDSHAKE_FIELDS + 1)
+        return false;
+    printf("TLS handshakes: %s full (%s of TLS 1.2), %s resumed (%s of TLS 1.2), %s %%; tickets of unknown keys: %s\n",
+           at[1], at[3], at[2], at[4], at[6], at[5]);
+    return true;
+}
+
+static bool print_handshakes_json(const struct fields *fields)
+{
+    return print_object(fields, 1, handshake_columns, HANDSHAKE_FIELDS);
+}
 
 /* Lines begin with what they are about; of each kind all stand together, in this order. Each printer takes one line, and returns
  * false if it is of another version. */
@@ -350,6 +369,7 @@ static bool print_certificate_json(const struct fields *fields)
 
 static const struct section sections[] = {
     {"master", "master", false, print_master, print_master_json},
+    {"handshakes", "handshakes", false, print_handshakes, print_handshakes_json},
     {"worker", "workers", true, print_worker, print_worker_json},
     {"renewals", "renewals", false, print_renewals, print_renewals_json},
     {"certificate", "certificates", true, print_certificate, print_certificate_json},

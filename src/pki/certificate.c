@@ -83,6 +83,12 @@ void certificate_print_name(const X509_NAME *name, char text[CERTIFICATE_NAME])
         snprintf(text, CERTIFICATE_NAME, "(no name)");
 }
 
+int64_t certificate_seconds(const ASN1_TIME *time)
+{
+    struct tm parts;
+    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
 bool certificate_is_self_signed(X509 *certificate)
 {
     bool is = X509_self_signed(certificate, 1) == 1;

@@ -20,14 +20,14 @@ void key_print(const EVP_PKEY *key, char text[KEY_TEXT])
         snprintf(text, KEY_TEXT, "%s %d", type ? type : "unknown", EVP_PKEY_get_bits(key));
 }
 
-static void check_permissions(const struct pki_file *file, const struct pki_place *place)
+void key_check_permissions(const struct pki_file *file, const struct pki_place *place, const char *what)
 {
     char text[PKI_REMEDY_TEXT];
     if ((file->mode & 077) == 0)
         return;
     const char *who = (file->mode & 007) == 0 ? "its group" : "everyone";
-    pki_report(place, PROBLEM_WARNING, pki_remedy(text, "chmod 600 %s", file->path),
-               "%s has mode %04o: the private key is open to %s", file->path, (unsigned)(file->mode & 07777), who);
+    pki_report(place, PROBLEM_WARNING, pki_remedy(text, "chmod 600 %s", file->path), "%s has mode %04o: %s open to %s",
+               file->path, (unsigned)(file->mode & 07777), what, who);
 }
 
 static bool check_kind(EVP_PKEY *key, const struct pki_place *place)
@@ -85,7 +85,7 @@ static EVP_PKEY *find_key(const struct pem_file *pem, const struct pki_place *pl
 EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, int strength)
 {
     struct pem_file pem;
-    check_permissions(file, place);
+    key_check_permissions(file, place, "the private key is");
     if (!pem_file_read(&pem, file->bytes)) {
         pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return NULL;

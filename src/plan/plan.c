@@ -24,6 +24,7 @@ static struct plan *plan_new(void)
     plan->arena = arena;
     plan->process.drain_timeout = LIMIT_DRAIN;
     plan->process.watch = true;
+    plan->process.session_tickets = true;
     return plan;
 }
 

@@ -11,6 +11,8 @@ struct process_settings {
     const char *control;
     const char *state;
     bool watch;
+    bool session_tickets;
+    const char *ticket_keys;
     struct limits *limits;
     struct balance *balance;
 };
@@ -102,6 +104,23 @@ static const struct config_row process_rows[] = {
      .standard = true,
      .doc = "Put certificates, keys and all other files that the configuration names in force when they change; the "
             "configuration itself waits for a reload. If false, all of them do."},
+    {.key = "session_tickets",
+     .kind = CONFIG_BOOL,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, session_tickets, bool),
+     .standard = true,
+     .doc = "Give TLS clients a session ticket, by which they resume for 12 hours without a full handshake."},
+    {.key = "ticket_keys",
+     .kind = CONFIG_STRING,
+     .status = CONFIG_EXTENSION,
+     .at = CONFIG_AT(struct process_settings, ticket_keys, const char *),
+     .fits = fits_path,
+     .allowed = ALLOWED_PATH,
+     .doc =
+         "File of the keys of session tickets, so that sessions are resumed after a restart and on other machines: one "
+         "per line, as `openssl rand -base64 80 | tr -d '\\n'` makes it; the first one encrypts, all decrypt; \"#\" "
+         "begins "
+         "a comment. If absent, keys are random, in memory only, and change every 12 hours."},
     {.key = "limits",
      .kind = CONFIG_OBJECT,
      .status = CONFIG_EXTENSION,
@@ -117,13 +136,45 @@ static const struct config_row process_rows[] = {
      .doc = "How visitors are spread over the backends of `--backend`, if it is given more than once."},
 };
 
+static void wipe_ticket_keys(void *ring)
+{
+    tls_ticket_ring_wipe(ring);
+}
+
+/* A worker is told the keys by its master, who may change them without a new plan. */
+static const struct tls_ticket_ring *load_ticket_keys(struct config_reader *reader, const struct config_place *place,
+                                                      const struct process_settings *read)
+{
+    struct builder *builder = builder_of(reader);
+    const struct config_place *key = config_place_key(reader, place, "ticket_keys");
+    struct config_problems problems;
+    struct pki_file file;
+
+    if (!read->ticket_keys || sources_are_packed(builder->sources))
+        return NULL;
+    if (!read->session_tickets) {
+        config_report(reader, PROBLEM_WARNING, key, "remove one of both",
+                      "the key file is not read: session_tickets is false");
+        return NULL;
+    }
+    struct tls_ticket_ring *ring = builder_alloc(builder, sizeof *ring);
+    if (!ring || !builder_file(builder, key, read->ticket_keys, &file))
+        return NULL;
+    config_problems_init(&problems, reader, place);
+    if (!tls_ticket_ring_read(ring, &file, &problems.problems))
+        return NULL;
+    if (arena_defer(builder->plan->arena, wipe_ticket_keys, ring))
+        return ring;
+    diagnostics_add_memory(reader->diagnostics);
+    return NULL;
+}
+
 static void finish_process(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct process_settings *read = settings;
     struct builder *builder = builder_of(reader);
     const char *control = builder->plan->process.control, *state = builder->plan->process.state;
 
-    (void)place;
     if (read->control)
         control = strcmp(read->control, "none") == 0 ? NULL : builder_path(builder, read->control);
     if (read->state)
@@ -137,6 +188,8 @@ static void finish_process(struct config_reader *reader, const struct config_pla
         .control = control,
         .state = state,
         .watch = read->watch,
+        .session_tickets = read->session_tickets,
+        .ticket_keys = load_ticket_keys(reader, place, read),
     };
     builder->balance = read->balance;
     if (read->limits)

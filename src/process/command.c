@@ -181,6 +181,35 @@ static void print_renewals(const struct master *master, FILE *out)
         print_certificate(&master->expiry.rows[i], out);
 }
 
+/* How clients of TLS came in. */
+struct handshake_sum {
+    uint64_t full, resumed, full_tls12, resumed_tls12, unknown;
+};
+
+static void add_handshakes(struct handshake_sum *sum, const struct child *child)
+{
+    const struct counters *counters = child->counters;
+    sum->full += read_counter(&counters->handshakes_full);
+    sum->resumed += read_counter(&counters->handshakes_resumed);
+    sum->full_tls12 += read_counter(&counters->handshakes_full_tls12);
+    sum->resumed_tls12 += read_counter(&counters->handshakes_resumed_tls12);
+    sum->unknown += read_counter(&counters->tickets_unknown);
+}
+
+static void print_handshakes(const struct crew *crew, FILE *out)
+{
+    struct handshake_sum sum = {0};
+    for (unsigned i = 0; i < crew->count; i++) {
+        if (crew->places[i].child)
+            add_handshakes(&sum, crew->places[i].child);
+    }
+    for (const struct list *at = crew->leavers.next; at != &crew->leavers; at = at->next)
+        add_handshakes(&sum, CONTAINER_OF(at, const struct child, link));
+    double all = (double)sum.full + (double)sum.resumed;
+    fprintf(out, "handshakes\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%.0f\n", sum.full,
+            sum.resumed, sum.full_tls12, sum.resumed_tls12, sum.unknown, all > 0 ? (double)sum.resumed * 100 / all : 0);
+}
+
 static void print_status(const struct master *master, FILE *out)
 {
     const struct crew *crew = &master->crew;
@@ -191,6 +220,7 @@ static void print_status(const struct master *master, FILE *out)
             master->edition->number);
     print_name(sources_request(master->edition->sources)->config, out);
     putc('\n', out);
+    print_handshakes(crew, out);
     for (unsigned i = 0; i < crew->count; i++) {
         if (crew->places[i].child)
             print_worker(crew->places[i].child, out);

@@ -34,24 +34,35 @@ static void hang_up(struct crew *crew, struct child *child)
     child->control = -1;
 }
 
+static void tell(struct child *child, const struct handover *message)
+{
+    if (child->control >= 0 && !handover_send(child->control, message))
+        child_kill(child);
+}
+
 void crew_tell(struct child *child, enum handover_type type, uint64_t edition)
 {
-    struct handover message = {.type = type, .edition = edition};
-    if (child->control >= 0 && !handover_send(child->control, &message))
-        child_kill(child);
+    tell(child, &(struct handover){.type = type, .edition = edition});
 }
 
 static void tell_of_backend(struct child *child, const char *name, bool drained)
 {
     struct handover message = {.type = drained ? HANDOVER_DRAIN : HANDOVER_RESUME};
     snprintf(message.text, sizeof message.text, "%s", name);
-    if (child->control >= 0 && !handover_send(child->control, &message))
-        child_kill(child);
+    tell(child, &message);
+}
+
+static void tell_of_tickets(const struct crew *crew, struct child *child)
+{
+    struct handover message = {.type = HANDOVER_TICKETS, .tickets = crew->tickets.ring};
+    tell(child, &message);
+    tls_ticket_ring_wipe(&message.tickets);
 }
 
 /* What it must know before it serves an edition. */
 static void switch_to(struct crew *crew, struct child *child)
 {
+    tell_of_tickets(crew, child);
     for (size_t i = 0; i < crew->drained.count; i++)
         tell_of_backend(child, crew->drained.names[i], true);
     crew_tell(child, HANDOVER_SWITCH, child->asked);
@@ -403,6 +414,15 @@ void crew_keep_drained(struct crew *crew, const struct plan *plan)
     }
 }
 
+void crew_tell_tickets(struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->count; i++) {
+        struct child *child = crew->places[i].child;
+        if (child && child->state != CHILD_STARTING)
+            tell_of_tickets(crew, child);
+    }
+}
+
 void crew_stop(struct crew *crew)
 {
     crew->stopping = true;
@@ -461,5 +481,6 @@ void crew_deinit(struct crew *crew)
 {
     assert(crew_is_gone(crew));
     drained_deinit(&crew->drained);
+    tickets_deinit(&crew->tickets);
     free(crew->places);
 }

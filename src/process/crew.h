@@ -8,6 +8,7 @@
 #include "drained.h"
 #include "edition.h"
 #include "handover.h"
+#include "tickets.h"
 
 struct crew_place {
     struct child *child;   /* NULL: vacant */
@@ -22,6 +23,7 @@ struct crew {
     const struct account *account;
     struct edition *edition; /* in force; owned by the master */
     struct drained drained;  /* backends, by name */
+    struct tickets tickets;
     struct crew_place *places;
     unsigned count;
     struct list leavers;
@@ -73,6 +75,9 @@ bool crew_set_drained(struct crew *crew, const char *name, bool drained) __attri
 /* Has those that the plan does not name forgotten, by the workers, too: a backend that is named again is as new. After the
  * switch to that plan. */
 void crew_keep_drained(struct crew *crew, const struct plan *plan);
+
+/* Tells all who serve of the ticket keys. Who starts, and who is about to switch, is told anyway. */
+void crew_tell_tickets(struct crew *crew);
 
 /* Has all who serve, and were not asked yet, prepare the edition. */
 void crew_prepare(struct crew *crew, const struct edition *edition);

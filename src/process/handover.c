@@ -1,5 +1,6 @@
 #include "handover.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,8 +17,9 @@ struct packet {
     uint32_t sockets;
     uint32_t level;
     uint64_t edition;
-    char text[HANDOVER_TEXT];
+    char text[HANDOVER_TEXT]; /* or what stands in its place */
 };
+static_assert(sizeof(struct tls_ticket_ring) <= HANDOVER_TEXT, "the largest ring has room");
 
 /* How many descriptors each type has, and whether it must have a text. */
 static const struct {
@@ -35,6 +37,7 @@ static const struct {
     [HANDOVER_LEAVING] = {0, 0, false},
     [HANDOVER_DRAIN] = {0, 0, true},
     [HANDOVER_RESUME] = {0, 0, true},
+    [HANDOVER_TICKETS] = {0, 0, false},
 };
 
 /* One more than we accept, so that one too many is seen as what it is. */
@@ -70,6 +73,7 @@ bool handover_send(int socket, const struct handover *message)
     do
         sent = sendmsg(socket, &envelope, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
+    explicit_bzero(packet.text, sizeof packet.text);
     return sent == (ssize_t)sizeof packet;
 }
 
@@ -104,11 +108,20 @@ static bool take_descriptors(struct msghdr *envelope, struct handover *message)
     return good;
 }
 
+/* Keys in place of the text are bytes of any kind. */
+static bool has_good_text(const struct handover *message)
+{
+    if (message->type == HANDOVER_TICKETS)
+        return message->tickets.count <= TLS_TICKET_KEYS_MAX;
+    return memchr(message->text, '\0', sizeof message->text) != NULL &&
+           (message->text[0] != '\0' || !contents_of[message->type].text);
+}
+
 static bool read_packet(const struct packet *packet, struct handover *message)
 {
     if (packet->magic != MAGIC || packet->version != VERSION)
         return false;
-    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_RESUME)
+    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_TICKETS)
         return false;
     message->type = (enum handover_type)packet->type;
     message->directories = packet->directories;
@@ -116,9 +129,8 @@ static bool read_packet(const struct packet *packet, struct handover *message)
     message->level = packet->level;
     message->edition = packet->edition;
     memcpy(message->text, packet->text, sizeof message->text);
-    return memchr(message->text, '\0', sizeof message->text) != NULL &&
-           message->count >= contents_of[message->type].least && message->count <= contents_of[message->type].most &&
-           (message->text[0] != '\0' || !contents_of[message->type].text);
+    return message->count >= contents_of[message->type].least && message->count <= contents_of[message->type].most &&
+           has_good_text(message);
 }
 
 enum handover_result handover_receive(int socket, struct handover *message)
@@ -138,8 +150,10 @@ enum handover_result handover_receive(int socket, struct handover *message)
     bool good = take_descriptors(&envelope, message);
     if (received == 0 && message->count == 0 && good)
         return HANDOVER_END;
-    if (good && received == (ssize_t)sizeof packet && !(envelope.msg_flags & MSG_TRUNC) &&
-        read_packet(&packet, message))
+    good = good && received == (ssize_t)sizeof packet && !(envelope.msg_flags & MSG_TRUNC) &&
+           read_packet(&packet, message);
+    explicit_bzero(packet.text, sizeof packet.text);
+    if (good)
         return HANDOVER_OK;
     close_all(message->descriptors, message->count);
     message->count = 0;

@@ -7,19 +7,18 @@
  *   SWITCH                        ->            the plan that was built is in force from now on
  *   DROP                          ->            it is not: another worker refused it
  *   DRAIN, RESUME                 ->            the backend of that name gets no new sessions, or gets them again
+ *   TICKETS                       ->            the keys of session tickets from now on
  *   LEAVE                         ->            drain and exit
  *                                 <- LEAVING    told by somebody else to drain: send a successor
  *
- * Before each SWITCH the master tells which backends are drained: it remembers, workers come and go.
+ * Before each SWITCH the master tells which backends are drained, and the ticket keys: it remembers, workers come and go.
  *
  * All of a plan's messages carry its edition, so that an answer that is late is not taken for another's. Both sides are the
  * same program, so numbers travel as they are. */
 #ifndef CROSSGATE_PROCESS_HANDOVER_H
 #define CROSSGATE_PROCESS_HANDOVER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "crossgate/tls.h"
 
 enum handover_type {
     HANDOVER_PLAN = 1,    /* descriptors: the packed sources */
@@ -33,6 +32,7 @@ enum handover_type {
     HANDOVER_LEAVING,
     HANDOVER_DRAIN,  /* text: the backend's name */
     HANDOVER_RESUME, /* likewise */
+    HANDOVER_TICKETS,
 };
 
 /* The kernel takes at most 253 descriptors a packet (SCM_MAX_FD). */
@@ -43,8 +43,11 @@ struct handover {
     uint64_t edition;
     uint32_t directories; /* PLAN: how many descriptors follow in all */
     uint32_t sockets;
-    uint32_t level;           /* PLAN: enum log_level of the worker */
-    char text[HANDOVER_TEXT]; /* zero-terminated */
+    uint32_t level; /* PLAN: enum log_level of the worker */
+    union {
+        char text[HANDOVER_TEXT];       /* zero-terminated */
+        struct tls_ticket_ring tickets; /* TICKETS: secret, so whoever sends or receives it wipes it */
+    };
     size_t count;
     int descriptors[HANDOVER_DESCRIPTORS];
 };

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void inbox_init(struct inbox *inbox, int socket)
 {
@@ -122,6 +123,9 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
     case HANDOVER_RESUME:
         backend_set_drained(loop, message->text, message->type == HANDOVER_DRAIN);
         return INBOX_NOTED;
+    case HANDOVER_TICKETS:
+        tls_tickets_set(loop->tickets, &message->tickets);
+        return INBOX_NOTED;
     case HANDOVER_READY:
     case HANDOVER_REFUSED:
     case HANDOVER_LEAVING:
@@ -133,9 +137,12 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
 enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop)
 {
     struct handover message;
+    enum inbox_event event;
     switch (handover_receive(inbox->socket, &message)) {
     case HANDOVER_OK:
-        return on_message(inbox, loop, &message);
+        event = on_message(inbox, loop, &message);
+        explicit_bzero(message.text, sizeof message.text);
+        return event;
     case HANDOVER_NOTHING:
         return INBOX_EMPTY;
     case HANDOVER_END:

@@ -157,7 +157,7 @@ static void wait_for_event(struct master *master)
     const uint64_t wishes[] = {crew_next(&master->crew),       control_next(&master->control),
                                errands_next(&master->errands), watch_next(&master->watch),
                                renewal_next(&master->renewal), master->expiry.check,
-                               staples_next(&master->staples)};
+                               staples_next(&master->staples), tickets_next(&master->crew.tickets)};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
@@ -205,6 +205,8 @@ static int serve(struct master *master)
         crew_settle(&master->crew);
         control_settle(&master->control, master->crew.now);
         errands_settle(&master->errands, master->crew.now);
+        if (tickets_settle(&master->crew.tickets, &master->log, master->crew.now))
+            crew_tell_tickets(&master->crew);
         if (master->crew.stopping) {
             if (crew_is_gone(&master->crew)) {
                 log_write(&master->log, LOG_INFO, "stopped");
@@ -341,6 +343,7 @@ static bool start(struct master *master)
         log_write(&master->log, LOG_ERROR, "out of memory");
         return false;
     }
+    tickets_adopt(&crew->tickets, &master->edition->plan->process, &master->log, crew->now);
     control_listen(&master->control, master->edition->plan->process.control);
     reload_watch(master);
     staples_follow(&master->staples, master->edition->plan, crew->now);

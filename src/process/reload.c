@@ -98,6 +98,7 @@ static void commit(struct master *master)
         object(master, ", out of memory");
         return;
     }
+    tickets_adopt(&master->crew.tickets, &master->next->plan->process, &master->log, master->crew.now);
     crew_switch(&master->crew);
     master->edition = master->next;
     master->next = NULL;

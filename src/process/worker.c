@@ -160,8 +160,9 @@ static bool open_loop(struct worker *worker)
     if (uv_loop_init(&worker->uv) != 0 || !loop_init(&worker->loop, &worker->uv, &worker->log, worker->counters))
         return false;
     worker->loop.handshakes = tls_queue_new();
+    worker->loop.tickets = tls_tickets_new();
     worker->loop.websockets = websocket_codec_new();
-    if (!worker->loop.handshakes || !worker->loop.websockets)
+    if (!worker->loop.handshakes || !worker->loop.tickets || !worker->loop.websockets)
         return false;
     if (uv_poll_init(&worker->uv, &worker->control, CHILD_CONTROL) != 0 ||
         uv_signal_init(&worker->uv, &worker->terminate) != 0 || uv_timer_init(&worker->uv, &worker->alarm) != 0)
@@ -198,6 +199,7 @@ static int finish(struct worker *worker)
     loop_settle(&worker->loop);
     loop_bury(&worker->loop);
     tls_queue_free(worker->loop.handshakes);
+    tls_tickets_free(worker->loop.tickets);
     websocket_codec_free(worker->loop.websockets);
     int closed = uv_loop_close(&worker->uv);
     assert(closed == 0);

@@ -1,8 +1,9 @@
 /* What a server context serves, for those who watch over it: the master's renewal, expiry, stapling and status. */
 #include "context.h"
 
+#include "crossgate/pki/certificate.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 static bool copy_der(X509 *certificate, struct span *copy)
 {
@@ -14,12 +15,6 @@ static bool copy_der(X509 *certificate, struct span *copy)
     OPENSSL_free(der);
     *copy = span_of(bytes, bytes ? (size_t)length : 0);
     return !certificate || bytes;
-}
-
-static int64_t seconds_of(const ASN1_TIME *time)
-{
-    struct tm parts;
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
 static void record_deinit(struct tls_certificate *record)
@@ -40,8 +35,8 @@ static bool fill(struct tls_certificate *record, SSL_CTX *ssl, const char *path)
     certificate_print_names(leaf, names, sizeof names);
     record->path = strdup(path ? path : "");
     record->names = strdup(names);
-    record->begins = seconds_of(X509_get0_notBefore(leaf));
-    record->ends = seconds_of(X509_get0_notAfter(leaf));
+    record->begins = certificate_seconds(X509_get0_notBefore(leaf));
+    record->ends = certificate_seconds(X509_get0_notAfter(leaf));
     return record->path && record->names && X509_digest(leaf, EVP_sha256(), record->digest, &length) == 1 &&
            copy_der(leaf, &record->leaf) &&
            copy_der(sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL, &record->issuer);

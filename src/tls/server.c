@@ -4,6 +4,7 @@
 #include "credential.h"
 #include "dhparam.h"
 #include "staple.h"
+#include "tickets.h"
 #include "trust.h"
 
 #include <openssl/err.h>
@@ -27,17 +28,6 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
         rest = span_tail(rest, 1 + (size_t)rest.at[0]);
     }
     return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-/* Resumption is by tickets only, so that workers need share nothing. Each context has its own ticket keys: a ticket
- * that another worker, or the context before a reload, has given is not understood, and leads to a full handshake. A
- * client with a certificate is never resumed without it: the ticket carries it. */
-static void set_sessions(SSL_CTX *ssl)
-{
-    static const unsigned char name[] = "crossgate";
-    SSL_CTX_set_session_id_context(ssl, name, sizeof name - 1);
-    SSL_CTX_set_num_tickets(ssl, 1);
-    SSL_CTX_set_max_early_data(ssl, 0); /* 0-RTT can be replayed */
 }
 
 static bool demand_client_certificates(SSL_CTX *ssl, const struct pki_files *authorities, struct problems *problems)
@@ -68,9 +58,8 @@ struct tls_context *tls_server_context_new(const struct tls_server_settings *set
     context->gives_exporter = settings->channel_binding;
     SSL_CTX_set_options(context->ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
-    set_sessions(context->ssl);
     staples_serve(context, context->ssl);
-    if (!configure(context->ssl, settings, problems) ||
+    if (!configure(context->ssl, settings, problems) || !tickets_use(context->ssl, settings) ||
         !context_record(context, context->ssl, settings->certificate.path)) {
         tls_context_unref(context);
         context = NULL;

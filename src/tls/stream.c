@@ -12,6 +12,7 @@
 #include "facts.h"
 #include "queue.h"
 #include "staple.h"
+#include "tickets.h"
 
 #include "crossgate/base/buffer.h"
 #include "crossgate/limits.h"
@@ -459,8 +460,12 @@ static void handshake_on_eof(struct tls_stream *self)
 static void count_handshake(struct tls_stream *self)
 {
     struct counters *counters = self->loop->counters;
-    if (self->context->role == TLS_SERVER)
-        counter_add(SSL_session_reused(self->ssl) ? &counters->handshakes_resumed : &counters->handshakes_full, 1);
+    bool resumed = SSL_session_reused(self->ssl) == 1;
+    if (self->context->role != TLS_SERVER)
+        return;
+    counter_add(resumed ? &counters->handshakes_resumed : &counters->handshakes_full, 1);
+    if (SSL_version(self->ssl) < TLS1_3_VERSION)
+        counter_add(resumed ? &counters->handshakes_resumed_tls12 : &counters->handshakes_full_tls12, 1);
 }
 
 /* Application bytes may have come along with the end of the handshake, and may have been written before it. */
@@ -492,10 +497,12 @@ static bool make_ssl(struct tls_stream *self)
     SSL_set_msg_callback(self->ssl, on_protocol_message);
     SSL_set_msg_callback_arg(self->ssl, self);
     SSL_set_app_data(self->ssl, self->loop); /* what callbacks of the context may need */
-    if (context->role == TLS_SERVER)
+    if (context->role == TLS_SERVER) {
         SSL_set_accept_state(self->ssl);
-    else
+        tickets_begin(self->ssl, self->loop->tickets);
+    } else {
         SSL_set_connect_state(self->ssl);
+    }
     return !context->sni || SSL_set_tlsext_host_name(self->ssl, context->sni) == 1;
 }
 

@@ -1,4 +1,5 @@
-/* Arbitrary bytes from a client. The first byte is the size of the pieces they come in. */
+/* Arbitrary bytes from a client. The first byte is the size of the pieces they come in. Tickets in the corpus are of a key
+ * that is all 'k'. */
 #include "../unit/tls/forge.h"
 #include "../unit/tls/wire.h"
 
@@ -49,6 +50,16 @@ static struct tls_context *make_context(void)
     return context;
 }
 
+static struct tls_tickets *make_tickets(void)
+{
+    struct tls_ticket_ring ring = {.count = 1};
+    struct tls_tickets *tickets = tls_tickets_new();
+    assert(tickets);
+    memset(ring.keys[0], 'k', TLS_TICKET_KEY);
+    tls_tickets_set(tickets, &ring);
+    return tickets;
+}
+
 static void turn(struct loop *loop)
 {
     loop_settle(loop);
@@ -74,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_init(&log, 2, LOG_QUIET, "fuzz");
     assert(loop_init(&loop, NULL, &log, &counters));
     loop.handshakes = tls_queue_new();
+    loop.tickets = make_tickets();
     wire_init_end(&below, &other, &loop);
     wire_init_end(&other, &below, &loop);
     stream_attach(&other.stream, &watching, &client);
@@ -90,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire_deinit_end(&below);
     wire_deinit_end(&other);
     tls_queue_free(loop.handshakes);
+    tls_tickets_free(loop.tickets);
     loop_deinit(&loop);
     return 0;
 }

@@ -293,10 +293,12 @@ def test_socket_follows_the_configuration(crossgate):
     assert "cannot be opened: No such file" in gate.log
     (gate.directory / "sub").mkdir()
     gate.reload(document(transport, control="sub/own.sock"), expect="reloaded: 1 transport")
+    eventually((gate.directory / "sub/own.sock").exists)
     assert ask(gate, "1 status\n", gate.directory / "sub/own.sock").startswith("ok\nmaster\t")
     gate.reload(document(transport, control="none"), expect="reloaded: 1 transport")
-    assert not (gate.directory / "sub/own.sock").exists()
+    eventually(lambda: not (gate.directory / "sub/own.sock").exists())
     gate.reload(document(transport), expect="reloaded: 1 transport")
+    eventually((gate.directory / "crossgate.sock").exists)
     assert ask(gate, "1 status\n").startswith("ok\nmaster\t")
 
 

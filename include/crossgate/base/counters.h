@@ -13,6 +13,9 @@
     X(connections_open, "connections open now")                                                                        \
     X(handshakes_full, "TLS handshakes finished with a full key exchange")                                             \
     X(handshakes_resumed, "TLS handshakes finished by resumption")                                                     \
+    X(handshakes_full_tls12, "of handshakes_full, those of TLS 1.2")                                                   \
+    X(handshakes_resumed_tls12, "of handshakes_resumed, those of TLS 1.2")                                             \
+    X(tickets_unknown, "session tickets not accepted, since their key is not known, or not any more")                  \
     X(handshakes_waiting, "TLS handshakes that wait for their turn now")                                               \
     X(requests, "HTTP requests answered")                                                                              \
     X(websockets_opened, "WebSocket sessions opened")                                                                  \

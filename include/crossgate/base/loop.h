@@ -45,6 +45,7 @@ enum { LOOP_MESSAGE_BYTES = 65536 };
 enum { STREAM_HIGH = 262144, STREAM_LOW = 65536 };
 
 struct tls_queue;
+struct tls_tickets;
 struct websocket_codec;
 
 struct loop {
@@ -60,6 +61,7 @@ struct loop {
     struct log *log;
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */
+    struct tls_tickets *tickets;        /* owned by tls/tickets.c; NULL: no session tickets are given */
     struct websocket_codec *websockets; /* owned by websocket/codec.c */
     struct list backends;               /* states of backends; see relay/state.h */
     struct list gatherers; /* owned by wamp/rawsocket.c: sessions that keep messages, who began first in front */

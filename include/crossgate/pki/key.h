@@ -11,6 +11,9 @@
  * NULL: reported. The caller frees it with EVP_PKEY_free. */
 EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, int strength);
 
+/* Warns if others than its owner may read the file. `what` is in it, with its verb: "the private key is". */
+void key_check_permissions(const struct pki_file *file, const struct pki_place *place, const char *what);
+
 /* Whether what the key signs is what the other one (of a certificate) verifies. Unlike a comparison of the public
  * halves it also finds a damaged private half. */
 bool key_proves(EVP_PKEY *private_key, EVP_PKEY *public_key);

@@ -448,6 +448,11 @@ static const struct refused cases[] = {
     /* Extensions. */
     {"{'version': 2, 'crossgate': {'workers': ^0}}", "$.crossgate.workers", "from 1 to 256", NULL},
     {"{'version': 2, 'crossgate': {'user': ^''}}", "$.crossgate.user", "the name of a user", NULL},
+    {"{'version': 2, 'crossgate': {'session_tickets': ^'no'}}", "$.crossgate.session_tickets", "true or false", NULL},
+    {"{'version': 2, 'crossgate': {'ticket_keys': ^'none.keys'}}", "$.crossgate.ticket_keys",
+     "none.keys cannot be read", "relative paths begin at the node directory"},
+    {"{'version': 2, 'crossgate': {'ticket_keys': ^'empty.pem'}}", "$.crossgate.ticket_keys",
+     "empty.pem has no key in it", "openssl rand -base64 80 | tr -d '\\n' > "},
     {"{'version': 2, 'crossgate': {'limits': {'idle_timeout': ^99}}}", "$.crossgate.limits.idle_timeout",
      "from 100 to 3600000 (ms)", NULL},
     {"{'version': 2, 'crossgate': {'limits': {^'idle_timout': 100}}}", "$.crossgate.limits.idle_timout",

@@ -1,4 +1,4 @@
-/* How long a place stays vacant. */
+/* How long a place stays vacant, and who is told what. */
 #include "test.h"
 
 #include "crew.h"
@@ -64,12 +64,48 @@ static void who_comes_only_to_go_is_not_replaced_again_and_again(void **state)
     assert_int_equal(place.restart, crew.now);
 }
 
+/* The keys that one of the crew was told; none: it was told nothing. */
+static uint32_t told(int socket)
+{
+    struct handover message;
+    if (handover_receive(socket, &message) != HANDOVER_OK)
+        return 0;
+    assert_int_equal(message.type, HANDOVER_TICKETS);
+    return message.tickets.count;
+}
+
+/* Who starts is told before it serves, with the rest of what it must know. */
+static void all_who_serve_are_told_of_new_ticket_keys(void **state)
+{
+    (void)state;
+    static const enum child_state states[] = {CHILD_STARTING, CHILD_SERVING, CHILD_PREPARING, CHILD_PREPARED};
+    struct child children[4] = {0};
+    struct crew_place places[5] = {0};
+    int sockets[4];
+    struct crew crew = {.places = places, .count = 5, .tickets.ring.count = 3};
+    for (int i = 0; i < 4; i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        children[i] = (struct child){.state = states[i], .control = pair[0]};
+        sockets[i] = pair[1];
+        places[i].child = &children[i];
+    }
+    crew_tell_tickets(&crew);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(told(sockets[i]), i == 0 ? 0 : 3);
+        assert_int_equal(told(sockets[i]), 0);
+        close(sockets[i]);
+        close(children[i].control);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_death_is_replaced_at_once),
         cmocka_unit_test(further_early_deaths_wait_twice_as_long_each_up_to_a_bound),
         cmocka_unit_test(who_comes_only_to_go_is_not_replaced_again_and_again),
+        cmocka_unit_test(all_who_serve_are_told_of_new_ticket_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

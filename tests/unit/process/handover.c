@@ -137,6 +137,22 @@ static void text_without_end_is_refused(void **state)
     assert_broken(pair);
 }
 
+static void ticket_keys_are_bytes_of_any_kind(void **state)
+{
+    struct pair *pair = *state;
+    struct handover message = {.type = HANDOVER_TICKETS, .tickets.count = TLS_TICKET_KEYS_MAX}, got;
+    memset(message.tickets.keys, 'x', sizeof message.tickets.keys);
+    message.tickets.keys[1][0] = 0;
+    memset(message.text + sizeof message.tickets, 'x', sizeof message.text - sizeof message.tickets);
+    assert_true(handover_send(pair->master, &message));
+    assert_int_equal(handover_receive(pair->worker, &got), HANDOVER_OK);
+    assert_int_equal(got.type, HANDOVER_TICKETS);
+    assert_memory_equal(&got.tickets, &message.tickets, sizeof got.tickets);
+    message.tickets.count++;
+    assert_true(handover_send(pair->master, &message));
+    assert_broken(pair);
+}
+
 static void backends_are_named(void **state)
 {
     struct pair *pair = *state;
@@ -153,7 +169,7 @@ static void backends_are_named(void **state)
     }
     char bytes[PACKET_ROOM];
     size_t length = genuine(pair, HANDOVER_LEAVE, bytes);
-    bytes[8] = HANDOVER_RESUME + 1; /* none of that number */
+    bytes[8] = HANDOVER_TICKETS + 1; /* none of that number */
     send_raw(pair->master, bytes, length, 0);
     assert_broken(pair);
 }
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(message_of_wrong_length_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(message_with_a_wrong_head_is_refused, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(text_without_end_is_refused, pair_setup, pair_teardown),
+        cmocka_unit_test_setup_teardown(ticket_keys_are_bytes_of_any_kind, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(backends_are_named, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(descriptors_where_none_belong_are_closed, pair_setup, pair_teardown),
         cmocka_unit_test_setup_teardown(plan_without_its_descriptor_is_refused, pair_setup, pair_teardown),
