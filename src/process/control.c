@@ -72,9 +72,16 @@ bool control_parse(struct span line, struct control_request *request)
 
 /* ---- one who has connected */
 
+/* Closing it would not take it out of the set as long as a child that has not reached exec holds it, too. */
+static void close_watched(struct control *control, int socket)
+{
+    epoll_ctl(control->events, EPOLL_CTL_DEL, socket, NULL);
+    close(socket);
+}
+
 static void drop(struct control *control, struct caller *caller)
 {
-    close(caller->socket);
+    close_watched(control, caller->socket);
     list_remove(&caller->link);
     control->caller_count--;
     free(caller->answer);
@@ -167,7 +174,7 @@ static void hang_up(struct control *control)
     if (control->socket >= 0) {
         if (lstat(control->path, &facts) == 0 && facts.st_dev == control->device && facts.st_ino == control->inode)
             unlink(control->path);
-        close(control->socket);
+        close_watched(control, control->socket);
     }
     free(control->path);
     control->path = NULL;

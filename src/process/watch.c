@@ -167,10 +167,13 @@ static void listen_to(struct watch *watch, bool on)
         watch->incomplete = true;
 }
 
+/* A child that has not reached exec may hold them, too, and would keep them in the set. */
 static void hang_up(struct watch *watch)
 {
-    if (watch->notices >= 0)
-        close(watch->notices);
+    if (watch->notices < 0)
+        return;
+    epoll_ctl(watch->events, EPOLL_CTL_DEL, watch->notices, NULL);
+    close(watch->notices);
     watch->notices = -1;
 }
 

@@ -6,13 +6,16 @@
 #include "crossgate/process.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct scene {
@@ -220,6 +223,28 @@ static void an_answer_waits_for_its_reader_but_not_for_ever(void **state)
     free(text);
 }
 
+/* As a worker that is being started does for a moment. */
+static void who_is_held_by_a_child_is_forgotten_all_the_same(void **state)
+{
+    struct scene *t = *state;
+    control_listen(&t->control, t->path);
+    int client = enter(t);
+    run(t, 1000);
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    say(client, "1 status\n");
+    run(t, 1000);
+    assert_int_equal(t->control.caller_count, 0);
+    close(client);
+    struct pollfd events = {.fd = t->control.events, .events = POLLIN};
+    assert_int_equal(poll(&events, 1, 0), 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void who_asks_for_a_reload_hears_of_that_one(void **state)
 {
     struct scene *t = *state;
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_is_answered_wherever_it_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(who_is_late_or_talks_on_is_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(an_answer_waits_for_its_reader_but_not_for_ever, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_held_by_a_child_is_forgotten_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(who_asks_for_a_reload_hears_of_that_one, setup, teardown),
         cmocka_unit_test_setup_teardown(only_so_many_are_listened_to, setup, teardown),
         cmocka_unit_test_setup_teardown(without_descriptors_nobody_is_listened_to, setup, teardown),
