@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <time.h>
 
 /* A card that is being filled. */
 struct writing {
@@ -71,13 +70,6 @@ static const char *distinguished_name(struct writing *writing, const X509_NAME *
 static const char *serial_number(struct writing *writing, const ASN1_INTEGER *serial)
 {
     return hex(writing, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
-}
-
-/* What is not a date is 0. */
-static int64_t seconds_of(const ASN1_TIME *time)
-{
-    struct tm parts;
-    return time && ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
 static const char *algorithm_name(struct writing *writing, const X509_ALGOR *algorithm)
@@ -345,8 +337,8 @@ static void put_certificate(struct writing *writing, X509 *certificate)
     card->issuer = distinguished_name(writing, X509_get_issuer_name(certificate));
     card->serial = serial_number(writing, X509_get0_serialNumber(certificate));
     card->signature = algorithm_name(writing, X509_get0_tbs_sigalg(certificate));
-    card->begins = seconds_of(X509_get0_notBefore(certificate));
-    card->ends = seconds_of(X509_get0_notAfter(certificate));
+    card->begins = certificate_seconds(X509_get0_notBefore(certificate));
+    card->ends = certificate_seconds(X509_get0_notAfter(certificate));
     card->self_signed = certificate_is_self_signed(certificate);
     put_key(writing, X509_get0_pubkey(certificate));
     put_extensions(writing, X509_get0_extensions(certificate));
@@ -377,8 +369,8 @@ static void put_crl(struct writing *writing, X509_CRL *crl)
     X509_CRL_get0_signature(crl, NULL, &algorithm);
     writing->card->issuer = distinguished_name(writing, X509_CRL_get_issuer(crl));
     writing->card->signature = algorithm_name(writing, algorithm);
-    writing->card->begins = seconds_of(X509_CRL_get0_lastUpdate(crl));
-    writing->card->ends = seconds_of(X509_CRL_get0_nextUpdate(crl));
+    writing->card->begins = certificate_seconds(X509_CRL_get0_lastUpdate(crl));
+    writing->card->ends = certificate_seconds(X509_CRL_get0_nextUpdate(crl));
     writing->card->revoked = revoked > 0 ? (size_t)revoked : 0;
 }
 

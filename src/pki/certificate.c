@@ -86,7 +86,7 @@ void certificate_print_name(const X509_NAME *name, char text[CERTIFICATE_NAME])
 int64_t certificate_seconds(const ASN1_TIME *time)
 {
     struct tm parts;
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+    return time && ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
 }
 
 bool certificate_is_self_signed(X509 *certificate)

@@ -1,5 +1,6 @@
 #include "crossgate/pki.h"
 
+#include "crossgate/pki/certificate.h"
 #include "crossgate/pki/pem.h"
 #include "crossgate/pki/text.h"
 
@@ -228,12 +229,6 @@ static bool is_signed(OCSP_BASICRESP *basic, X509 *issuer)
     return good;
 }
 
-static int64_t seconds_of(const ASN1_GENERALIZEDTIME *when)
-{
-    struct tm parts;
-    return when && ASN1_TIME_to_tm(when, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
-}
-
 static void read_single(OCSP_SINGLERESP *single, struct pki_ocsp *facts)
 {
     ASN1_GENERALIZEDTIME *revoked = NULL, *begin = NULL, *end = NULL;
@@ -242,10 +237,10 @@ static void read_single(OCSP_SINGLERESP *single, struct pki_ocsp *facts)
         .status = status == V_OCSP_CERTSTATUS_GOOD      ? PKI_OCSP_GOOD
                   : status == V_OCSP_CERTSTATUS_REVOKED ? PKI_OCSP_REVOKED
                                                         : PKI_OCSP_UNKNOWN,
-        .begins = seconds_of(begin),
-        .revoked = seconds_of(revoked),
+        .begins = certificate_seconds(begin),
+        .revoked = certificate_seconds(revoked),
     };
-    facts->ends = end ? seconds_of(end) : facts->begins + WITHOUT_END;
+    facts->ends = end ? certificate_seconds(end) : facts->begins + WITHOUT_END;
 }
 
 static bool judge(OCSP_BASICRESP *basic, X509 *leaf, X509 *issuer, struct pki_ocsp *facts, struct error *error)

@@ -164,6 +164,18 @@ def test_keys_of_the_file_are_rotated_without_a_full_handshake(crossgate, pki, d
     assert visitor.visit(gate.port)
 
 
+def test_key_file_is_watched(crossgate, pki, directory):
+    version = ssl.TLSVersion.TLSv1_3
+    old, new = make_key(), make_key()
+    write_keys(directory / "tickets", old)
+    gate = crossgate(web(PATHS, tls=pki.tls("ec")), workers=3, ticket_keys="tickets")
+    visitor = Visitor(pki, version)
+    assert not visitor.visit(gate.port)
+    write_keys(directory / "tickets", new, old)
+    wait_sealed_by(gate, version, directory, new)
+    assert visitor.visit(gate.port)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tickets_are_switched_off_and_on(crossgate, pki, version):
     transport = web(PATHS, tls=pki.tls("ec"))

@@ -20,7 +20,7 @@ void certificate_check_leaf(X509 *leaf, enum pki_purpose purpose, const struct p
  * self-signed certificate proves nothing and is not looked at. */
 bool certificate_check_strength(X509 *certificate, const struct pki_place *place, int strength);
 
-/* s since 1970; 0: it is no time. */
+/* s since 1970; 0: it is no time, or NULL. */
 int64_t certificate_seconds(const ASN1_TIME *time);
 
 bool certificate_is_self_signed(X509 *certificate);
