@@ -38,6 +38,7 @@ struct stream_ops {
     size_t (*queued)(const struct stream *stream);
     bool (*describe)(const struct stream *stream, struct connection_facts *facts); /* NULL: there is nothing to tell */
     void (*gather)(struct stream *stream);
+    bool (*serves)(const struct stream *stream, struct span host); /* NULL: every host */
 };
 
 struct stream_user {
@@ -98,6 +99,13 @@ static inline size_t stream_queued(const struct stream *stream)
 static inline bool stream_describe(const struct stream *stream, struct connection_facts *facts)
 {
     return !stream->ops->describe || stream->ops->describe(stream, facts);
+}
+
+/* Whether a request for this host (a name or address without port; empty: none is named) may be answered here: a visitor who
+ * was let in under one server name (SNI) must not reach another name that lets other visitors in. Of an open stream. */
+static inline bool stream_serves(const struct stream *stream, struct span host)
+{
+    return !stream->ops->serves || stream->ops->serves(stream, host);
 }
 
 static inline void stream_gather(struct stream *stream)

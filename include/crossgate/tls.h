@@ -11,14 +11,59 @@
 #include "crossgate/pki.h"
 #include "crossgate/stream.h"
 
+/* Extension client_certificates. */
+enum tls_client_certificates {
+    TLS_CLIENTS_UNSAID, /* as the endpoint says; there: REQUIRE if there are authorities, else NONE */
+    TLS_CLIENTS_NONE,   /* they are not asked for one */
+    TLS_CLIENTS_OPTIONAL,
+    TLS_CLIENTS_REQUIRE,
+};
+
+/* Who is let in. Unsaid parts of one of `certificates` are the endpoint's; lists of revoked certificates belong to
+ * authorities, and are inherited with them only. */
+struct tls_clients {
+    enum tls_client_certificates wanted;
+    struct pki_files authorities; /* ca_certificates */
+    struct pki_files crls;        /* crl_files */
+};
+
+/* One of Crossgate's `certificates`: chosen by the server name (SNI) that the client asks for. */
+struct tls_server_certificate {
+    struct pki_file key;
+    struct pki_file certificate;
+    struct pki_files chain;
+    struct tls_clients clients;
+    struct problems *problems; /* reports on the keys of this one */
+};
+
+enum tls_profile { TLS_PROFILE_NONE, TLS_PROFILE_MODERN, TLS_PROFILE_INTERMEDIATE };
+
+/* Versions as in the configuration: "1.2", "1.3". */
+enum tls_version { TLS_VERSION_UNSAID, TLS_VERSION_1_2, TLS_VERSION_1_3 };
+
+/* A list of words of the configuration. */
+struct tls_words {
+    const char *const *at;
+    size_t count;
+    bool given;
+};
+
 /* Crossbar's endpoint.tls on the listening side. */
 struct tls_server_settings {
     struct pki_file key;
-    struct pki_file certificate;  /* every certificate in it is used: fullchain.pem works */
-    struct pki_files chain;       /* chain_certificates */
-    struct pki_files authorities; /* ca_certificates: clients must present a certificate */
+    struct pki_file certificate;               /* every certificate in it is used: fullchain.pem works */
+    struct pki_files chain;                    /* chain_certificates */
+    struct tls_clients clients;                /* ca_certificates alone: clients must present a certificate */
+    const struct tls_server_certificate *more; /* certificates */
+    size_t more_count;
+    bool strict_sni; /* a name that no certificate is for, or none, is refused */
     struct pki_file dhparam;
-    const char *ciphers;  /* TLS 1.2 cipher list; NULL: the default suites */
+    enum tls_profile profile;
+    enum tls_version min_version, max_version;
+    const char *ciphers;           /* TLS 1.2 cipher list; NULL: the profile's, or the default suites */
+    struct tls_words ciphersuites; /* of TLS 1.3 */
+    struct tls_words groups;
+    struct tls_words signature_algorithms;
     bool channel_binding; /* the streams' facts hold the exporter of RFC 9266 */
 };
 
@@ -33,7 +78,7 @@ struct tls_client_settings {
 struct tls_context;
 
 /* Builds a context and tests it whole. Everything wrong or doubtful is reported as a problem on its key
- * ("key", "certificate", "chain_certificates", "ca_certificates", "dhparam", "ciphers", "hostname") with the
+ * ("key", "certificate", "chain_certificates", "ca_certificates", "dhparam", "ciphers", "hostname", …) with the
  * remedy command: mismatch of key and certificate, expired or not yet valid, chain broken or out of order, key
  * readable by others, key with passphrase (never prompts), RSA or DH under 2048 bits, ciphers that select nothing.
  * NULL if any problem was an error. Copies what it keeps. */
@@ -42,9 +87,6 @@ struct tls_context *tls_client_context_new(const struct tls_client_settings *set
 
 void tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* accepts NULL */
-
-/* What a server context shows to clients, for people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
-void tls_context_print(const struct tls_context *context, char *text, size_t size);
 
 /* A certificate that a server context serves. */
 enum { TLS_NAMES = 256 };
@@ -56,13 +98,17 @@ struct tls_certificate {
     struct span leaf, issuer; /* DER; the issuer is empty if it is not in the chain */
 };
 
-/* All that the context may serve, as they were given. Valid as long as the context. */
+/* All that the context may serve, as they were given; the first is served to clients without a server name, and for
+ * names that no certificate is for. Valid as long as the context. */
 size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list);
 
 /* From now until it ends (s since 1970), the OCSP response (DER, copied) goes with the certificate, which is of that list, to each client
  * that asks for one. While the context is made, not when it is in use. False when memory is out. */
 bool tls_context_staple(struct tls_context *context, size_t certificate, struct span response, int64_t ends)
     __attribute__((warn_unused_result));
+
+/* For people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
+void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size);
 
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from

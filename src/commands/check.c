@@ -5,8 +5,14 @@
 
 #include "crossgate/plan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CERTIFICATE_TEXT = 512 };
+
+/* Of an endpoint with many. */
+enum { CERTIFICATES_SHOWN = 10 };
 
 struct check_words {
     const char *cbdir;
@@ -37,10 +43,31 @@ static const char *schemes(const struct plan_transport *transport)
     return tls ? "tls" : "tcp";
 }
 
+/* "certificate" is the one that clients without a server name get. */
+static void print_certificates_json(const struct tls_context *context, FILE *out)
+{
+    char text[CERTIFICATE_TEXT];
+    const struct tls_certificate *certificates;
+    size_t count = tls_context_certificates(context, &certificates);
+
+    tls_certificate_print(&certificates[0], text, sizeof text);
+    fputs(", \"certificate\": ", out);
+    config_print_string(text, out);
+    fputs(", \"certificates\": [", out);
+    for (size_t i = 0; i < count; i++) {
+        tls_certificate_print(&certificates[i], text, sizeof text);
+        fputs(i > 0 ? ",\n   {\"path\": " : "\n   {\"path\": ", out);
+        config_print_string(certificates[i].path, out);
+        fprintf(out, ", \"ends\": %" PRId64 ", \"summary\": ", certificates[i].ends);
+        config_print_string(text, out);
+        putc('}', out);
+    }
+    putc(']', out);
+}
+
 static void print_transports_json(const struct plan *plan, FILE *out)
 {
     char address[256];
-    char certificate[512];
 
     putc('[', out);
     for (size_t i = 0; plan && i < plan->transport_count; i++) {
@@ -51,11 +78,8 @@ static void print_transports_json(const struct plan *plan, FILE *out)
         fputs(", \"address\": ", out);
         config_print_string(address, out);
         fprintf(out, ", \"tls\": %s", transport->tls ? "true" : "false");
-        if (transport->tls) {
-            tls_context_print(transport->tls, certificate, sizeof certificate);
-            fputs(", \"certificate\": ", out);
-            config_print_string(certificate, out);
-        }
+        if (transport->tls)
+            print_certificates_json(transport->tls, out);
         putc('}', out);
     }
     putc(']', out);
@@ -127,12 +151,56 @@ static int address_width(const struct plan *plan)
     return (int)width;
 }
 
+static int compare_ends(const void *a, const void *b)
+{
+    const struct tls_certificate *left = *(const struct tls_certificate *const *)a;
+    const struct tls_certificate *right = *(const struct tls_certificate *const *)b;
+
+    return (left->ends > right->ends) - (left->ends < right->ends);
+}
+
+static void print_certificate(const struct tls_certificate *certificate, bool with_path, int width)
+{
+    char text[CERTIFICATE_TEXT];
+
+    tls_certificate_print(certificate, text, sizeof text);
+    printf("  %-*s %s", width, "", text);
+    if (with_path)
+        printf(" (%s)", certificate->path);
+    putchar('\n');
+}
+
+/* Those that are chosen by name: of many the ones that end first. */
+static void print_more(const struct tls_certificate *certificates, size_t count, int width)
+{
+    const struct tls_certificate **sorted = calloc(count + 1, sizeof(*sorted));
+    size_t shown = count <= CERTIFICATES_SHOWN ? count : CERTIFICATES_SHOWN;
+
+    for (size_t i = 0; sorted && i < count; i++)
+        sorted[i] = &certificates[i];
+    if (sorted && shown < count)
+        qsort(sorted, count, sizeof(*sorted), compare_ends);
+    for (size_t i = 0; sorted && i < shown; i++)
+        print_certificate(sorted[i], true, width);
+    if (shown < count)
+        printf("  %-*s and %zu more, which end later\n", width, "", count - shown);
+    free(sorted);
+}
+
+static void print_certificates(const struct tls_context *context, int width)
+{
+    const struct tls_certificate *certificates;
+    size_t count = tls_context_certificates(context, &certificates);
+
+    print_certificate(&certificates[0], count > 1, width);
+    print_more(certificates + 1, count - 1, width);
+}
+
 static void print_transports(const struct result *result)
 {
     const struct plan *plan = result->plan;
     int width = address_width(plan);
     char address[256];
-    char certificate[512];
     bool colour = wants_colour(stdout);
     unsigned warnings = diagnostics_count(result->diagnostics, PROBLEM_WARNING);
 
@@ -143,10 +211,8 @@ static void print_transports(const struct result *result)
     for (size_t i = 0; i < plan->transport_count; i++) {
         net_listen_print(&plan->transports[i].where, address, sizeof address);
         printf("  %-*s %-18s %s\n", width, address, schemes(&plan->transports[i]), plan->transports[i].id);
-        if (plan->transports[i].tls) {
-            tls_context_print(plan->transports[i].tls, certificate, sizeof certificate);
-            printf("  %-*s %s\n", width, "", certificate);
-        }
+        if (plan->transports[i].tls)
+            print_certificates(plan->transports[i].tls, width);
     }
 }
 

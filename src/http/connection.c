@@ -109,6 +109,7 @@ static void take_request(struct http_connection *c)
 {
     struct exchange *x = c->exchange;
     c->close = !x->request.keep_alive;
+    exchange_judge(x);
     enum ending why = check_expectation(c);
     if (why != ENDING_DONE) {
         refuse(c, why);

@@ -67,6 +67,7 @@ struct exchange {
     bool expects; /* the visitor waits for 100 before it sends the body */
     bool waiting; /* the service was told to wait for room */
     bool shows_version;
+    bool misdirected; /* its host is not for this connection */
     unsigned status;
     uint64_t length; /* of the body, or HTTP_LENGTH_UNKNOWN */
     uint64_t sent;   /* bytes of the body so far */
@@ -76,6 +77,9 @@ struct exchange {
 
 /* NULL when memory is out. */
 struct exchange *exchange_new(struct http_connection *connection);
+
+/* When the head is understood: whether it belongs on this connection. */
+void exchange_judge(struct exchange *exchange);
 
 /* Whether its service reads the body. */
 bool exchange_takes_body(struct exchange *exchange);

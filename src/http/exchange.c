@@ -52,9 +52,24 @@ static void answer_options(struct exchange *x)
     exchange_answer(x, &(struct http_answer){204, &allow, 1}, SPAN(""));
 }
 
+/* "name", "name:port", "[address]:port": the host without its port. */
+static struct span without_port(struct span host)
+{
+    const uint8_t *bracket = host.len > 0 ? memrchr(host.at, ']', host.len) : NULL;
+    const uint8_t *colon = host.len > 0 ? memrchr(host.at, ':', host.len) : NULL;
+    if (!colon || (bracket && colon < bracket))
+        return host;
+    return span_head(host, (size_t)(colon - host.at));
+}
+
+void exchange_judge(struct exchange *x)
+{
+    x->misdirected = !stream_serves(x->connection->stream, without_port(x->request.host));
+}
+
 bool exchange_takes_body(struct exchange *x)
 {
-    bool takes = x->request.path.len > 0 && service_takes_body(x->connection->site->root, x);
+    bool takes = !x->misdirected && x->request.path.len > 0 && service_takes_body(x->connection->site->root, x);
     x->tail = 0;
     return takes;
 }
@@ -63,7 +78,9 @@ void exchange_serve(struct exchange *x)
 {
     struct http_connection *c = x->connection;
     x->serving = true;
-    if (x->request.path.len > 0)
+    if (x->misdirected)
+        exchange_fail(x, ENDING_MISDIRECTED, NULL);
+    else if (x->request.path.len > 0)
         service_serve(c->site->root, x);
     else
         answer_options(x);

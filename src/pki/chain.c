@@ -146,29 +146,63 @@ static bool use_system(X509_STORE *store)
     return X509_STORE_set_default_paths(store) == 1;
 }
 
-bool chain_system_has_issuer(X509 *certificate)
+void chain_memory_deinit(struct chain_memory *memory)
+{
+    X509_STORE_free(memory->system);
+    X509_NAME_free(memory->missed);
+}
+
+/* NULL when memory is out. */
+static X509_STORE *load_system(struct chain_memory *memory)
+{
+    if (!memory->system)
+        memory->system = X509_STORE_new();
+    else
+        return memory->system;
+    return memory->system && use_system(memory->system) ? memory->system : NULL;
+}
+
+static bool system_has_issuer(X509 *certificate, struct chain_memory *memory)
 {
     X509 *issuer = NULL;
-    X509_STORE *store = X509_STORE_new();
+    X509_STORE *store = load_system(memory);
     X509_STORE_CTX *search = X509_STORE_CTX_new();
-    bool found = store && search && use_system(store) && X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
+    bool found = store && search && X509_STORE_CTX_init(search, store, certificate, NULL) == 1 &&
                  X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
     X509_free(issuer);
     X509_STORE_CTX_free(search);
-    X509_STORE_free(store);
     ERR_clear_error();
     return found;
+}
+
+bool chain_system_has_issuer(X509 *certificate)
+{
+    struct chain_memory memory = {0};
+    bool found = system_has_issuer(certificate, &memory);
+    chain_memory_deinit(&memory);
+    return found;
+}
+
+/* Whether it is the first to be missed, or another one than last. */
+static bool is_news(const X509_NAME *issuer, struct chain_memory *memory)
+{
+    if (memory->missed && X509_NAME_cmp(memory->missed, issuer) == 0)
+        return false;
+    X509_NAME_free(memory->missed);
+    memory->missed = X509_NAME_dup(issuer);
+    return true;
 }
 
 /* Whether clients can get from the last certificate to a root they trust cannot be known; it is likely if this system
  * does. A certificate that says where its issuer's is found comes of a public authority, whose intermediates servers
  * have to send; one that does not is likely to come of an authority of one's own. */
-static void report_incomplete(X509 *last, const struct pki_place *place)
+static void report_incomplete(X509 *last, const struct pki_place *place, struct chain_memory *memory)
 {
     char text[PKI_REMEDY_TEXT];
     char issuer[CERTIFICATE_NAME];
     char url[CERTIFICATE_URL];
-    if (place->problems->vouched || certificate_is_self_signed(last) || chain_system_has_issuer(last))
+    if (place->problems->vouched || certificate_is_self_signed(last) || system_has_issuer(last, memory) ||
+        !is_news(X509_get_issuer_name(last), memory))
         return;
     certificate_print_name(X509_get_issuer_name(last), issuer);
     if (certificate_issuer_url(last, url))
@@ -197,8 +231,9 @@ bool chain_collect(STACK_OF(X509) * given, X509 *leaf, STACK_OF(X509) * chain)
 }
 
 bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose, const struct pki_place *place,
-                 X509 **leaf, STACK_OF(X509) * *issuers)
+                 struct chain_memory *memory, X509 **leaf, STACK_OF(X509) * *issuers)
 {
+    struct chain_memory own = {0};
     *leaf = find_leaf(given, key);
     ERR_clear_error();
     if (!*leaf || !key_proves(key, X509_get0_pubkey(*leaf))) {
@@ -215,7 +250,8 @@ bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose
     report_left_over(given, chain, place);
     X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
     if (purpose == PKI_FOR_SERVER)
-        report_incomplete(last, place);
+        report_incomplete(last, place, memory ? memory : &own);
+    chain_memory_deinit(&own);
     if (sk_X509_num(chain) > 1 && certificate_is_self_signed(last))
         sk_X509_pop(chain);
     sk_X509_shift(chain);

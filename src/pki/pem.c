@@ -38,7 +38,7 @@ const char *pem_kind_text(enum pem_kind kind)
         [PEM_REQUEST] = "certificate signing request",
         [PEM_DH] = "set of DH parameters",
         [PEM_DHX] = "set of DH parameters",
-        [PEM_CRL] = "certificate revocation list",
+        [PEM_CRL] = "list of revoked certificates (CRL)",
         [PEM_PKCS7] = "PKCS#7 file",
         [PEM_OTHER] = "PEM block of another kind",
     };
@@ -161,6 +161,8 @@ static const char *remedy_binary(char text[PKI_REMEDY_TEXT], enum pem_kind wante
                           path, path, path);
     case PEM_DH:
         return "leave dhparam out: a standard group (RFC 7919) is used then; or crossgate cert dhparam makes a file";
+    case PEM_CRL:
+        return pki_remedy(text, "openssl crl -inform der -in %s -out %s.pem", path, path);
     default:
         return pki_remedy(text, "crossgate cert chain %s --out %s.pem; or from PKCS#12: openssl pkcs12 -in %s -nokeys",
                           path, path, path);

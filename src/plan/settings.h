@@ -96,14 +96,27 @@ void staple_build(struct config_reader *reader, const struct config_place *place
                   const struct staple_files *files, struct tls_context *context, size_t index);
 
 /* endpoint.tls (tls.c). */
+struct tls_clients_words {
+    const char *wanted;
+    struct config_items ca_certificates;
+    struct config_items crl_files;
+};
 struct server_tls {
     struct tls_context *context; /* made by finish */
     const char *key;
     const char *certificate;
     struct config_items chain_certificates;
-    struct config_items ca_certificates;
+    struct tls_clients_words clients;
+    struct config_items certificates;
+    bool strict_sni;
     const char *dhparam;
+    const char *profile;
+    const char *min_version;
+    const char *max_version;
     const char *ciphers;
+    struct config_items ciphersuites;
+    struct config_items groups;
+    struct config_items signature_algorithms;
     const char *channel_binding;
     struct staple_words staple;
 };

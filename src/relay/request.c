@@ -146,6 +146,8 @@ static void put_forwarded(FILE *out, const struct backend *backend, const struct
         fprintf(out, "X-Forwarded-Port: %u\r\n", port);
     if (visitor->facts && visitor->facts->tls.has_certificate)
         put_certificate(out, &visitor->facts->tls);
+    else if (visitor->facts && visitor->facts->tls.asks_certificate)
+        put_field(out, "X-TLS-Client-Verify", SPAN("NONE")); /* as nginx has it in $ssl_client_verify */
     if (visitor->facts && visitor->facts->tls.exporter.len > 0)
         put_channel_binding(out, visitor->facts->tls.exporter);
 }

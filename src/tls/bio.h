@@ -10,13 +10,19 @@
 
 #include <openssl/bio.h>
 
-/* Member of a TLS stream, and the BIO's data. */
+struct choice;
+
+/* Member of a TLS stream, and the BIO's data, so that what OpenSSL calls back can find it. */
 struct pipe {
     struct span in; /* ciphertext on offer; what OpenSSL took is cut off its front */
     struct stream *below;
     bool full; /* below is over its high mark, and will say when there is room */
     struct loop *loop;
     struct task *flush; /* deferred before each write, so that it runs before below's own: one send per event */
+    /* Of servers, by hello.c: */
+    const struct choice *choice; /* what the hello has chosen; NULL: nothing yet */
+    bool is_named;               /* by the server name */
+    bool is_nameless;            /* refused, since no certificate is for the name */
 };
 
 /* Counted by nobody: lives as long as its BIOs' context. NULL when memory is out. */

@@ -16,9 +16,6 @@ static const char default_suites[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AE
                                      "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305:"
                                      "ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:DHE-RSA-AES128-SHA256";
 
-/* Crossbar's `ciphers` cannot change these; the order follows that of TLS 1.2. */
-static const char tls13_suites[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-
 /* What separates the names of a list (openssl-ciphers(1)). */
 static const char separators[] = ":,; ";
 
@@ -67,10 +64,6 @@ static void check_names(const char *list, const struct pki_place *place)
 bool ciphers_use(SSL_CTX *context, const char *list, struct problems *problems)
 {
     struct pki_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
-    if (SSL_CTX_set_ciphersuites(context, tls13_suites) != 1) {
-        pki_report_library(&place, "the TLS 1.3 suites cannot be set");
-        return false;
-    }
     if (list)
         check_names(list, &place);
     if (SSL_CTX_set_cipher_list(context, list ? list : default_suites) == 1)
@@ -81,17 +74,25 @@ bool ciphers_use(SSL_CTX *context, const char *list, struct problems *problems)
     return false;
 }
 
+bool ciphers_have_dhe(const SSL_CTX *context)
+{
+    const STACK_OF(SSL_CIPHER) *suites = SSL_CTX_get_ciphers(context);
+    for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++)
+        if (SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(suites, i)) == NID_kx_dhe)
+            return true;
+    return false;
+}
+
 static bool is_usable(const SSL_CIPHER *suite, const EVP_PKEY *key)
 {
     bool is_rsa = EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
     return SSL_CIPHER_get_auth_nid(suite) == (is_rsa ? NID_auth_rsa : NID_auth_ecdsa);
 }
 
-void ciphers_check_key(const SSL_CTX *context, struct problems *problems)
+void ciphers_check_key(const SSL_CTX *context, const EVP_PKEY *key, struct problems *problems)
 {
     struct pki_place place = {problems, "ciphers", PROBLEM_WHOLE, NULL};
     const STACK_OF(SSL_CIPHER) *suites = SSL_CTX_get_ciphers(context);
-    const EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
     char what[KEY_TEXT];
     for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++)
         if (is_usable(sk_SSL_CIPHER_value(suites, i), key))

@@ -1,4 +1,4 @@
-/* The suites of TLS 1.2, as OpenSSL's cipher lists name them, and those of TLS 1.3. */
+/* The suites of TLS 1.2, as OpenSSL's cipher lists name them. */
 #ifndef CROSSGATE_TLS_CIPHERS_H
 #define CROSSGATE_TLS_CIPHERS_H
 
@@ -12,7 +12,10 @@
  * `list` NULL: the default suites. Names that select nothing are reported. False: reported. */
 bool ciphers_use(SSL_CTX *context, const char *list, struct problems *problems);
 
-/* Warns if no TLS 1.2 suite can be used with the context's key. */
-void ciphers_check_key(const SSL_CTX *context, struct problems *problems);
+/* Whether DHE is among them, which needs a group. */
+bool ciphers_have_dhe(const SSL_CTX *context);
+
+/* Warns if no TLS 1.2 suite can be used with the key. */
+void ciphers_check_key(const SSL_CTX *context, const EVP_PKEY *key, struct problems *problems);
 
 #endif

@@ -50,11 +50,20 @@ static bool use_name(struct tls_context *context, const char *name, struct probl
     return false;
 }
 
+static bool use_pair(SSL_CTX *ssl, const struct tls_client_settings *settings, struct problems *problems)
+{
+    const struct credential_files files = {&settings->key, &settings->certificate, NULL};
+    struct credential *credential = credential_read(&files, PKI_FOR_CLIENT, credential_strength(ssl), NULL, problems);
+    bool used = credential && credential_use(ssl, credential, problems);
+    credential_free(credential);
+    return used;
+}
+
 static bool use_credential(SSL_CTX *ssl, const struct tls_client_settings *settings, struct problems *problems)
 {
     struct pki_place place = {problems, NULL, PROBLEM_WHOLE, NULL};
     if (settings->key.path && settings->certificate.path)
-        return credential_use(ssl, &settings->key, &settings->certificate, NULL, PKI_FOR_CLIENT, problems);
+        return use_pair(ssl, settings, problems);
     if (settings->key.path) {
         place.key = "key";
         pki_report(&place, PROBLEM_ERROR, "name its certificate as `certificate`, or leave the key out",
@@ -75,7 +84,7 @@ static bool configure(struct tls_context *context, const struct tls_client_setti
     static const unsigned char protocols[] = "\x08http/1.1";
     SSL_CTX *ssl = context->ssl;
     bool name = use_name(context, settings->hostname, problems);
-    bool trust = settings->authorities.given ? trust_use_files(ssl, &settings->authorities, false, problems)
+    bool trust = settings->authorities.given ? trust_use_files(ssl, &settings->authorities, problems)
                                              : trust_use_system(ssl, problems);
     bool credential = use_credential(ssl, settings, problems);
     /* The one setter of OpenSSL that returns 0 for success. */

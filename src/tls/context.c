@@ -1,8 +1,10 @@
 #include "context.h"
 
 #include "bio.h"
-#include "crossgate/pki/report.h"
+#include "offer.h"
 #include "staple.h"
+
+#include "crossgate/pki/report.h"
 
 #include <openssl/err.h>
 
@@ -15,6 +17,12 @@ static void context_free(struct counted *counted)
     BIO_meth_free(context->pipe);
     context_forget_records(context);
     staples_free(context);
+    names_free(context->names);
+    arena_free(context->arena);
+    for (size_t i = 0; i < context->credential_count; i++)
+        credential_free(context->credentials[i]);
+    free(context->credentials);
+    policies_free(context->policies);
     free(context->sni);
     free(context);
 }
@@ -30,15 +38,6 @@ void tls_context_unref(struct tls_context *context)
         counted_unref(&context->counted);
 }
 
-/* The post-quantum hybrid comes first where the library knows it (OpenSSL 3.5); the last two are for clients that offer
- * no elliptic curve. */
-static bool set_groups(SSL_CTX *ssl)
-{
-    char hybrid[] = "X25519MLKEM768:X25519:P-256:P-384:ffdhe2048:ffdhe3072";
-    char classic[] = "X25519:P-256:P-384:ffdhe2048:ffdhe3072";
-    return SSL_CTX_set1_groups_list(ssl, hybrid) == 1 || SSL_CTX_set1_groups_list(ssl, classic) == 1;
-}
-
 /* An idle connection holds no buffer of OpenSSL's (RELEASE_BUFFERS), and the bytes of a record arrive in one call of
  * the BIO (read-ahead). The sent chain is what chain.c made, never completed from the trust store (NO_AUTO_CHAIN). */
 static bool set_common(SSL_CTX *ssl)
@@ -48,7 +47,7 @@ static bool set_common(SSL_CTX *ssl)
     SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify_depth(ssl, 9);
-    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 && set_groups(ssl);
+    return offer_use_standard(ssl);
 }
 
 struct tls_context *tls_context_new(enum tls_role role, struct problems *problems)

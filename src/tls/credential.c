@@ -1,9 +1,10 @@
 #include "credential.h"
 
-#include "crossgate/pki/chain.h"
 #include "crossgate/pki/key.h"
 
 #include <openssl/err.h>
+
+#include <stdlib.h>
 
 int credential_strength(const SSL_CTX *context)
 {
@@ -39,32 +40,92 @@ static bool check_strengths(X509 *leaf, STACK_OF(X509) * issuers, const struct p
     return worked;
 }
 
-static bool use(SSL_CTX *context, EVP_PKEY *key, X509 *leaf, STACK_OF(X509) * issuers, const struct pki_place *place)
+static enum key_kind kind_of(const EVP_PKEY *key)
 {
-    ERR_clear_error();
-    if (SSL_CTX_use_cert_and_key(context, leaf, key, issuers, 1) == 1 && SSL_CTX_check_private_key(context) == 1)
-        return true;
-    pki_report_library(place, "OpenSSL does not accept the certificate and its key");
-    return false;
+    static const char *const names[KEY_KINDS] = {
+        [KEY_RSA] = "RSA", [KEY_RSA_PSS] = "RSA-PSS", [KEY_EC] = "EC", [KEY_ED25519] = "ED25519", [KEY_ED448] = "ED448",
+    };
+    enum key_kind kind = KEY_RSA;
+    while (kind + 1 < KEY_KINDS && !EVP_PKEY_is_a(key, names[kind]))
+        kind++;
+    return kind;
 }
 
-bool credential_use(SSL_CTX *context, const struct pki_file *key, const struct pki_file *certificate,
-                    const struct pki_files *chain, enum pki_purpose purpose, struct problems *problems)
+/* The certificates of the chain are borrowed of `all` so far, and are now held for themselves. */
+static struct credential *make(EVP_PKEY *key, X509 *leaf, STACK_OF(X509) * issuers, const struct pki_place *place)
 {
-    struct pki_place key_place = {problems, "key", PROBLEM_WHOLE, key->path};
-    struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, certificate->path};
-    int strength = credential_strength(context);
+    struct credential *credential = calloc(1, sizeof *credential);
+    STACK_OF(X509) *held = credential ? X509_chain_up_ref(issuers) : NULL;
+    if (!held || X509_up_ref(leaf) != 1 || EVP_PKEY_up_ref(key) != 1) {
+        sk_X509_pop_free(held, X509_free);
+        free(credential);
+        pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
+        return NULL;
+    }
+    *credential = (struct credential){key, kind_of(key), leaf, held, place->path};
+    return credential;
+}
+
+static void share_issuers(struct credential *credential, struct credential_memory *memory)
+{
+    STACK_OF(X509) *theirs = memory->last ? memory->last->issuers : NULL;
+    STACK_OF(X509) *ours = credential->issuers;
+    bool same = theirs && sk_X509_num(theirs) == sk_X509_num(ours);
+    for (int i = 0; same && i < sk_X509_num(ours); i++)
+        same = X509_cmp(sk_X509_value(theirs, i), sk_X509_value(ours, i)) == 0;
+    STACK_OF(X509) *shared = same ? X509_chain_up_ref(theirs) : NULL;
+    memory->last = credential;
+    if (!shared)
+        return;
+    sk_X509_pop_free(ours, X509_free);
+    credential->issuers = shared;
+}
+
+struct credential *credential_read(const struct credential_files *files, enum pki_purpose purpose, int strength,
+                                   struct credential_memory *memory, struct problems *problems)
+{
+    struct pki_place key_place = {problems, "key", PROBLEM_WHOLE, files->key->path};
+    struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, files->certificate->path};
     X509 *leaf = NULL;
     STACK_OF(X509) *issuers = NULL;
-    EVP_PKEY *private_key = key_read(key, &key_place, strength);
-    STACK_OF(X509) *all = read_all(certificate, chain, problems);
-    bool worked = private_key && all && chain_build(all, private_key, purpose, &place, &leaf, &issuers);
-    if (worked) {
+    struct credential *credential = NULL;
+    EVP_PKEY *key = key_read(files->key, &key_place, strength);
+    STACK_OF(X509) *all = read_all(files->certificate, files->chain, problems);
+    if (key && all && chain_build(all, key, purpose, &place, memory ? &memory->chains : NULL, &leaf, &issuers)) {
         certificate_check_leaf(leaf, purpose, &place);
-        worked = check_strengths(leaf, issuers, &place, strength) && use(context, private_key, leaf, issuers, &place);
+        if (check_strengths(leaf, issuers, &place, strength))
+            credential = make(key, leaf, issuers, &place);
     }
     sk_X509_free(issuers);
     sk_X509_pop_free(all, X509_free);
-    EVP_PKEY_free(private_key);
-    return worked;
+    EVP_PKEY_free(key);
+    if (credential && memory)
+        share_issuers(credential, memory);
+    return credential;
+}
+
+void credential_free(struct credential *credential)
+{
+    if (!credential)
+        return;
+    EVP_PKEY_free(credential->key);
+    X509_free(credential->leaf);
+    sk_X509_pop_free(credential->issuers, X509_free);
+    free(credential);
+}
+
+bool credential_use(SSL_CTX *context, const struct credential *credential, struct problems *problems)
+{
+    const struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, credential->path};
+    ERR_clear_error();
+    if (SSL_CTX_use_cert_and_key(context, credential->leaf, credential->key, credential->issuers, 1) == 1 &&
+        SSL_CTX_check_private_key(context) == 1)
+        return true;
+    pki_report_library(&place, "OpenSSL does not accept the certificate and its key");
+    return false;
+}
+
+bool credential_apply(SSL *ssl, const struct credential *credential)
+{
+    return SSL_use_cert_and_key(ssl, credential->leaf, credential->key, credential->issuers, 1) == 1;
 }

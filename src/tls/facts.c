@@ -88,6 +88,7 @@ bool facts_tell(SSL *ssl, bool exporter, struct arena *arena, struct tls_facts *
         .cipher = span_string(SSL_get_cipher_name(ssl)),
         .server_name = span_string(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)),
         .protocol = span_of(protocol, protocol_length),
+        .asks_certificate = SSL_is_server(ssl) == 1 && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE,
     };
     bool verified = certificate && SSL_get_verify_result(ssl) == X509_V_OK;
     bool told =

@@ -25,24 +25,21 @@ static void record_deinit(struct tls_certificate *record)
     free((void *)(uintptr_t)record->issuer.at);
 }
 
-static bool fill(struct tls_certificate *record, SSL_CTX *ssl, const char *path)
+static bool fill(struct tls_certificate *record, const struct credential *credential)
 {
-    X509 *leaf = SSL_CTX_get0_certificate(ssl);
-    STACK_OF(X509) *chain = NULL;
+    X509 *issuer = sk_X509_num(credential->issuers) > 0 ? sk_X509_value(credential->issuers, 0) : NULL;
     unsigned length = 0;
     char names[TLS_NAMES];
-    SSL_CTX_get0_chain_certs(ssl, &chain);
-    certificate_print_names(leaf, names, sizeof names);
-    record->path = strdup(path ? path : "");
+    certificate_print_names(credential->leaf, names, sizeof names);
+    record->path = strdup(credential->path ? credential->path : "");
     record->names = strdup(names);
-    record->begins = certificate_seconds(X509_get0_notBefore(leaf));
-    record->ends = certificate_seconds(X509_get0_notAfter(leaf));
-    return record->path && record->names && X509_digest(leaf, EVP_sha256(), record->digest, &length) == 1 &&
-           copy_der(leaf, &record->leaf) &&
-           copy_der(sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL, &record->issuer);
+    record->begins = certificate_seconds(X509_get0_notBefore(credential->leaf));
+    record->ends = certificate_seconds(X509_get0_notAfter(credential->leaf));
+    return record->path && record->names && X509_digest(credential->leaf, EVP_sha256(), record->digest, &length) == 1 &&
+           copy_der(credential->leaf, &record->leaf) && copy_der(issuer, &record->issuer);
 }
 
-bool context_record(struct tls_context *context, SSL_CTX *ssl, const char *path)
+bool context_record(struct tls_context *context, const struct credential *credential)
 {
     struct tls_certificate *records =
         realloc(context->certificates, (context->certificate_count + 1) * sizeof *records);
@@ -51,7 +48,7 @@ bool context_record(struct tls_context *context, SSL_CTX *ssl, const char *path)
     context->certificates = records;
     struct tls_certificate *record = &records[context->certificate_count];
     *record = (struct tls_certificate){0};
-    if (!fill(record, ssl, path)) {
+    if (!fill(record, credential)) {
         record_deinit(record);
         return false;
     }

@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* A certificate may have a hundred names; these many tell whose it is. */
+enum { NAMES_SHOWN = 8 };
+
 /* Text that grows until its room is used up. */
 struct line {
     char *at;
@@ -37,31 +40,38 @@ static void put_days(struct line *line, const X509 *leaf)
         put(line, ", %d day%s left", days, days == 1 ? "" : "s");
 }
 
-/* RFC 5280 section 4.2.1.6. Names with bytes that do not belong into a terminal are not printed. */
-static void put_name(struct line *line, const GENERAL_NAME *name, const char *between)
+static void put_host(struct line *line, const ASN1_STRING *text, const char *between)
 {
-    char address[INET6_ADDRSTRLEN];
-    if (name->type == GEN_DNS) {
-        const ASN1_STRING *text = name->d.dNSName;
-        for (int i = 0; i < ASN1_STRING_length(text); i++) {
-            if (ASN1_STRING_get0_data(text)[i] <= 0x20 || ASN1_STRING_get0_data(text)[i] >= 0x7f)
-                return;
-        }
-        put(line, "%s%.*s", between, ASN1_STRING_length(text), (const char *)ASN1_STRING_get0_data(text));
-    } else if (name->type == GEN_IPADD) {
-        int length = ASN1_STRING_length(name->d.iPAddress);
-        int family = length == 4 ? AF_INET : AF_INET6;
-        if ((length == 4 || length == 16) &&
-            inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address))
-            put(line, "%s%s", between, address);
-    }
+    for (int i = 0; i < ASN1_STRING_length(text); i++)
+        if (ASN1_STRING_get0_data(text)[i] <= 0x20 || ASN1_STRING_get0_data(text)[i] >= 0x7f)
+            return;
+    put(line, "%s%.*s", between, ASN1_STRING_length(text), (const char *)ASN1_STRING_get0_data(text));
 }
 
-static void put_names(struct line *line, X509 *leaf, const char *before)
+static void put_address(struct line *line, const ASN1_STRING *bytes, const char *between)
+{
+    char address[INET6_ADDRSTRLEN];
+    int length = ASN1_STRING_length(bytes);
+    if ((length == 4 || length == 16) &&
+        inet_ntop(length == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(bytes), address, sizeof address))
+        put(line, "%s%s", between, address);
+}
+
+/* RFC 5280 section 4.2.1.6. Names with bytes that do not belong into a terminal are not printed. */
+static void put_names(struct line *line, const X509 *leaf, const char *before)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
-        put_name(line, sk_GENERAL_NAME_value(names, i), i == 0 ? before : ", ");
+    int count = sk_GENERAL_NAME_num(names);
+    for (int i = 0; i < count && i < NAMES_SHOWN; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        const char *between = i == 0 ? before : ", ";
+        if (name->type == GEN_DNS)
+            put_host(line, name->d.dNSName, between);
+        else if (name->type == GEN_IPADD)
+            put_address(line, name->d.iPAddress, between);
+    }
+    if (count > NAMES_SHOWN)
+        put(line, " and %d more names", count - NAMES_SHOWN);
     GENERAL_NAMES_free(names);
 }
 
@@ -72,10 +82,11 @@ void certificate_print_names(X509 *leaf, char *text, size_t size)
     put_names(&line, leaf, "");
 }
 
-void tls_context_print(const struct tls_context *context, char *text, size_t size)
+void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size)
 {
     struct line line = {text, size, 0};
-    X509 *leaf = SSL_CTX_get0_certificate(context->ssl);
+    const unsigned char *der = certificate->leaf.at;
+    X509 *leaf = d2i_X509(NULL, &der, (long)certificate->leaf.len);
     text[0] = '\0';
     if (!leaf)
         return;
@@ -84,4 +95,5 @@ void tls_context_print(const struct tls_context *context, char *text, size_t siz
     put(&line, "%s %d", type ? type : "key of", EVP_PKEY_get_bits(key));
     put_days(&line, leaf);
     put_names(&line, leaf, ": ");
+    X509_free(leaf);
 }

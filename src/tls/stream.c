@@ -10,6 +10,7 @@
 #include "bio.h"
 #include "error.h"
 #include "facts.h"
+#include "hello.h"
 #include "queue.h"
 #include "staple.h"
 #include "tickets.h"
@@ -530,6 +531,8 @@ static void run_turn(struct tls_turn *turn)
         handshake_on_eof(self);
         return;
     case TLS_FAILED:
+        if (self->pipe.is_nameless)
+            fault = (struct tls_fault){ENDING_UNKNOWN_NAME, NULL};
         fail(self, &fault);
         return;
     }
@@ -631,6 +634,14 @@ static bool tls_describe(const struct stream *stream, struct connection_facts *f
            facts_tell(self->ssl, self->context->gives_exporter, facts->arena, &facts->tls);
 }
 
+/* Which policy let the client in matters only where there is another one. */
+static bool tls_serves(const struct stream *stream, struct span host)
+{
+    const struct tls_stream *self = (const void *)stream; /* its first member */
+    const struct policy *policies = self->context->policies;
+    return !policies || !policies->next || hello_is_for(self->context, self->pipe.choice, host);
+}
+
 static void tls_gather(struct stream *stream)
 {
     stream_gather(tls_of(stream)->pipe.below);
@@ -644,6 +655,7 @@ static const struct stream_ops tls_ops = {
     .queued = tls_queued,
     .describe = tls_describe,
     .gather = tls_gather,
+    .serves = tls_serves,
 };
 
 /* -- what the stream below tells -- */

@@ -1,7 +1,7 @@
 /* Session tickets, as OpenSSL asks for them.
  *
  * All contexts share the keys of the loop, so that a ticket is good at each worker, after a reload, and on other machines with
- * the same key file; where it is good is the business of ticket_scope.c. There is no session cache to share, and no 0-RTT,
+ * the same key file; where it is good is the business of names.c and hello.c. There is no session cache to share, and no 0-RTT,
  * which can be replayed. */
 #include "tickets.h"
 
@@ -116,16 +116,16 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 static int before_ticket(SSL *ssl, void *unused)
 {
     (void)unused;
-    return ticket_scope_limit(ssl);
+    return ticket_life_limit(ssl);
 }
 
-bool tickets_use(SSL_CTX *context, const struct tls_server_settings *settings)
+bool tickets_use(SSL_CTX *context)
 {
     SSL_CTX_clear_options(context, SSL_OP_ALLOW_NO_DHE_KEX); /* a resumed session has keys of its own */
     SSL_CTX_set_num_tickets(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
     SSL_CTX_set_timeout(context, TLS_TICKET_LIFETIME);
-    return ticket_scope_set(context, settings) && SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1 &&
+    return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1 &&
            SSL_CTX_set_session_ticket_cb(context, before_ticket, NULL, NULL) == 1;
 }
 

@@ -10,23 +10,20 @@
 
 static const char key_authorities[] = "ca_certificates";
 
-/* Names beyond this are not sent: the hint would not fit into the messages that clients accept. */
-enum { HINT_BYTES_MAX = 16384 };
-
-static bool add_anchor(SSL_CTX *context, X509 *certificate, const struct pki_place *place)
+static bool add_anchor(X509_STORE *store, X509 *certificate, const struct pki_place *place)
 {
     char name[CERTIFICATE_NAME];
     certificate_print_name(X509_get_subject_name(certificate), name);
     if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
         pki_report(place, PROBLEM_WARNING, NULL, "%s: the authority %s has expired; nothing it issued is accepted",
                    place->path, name);
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1)
+    if (X509_STORE_add_cert(store, certificate) == 1)
         return true;
     pki_report_library(place, "certificate not accepted as an authority");
     return false;
 }
 
-static bool add_file(SSL_CTX *context, const struct pki_file *file, const struct pki_place *place,
+static bool add_file(X509_STORE *store, const struct pki_file *file, const struct pki_place *place,
                      STACK_OF(X509_NAME) * names)
 {
     STACK_OF(X509) *certificates = sk_X509_new_null();
@@ -34,41 +31,34 @@ static bool add_file(SSL_CTX *context, const struct pki_file *file, const struct
     for (int i = 0; worked && i < sk_X509_num(certificates); i++) {
         X509 *certificate = sk_X509_value(certificates, i);
         X509_NAME *name = X509_NAME_dup(X509_get_subject_name(certificate));
-        worked = name && sk_X509_NAME_push(names, name) > 0 && add_anchor(context, certificate, place);
+        worked = name && sk_X509_NAME_push(names, name) > 0 && add_anchor(store, certificate, place);
     }
     sk_X509_pop_free(certificates, X509_free);
     return worked;
 }
 
-static bool fits_hint(STACK_OF(X509_NAME) * names)
-{
-    int bytes = 0;
-    for (int i = 0; i < sk_X509_NAME_num(names) && bytes <= HINT_BYTES_MAX; i++)
-        bytes += i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL) + 2;
-    return bytes <= HINT_BYTES_MAX;
-}
-
-bool trust_use_files(SSL_CTX *context, const struct pki_files *files, bool as_server, struct problems *problems)
+bool trust_read(const struct pki_files *files, X509_STORE *store, STACK_OF(X509_NAME) * names, const char *when_empty,
+                struct problems *problems)
 {
     struct pki_place place = {problems, key_authorities, PROBLEM_WHOLE, NULL};
+    bool worked = true;
     if (files->count == 0) {
-        pki_report(&place, PROBLEM_ERROR,
-                   as_server ? "leave it out: then clients need no certificate"
-                             : "leave it out: then the system's are used",
-                   "the list of authorities is empty");
+        pki_report(&place, PROBLEM_ERROR, when_empty, "the list of authorities is empty");
         return false;
     }
-    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
-    bool worked = names != NULL;
-    for (size_t i = 0; names && i < files->count; i++) {
+    for (size_t i = 0; i < files->count; i++) {
         place.index = i;
         place.path = files->at[i].path;
-        worked &= add_file(context, &files->at[i], &place, names);
+        worked &= add_file(store, &files->at[i], &place, names);
     }
-    if (as_server && worked && fits_hint(names)) {
-        SSL_CTX_set_client_CA_list(context, names);
-        names = NULL;
-    }
+    return worked;
+}
+
+bool trust_use_files(SSL_CTX *context, const struct pki_files *files, struct problems *problems)
+{
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    bool worked = names && trust_read(files, SSL_CTX_get_cert_store(context), names,
+                                      "leave it out: then the system's are used", problems);
     sk_X509_NAME_pop_free(names, X509_NAME_free);
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
     return worked;

@@ -6,11 +6,19 @@
 
 #include <openssl/ssl.h>
 
-/* Makes exactly the listed certificates the trust anchors of the context, intermediates and leaves, too, if they are
- * listed. As a server it names them to clients, so that one with several certificates can choose. False: reported. */
-bool trust_use_files(SSL_CTX *context, const struct pki_files *files, bool as_server, struct problems *problems);
+/* Makes exactly the listed certificates the trust anchors of the store, intermediates and leaves, too, if they are listed
+ * (verifying must allow X509_V_FLAG_PARTIAL_CHAIN). Their names are appended to `names`. `when_empty`: what to do about an
+ * empty list. False: reported. */
+bool trust_read(const struct pki_files *files, X509_STORE *store, STACK_OF(X509_NAME) * names, const char *when_empty,
+                struct problems *problems);
+
+/* For a connecting side. False: reported. */
+bool trust_use_files(SSL_CTX *context, const struct pki_files *files, struct problems *problems);
 
 /* Makes the system's trust store the context's. False: reported. */
 bool trust_use_system(SSL_CTX *context, struct problems *problems);
+
+/* Adds lists of revoked certificates to a store that already has its authorities. False: reported. */
+bool trust_read_crls(const struct pki_files *files, X509_STORE *store, struct problems *problems);
 
 #endif

@@ -23,7 +23,7 @@ static void build(struct pki_file file, uint8_t which, const struct pki_file *ke
         settings.chain = (struct pki_files){&file, 1, true};
         break;
     case 'a':
-        settings.authorities = (struct pki_files){&file, 1, true};
+        settings.clients.authorities = (struct pki_files){&file, 1, true};
         break;
     case 'd':
         settings.dhparam = file;

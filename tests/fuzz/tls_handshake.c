@@ -1,5 +1,5 @@
-/* Arbitrary bytes from a client. The first byte is the size of the pieces they come in. Tickets in the corpus are of a key
- * that is all 'k'. */
+/* Arbitrary bytes from a client. The first byte is the size of the pieces they come in; with its highest bit the server is
+ * strict about names. Tickets in the corpus are of a key that is all 'k'. */
 #include "../unit/tls/forge.h"
 #include "../unit/tls/wire.h"
 
@@ -34,16 +34,28 @@ static void ignore(struct problems *problems, const struct problem *problem)
     (void)problem;
 }
 
-static struct tls_context *make_context(void)
+/* A name that wants no certificate of clients, and a wildcard where they may have one. */
+static struct tls_context *make_context(bool strict)
 {
     struct arena *arena = arena_new();
     EVP_PKEY *pair = forge_keep(arena, EVP_EC_gen("P-256"));
-    X509 *leaf =
-        forge_certificate(arena, &(struct forge){.subject = "localhost", .key = pair, .names = "DNS:localhost"});
-    struct pki_file file = forge_chain(arena, "certificate", leaf, NULL, NULL);
-    struct tls_server_settings settings = {
-        .key = forge_key(arena, "key", pair), .certificate = file, .authorities = {&file, 1, true}};
+    static const char *const names[] = {"DNS:localhost", "DNS:a.example", "DNS:*.w.example,DNS:b.example"};
+    struct pki_file key = forge_key(arena, "key", pair), files[3];
+    for (size_t i = 0; i < 3; i++) {
+        const struct forge how = {.subject = "localhost", .key = pair, .names = names[i]};
+        files[i] = forge_chain(arena, "certificate", forge_certificate(arena, &how), NULL, NULL);
+    }
     struct problems problems = {.report = ignore};
+    const struct tls_server_certificate more[] = {
+        {.key = key, .certificate = files[1], .clients.wanted = TLS_CLIENTS_NONE, .problems = &problems},
+        {.key = key, .certificate = files[2], .clients.wanted = TLS_CLIENTS_OPTIONAL, .problems = &problems},
+    };
+    const struct tls_server_settings settings = {.key = key,
+                                                 .certificate = files[0],
+                                                 .clients.authorities = {files, 1, true},
+                                                 .more = more,
+                                                 .more_count = 2,
+                                                 .strict_sni = strict};
     struct tls_context *context = tls_server_context_new(&settings, &problems);
     assert(context);
     arena_free(arena);
@@ -72,16 +84,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct tls_context *context; /* made once: it is what costs */
+    static struct tls_context *contexts[2]; /* made once: it is what costs */
     struct counters counters = {0};
     struct log log;
     struct loop loop;
     struct wire_end below, other;
     struct guest_user server = {0}, client = {0};
-    if (!context)
-        context = make_context();
     if (size == 0)
         return 0;
+    struct tls_context **context = &contexts[data[0] >> 7];
+    if (!*context)
+        *context = make_context(data[0] >> 7);
     log_init(&log, 2, LOG_QUIET, "fuzz");
     assert(loop_init(&loop, NULL, &log, &counters));
     loop.handshakes = tls_queue_new();
@@ -89,8 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire_init_end(&below, &other, &loop);
     wire_init_end(&other, &below, &loop);
     stream_attach(&other.stream, &watching, &client);
-    stream_attach(tls_accept(&loop, &below.stream, context, 1000), &watching, &server);
-    below.piece = data[0];
+    stream_attach(tls_accept(&loop, &below.stream, *context, 1000), &watching, &server);
+    below.piece = data[0] & 0x7f;
     wire_append(&below.in, &below.in_length, span_of(data + 1, size - 1));
     do
         turn(&loop);

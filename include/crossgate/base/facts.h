@@ -16,6 +16,7 @@ struct tls_facts {
     struct span cipher;      /* "TLS_AES_256_GCM_SHA384" */
     struct span server_name; /* as the client sent it (SNI) */
     struct span protocol;    /* chosen by ALPN */
+    bool asks_certificate;   /* the client was asked for one */
     bool has_certificate;    /* the client has presented one, and it was verified */
     struct span certificate; /* DER */
     struct span subject;     /* RFC 4514: "CN=meter-17,O=Example" */

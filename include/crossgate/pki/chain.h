@@ -4,14 +4,22 @@
 
 #include "crossgate/pki/certificate.h"
 
+/* What is remembered from one chain to the next where many are read: this system's trust store, which takes its time to load,
+ * and the issuer that was last missed, which is told of once. Begins zeroed. */
+struct chain_memory {
+    X509_STORE *system;
+    X509_NAME *missed;
+};
+void chain_memory_deinit(struct chain_memory *memory);
+
 /* Picks from `given` the certificate of the key, and then issuer after issuer, without duplicates and without the
  * root, which the other side has or does not trust. Reports what had to be put right, what is left over, and for
  * servers what is missing.
  *
  * *leaf is borrowed of `given`; *issuers is a stack of borrowed certificates that the caller frees with sk_X509_free.
- * False: reported. */
+ * `memory` may be NULL. False: reported. */
 bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose, const struct pki_place *place,
-                 X509 **leaf, STACK_OF(X509) * *issuers);
+                 struct chain_memory *memory, X509 **leaf, STACK_OF(X509) * *issuers);
 
 /* Appends the leaf to the empty `chain`, and each one's issuer after it as far as they were given; a root ends it. All borrowed. False
  * when memory is out. */

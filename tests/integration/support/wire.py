@@ -215,8 +215,8 @@ class WebSocketWire(Wire):
     KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # of RFC 6455 section 1.3, with its answer below
     ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-    def upgrade(self, target="/ws", headers=()):
-        self.send("\r\n".join([f"GET {target} HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket",
+    def upgrade(self, target="/ws", headers=(), host="localhost"):
+        self.send("\r\n".join([f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", "Upgrade: websocket",
                                "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {self.KEY}", *headers, "", ""]))
         return self.response()
 

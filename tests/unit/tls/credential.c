@@ -545,7 +545,7 @@ static void empty_list_of_authorities_is_refused(void **state)
 {
     (void)state;
     struct tls_server_settings settings = world.good;
-    settings.authorities.given = true;
+    settings.clients.authorities.given = true;
     assert_false(builds(&settings));
     expect_only(PROBLEM_ERROR, "ca_certificates", "the list of authorities is empty", "leave it out");
 }
@@ -559,7 +559,7 @@ static void authorities_are_checked_each_with_its_index(void **state)
     struct pki_file files[] = {forge_chain(world.arena, "ca.pem", world.root, NULL, NULL),
                                forge_chain(world.arena, "old.pem", old, NULL, NULL)};
     struct tls_server_settings settings = world.good;
-    settings.authorities = (struct pki_files){files, 2, true};
+    settings.clients.authorities = (struct pki_files){files, 2, true};
     assert_true(builds(&settings));
     expect_only(PROBLEM_WARNING, "ca_certificates", "the authority CN=Old has expired", NULL);
     assert_int_equal(world.recorder.found[0].index, 1);
@@ -795,7 +795,7 @@ static void all_problems_are_reported_in_one_go(void **state)
     settings.certificate = forge_text(world.arena, "cert.pem", "");
     settings.dhparam = forge_text(world.arena, "dh.pem", "");
     settings.ciphers = "NO-SUCH-SUITE";
-    settings.authorities.given = true;
+    settings.clients.authorities.given = true;
     assert_false(builds(&settings));
     assert_int_equal(world.recorder.problems.errors, 5);
 }

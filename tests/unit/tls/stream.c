@@ -673,7 +673,7 @@ static void ticket_without_certificate_is_not_taken_where_one_is_demanded(void *
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct tls_server_settings open = rsa_settings(), strict = rsa_settings();
-        strict.authorities = (struct pki_files){&world.root_file, 1, true};
+        strict.clients.authorities = (struct pki_files){&world.root_file, 1, true};
         struct tls_context *first = make_server(&open), *second = make_server(&strict);
         SSL_SESSION *session = NULL;
         struct guest_client guest;
@@ -698,7 +698,7 @@ static void ticket_of_other_authorities_is_not_taken(void **state)
         SSL_SESSION *session = NULL;
         for (size_t round = 0; round < 3; round++) {
             struct tls_server_settings settings = rsa_settings();
-            settings.authorities = (struct pki_files){both, round == 0 ? 1 : 2, true};
+            settings.clients.authorities = (struct pki_files){both, round == 0 ? 1 : 2, true};
             struct tls_context *server = make_server(&settings);
             guest_visit(server, versions_of_tickets[i], &session, world.client_leaf);
             tls_context_unref(server);
@@ -720,7 +720,7 @@ static void ticket_ends_with_the_certificate_of_the_client(void **state)
                                                                 .use = "clientAuth"});
     for (size_t i = 0; i < 2; i++) {
         struct tls_server_settings settings = rsa_settings();
-        settings.authorities = (struct pki_files){&world.root_file, 1, true};
+        settings.clients.authorities = (struct pki_files){&world.root_file, 1, true};
         struct tls_context *server = make_server(&settings);
         SSL_SESSION *session = NULL;
         guest_visit(server, versions_of_tickets[i], &session, world.client_leaf);
@@ -877,7 +877,7 @@ static void client_certificate_is_demanded_and_verified(void **state)
         struct tls_client_settings client = client_settings();
         X509 *stranger = forge_certificate(world.arena, &(struct forge){.subject = "stranger", .key = world.ec});
         struct pki_file stranger_file = forge_chain(world.arena, "stranger.pem", stranger, NULL, NULL);
-        settings.authorities = (struct pki_files){&world.root_file, 1, true};
+        settings.clients.authorities = (struct pki_files){&world.root_file, 1, true};
         if (shows) {
             client.key = world.client_key;
             client.certificate = known ? world.client_file : stranger_file;
@@ -914,7 +914,7 @@ static void sent_chain_is_leaf_then_issuers_without_the_root(void **state)
     struct tls_server_settings settings = {.key = world.rsa_key,
                                            .certificate = forge_chain(world.arena, "leaf.pem", leaf, NULL, NULL),
                                            .chain = {chain, 2, true},
-                                           .authorities = {chain, 2, true}};
+                                           .clients.authorities = {chain, 2, true}};
     struct problems problems = {.report = count_problem};
     struct tls_context *server = tls_server_context_new(&settings, &problems);
     struct guest_client guest;

@@ -1,0 +1,118 @@
+#include "hello.h"
+
+#include "bio.h"
+
+#include <openssl/err.h>
+
+static bool cut_uint(struct span *bytes, size_t size, size_t *value)
+{
+    if (bytes->len < size)
+        return false;
+    for (*value = 0; size > 0; size--) {
+        *value = *value << 8 | bytes->at[0];
+        *bytes = span_tail(*bytes, 1);
+    }
+    return true;
+}
+
+/* A list that may hold one host_name only, and nobody has ever put anything else into it. */
+bool hello_read_name(struct span extension, struct span *name)
+{
+    size_t length, type;
+    if (!cut_uint(&extension, 2, &length) || length != extension.len || !cut_uint(&extension, 1, &type) ||
+        type != TLSEXT_NAMETYPE_host_name || !cut_uint(&extension, 2, &length) || length != extension.len)
+        return false;
+    *name = extension;
+    return length > 0;
+}
+
+/* False: malformed. Without a name it is empty. */
+static bool server_name(SSL *ssl, struct span *name)
+{
+    const unsigned char *bytes = NULL;
+    size_t length = 0;
+    *name = SPAN("");
+    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &length) != 1 ||
+           hello_read_name(span_of(bytes, length), name);
+}
+
+/* The ticket that comes with the hello is good for the same choice only. */
+static bool bind_tickets(SSL *ssl, const struct choice *choice)
+{
+    return SSL_set_session_id_context(ssl, choice->identity, sizeof choice->identity) == 1;
+}
+
+static bool apply_credentials(SSL *ssl, const struct choice *choice)
+{
+    bool worked = true;
+    SSL_certs_clear(ssl);
+    for (enum key_kind kind = KEY_RSA; worked && kind < KEY_KINDS; kind++)
+        worked = !choice->credentials[kind] || credential_apply(ssl, choice->credentials[kind]);
+    return worked;
+}
+
+/* The connection has started with the context's own certificate and policy, which are those of the default choice. */
+static bool apply(SSL *ssl, const struct choice *standard, const struct choice *choice)
+{
+    return (choice == standard || apply_credentials(ssl, choice)) &&
+           (choice->policy == standard->policy || policy_apply(ssl, choice->policy)) && bind_tickets(ssl, choice);
+}
+
+static struct pipe *pipe_of(const SSL *ssl)
+{
+    return BIO_get_data(SSL_get_rbio(ssl));
+}
+
+static int refuse(int *alert, int why)
+{
+    *alert = why;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* Called again for the second hello after a HelloRetryRequest, which must ask for the same name (RFC 8446 section
+ * 4.1.2). */
+static int on_hello(SSL *ssl, int *alert, void *user)
+{
+    const struct tls_context *context = user;
+    struct pipe *pipe = pipe_of(ssl);
+    struct span name;
+    if (!server_name(ssl, &name))
+        return refuse(alert, SSL_AD_DECODE_ERROR);
+    const struct choice *standard = names_default(context->names);
+    const struct choice *named = names_find(context->names, name);
+    const struct choice *choice = named || context->strict ? named : standard;
+    if (!choice) {
+        pipe->is_nameless = true;
+        return refuse(alert, SSL_AD_UNRECOGNIZED_NAME);
+    }
+    if (pipe->choice)
+        return pipe->choice == choice ? SSL_CLIENT_HELLO_SUCCESS : refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
+    if (!apply(ssl, standard, choice))
+        return refuse(alert, SSL_AD_INTERNAL_ERROR);
+    pipe->choice = choice;
+    pipe->is_named = named != NULL;
+    ERR_clear_error();
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* RFC 6066 section 3: a server that has used the name says so. */
+static int on_name(SSL *ssl, int *alert, void *user)
+{
+    (void)alert;
+    (void)user;
+    return pipe_of(ssl)->is_named ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+void hello_watch(struct tls_context *context)
+{
+    SSL_CTX_set_client_hello_cb(context->ssl, on_hello, context);
+    SSL_CTX_set_tlsext_servername_callback(context->ssl, on_name);
+}
+
+bool hello_is_for(const struct tls_context *context, const struct choice *choice, struct span host)
+{
+    const struct choice *named = names_find(context->names, host);
+    if (!named && !context->strict)
+        named = names_default(context->names);
+    return named && named->policy == choice->policy;
+}
