@@ -21,6 +21,7 @@ struct staple_entry {
     uint64_t due;                   /* ms; UINT64_MAX: nothing is to be fetched */
     int64_t refresh;                /* s since 1970: not before, if there is one */
     bool held;                      /* there is a response that is valid */
+    bool written;                   /* it is so new that the next plan may not have it yet */
     bool revoked;                   /* as it says; this has been logged */
     struct pki_ocsp facts;          /* of that response */
     unsigned failures;              /* in a row; the first one is logged */
@@ -149,8 +150,9 @@ static void keep(struct staples *staples, struct staple_entry *entry, struct spa
     struct error error = {0};
     if (!is_newer(entry, facts)) {
         succeed(staples, entry, &entry->facts);
-    } else if (state_write(entry->plan->path, response, &error)) {
+    } else if (state_write_passing(entry->plan->path, response, &error)) {
         succeed(staples, entry, facts);
+        entry->written = true;
         staples->announce = staples->announce == UINT64_MAX ? staples->now + GATHER : staples->announce;
     } else {
         char why[sizeof entry->reason];
@@ -278,11 +280,11 @@ static struct staple_entry *add(struct staples *staples, const uint8_t digest[32
     return entry;
 }
 
-/* Whether what we have fetched has gone, and is not merely too new for the plan. */
-static bool has_lost(const struct staples *staples, const struct staple_entry *entry, const struct plan_staple *plan)
+/* Whether what we have fetched has gone. One plan may have been made before it was written. */
+static bool has_lost(const struct staple_entry *entry, const struct plan_staple *plan)
 {
-    bool is_on_its_way = plan->is_fetched && staples->announce != UINT64_MAX;
-    return entry->held && !plan->is_sent && !is_on_its_way && wall_now() < entry->facts.ends;
+    bool may_have_it = !plan->is_fetched || !entry->written;
+    return entry->held && !plan->is_sent && may_have_it && wall_now() < entry->facts.ends;
 }
 
 /* A certificate may be served at several places, fetched for at one of them. What is under way, or waits for another try, goes on. */
@@ -291,12 +293,13 @@ static void adopt(struct staples *staples, struct staple_entry *entry, const str
     if (entry->plan && (entry->plan->is_fetched || !plan->is_fetched))
         return;
     entry->plan = plan;
-    if (has_lost(staples, entry, plan)) {
+    if (has_lost(entry, plan)) {
         entry->held = false;
         entry->due = UINT64_MAX;
     }
     if (plan->is_sent && (!plan->is_fetched || is_newer(entry, &plan->facts)))
         hold(staples, entry, &plan->facts);
+    entry->written = false;
     if (!plan->is_fetched || entry->due != UINT64_MAX)
         return;
     if (entry->held)

@@ -66,20 +66,20 @@ static bool write_all(int file, struct span bytes)
     return true;
 }
 
-/* The name is in the directory after a crash, too. */
-static bool replace(int directory, const char *name, struct span bytes)
+/* With `lasts` bytes and name are there after a crash, too. */
+static bool replace(int directory, const char *name, struct span bytes, bool lasts)
 {
     char fresh[NAME_MAX + 1];
     snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
     unlinkat(directory, fresh, 0); /* of a run that was cut short */
     int file = openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool worked = file >= 0 && write_all(file, bytes) && fsync(file) == 0;
+    bool worked = file >= 0 && write_all(file, bytes) && (!lasts || fsync(file) == 0);
     int number = errno;
     if (file >= 0 && close(file) < 0 && worked) {
         number = errno;
         worked = false;
     }
-    if (worked && renameat(directory, fresh, directory, name) == 0 && fsync(directory) == 0)
+    if (worked && renameat(directory, fresh, directory, name) == 0 && (!lasts || fsync(directory) == 0))
         return true;
     number = worked ? errno : number;
     unlinkat(directory, fresh, 0);
@@ -96,16 +96,26 @@ static bool is_path(const char *path, struct error *error)
     return false;
 }
 
-bool state_write(const char *path, struct span bytes, struct error *error)
+static bool put(const char *path, struct span bytes, bool lasts, struct error *error)
 {
     if (!is_path(path, error) || !make_directories(path, error))
         return false;
     int directory = open_directory(path, error);
     if (directory < 0)
         return false;
-    bool worked = replace(directory, strrchr(path, '/') + 1, bytes);
+    bool worked = replace(directory, strrchr(path, '/') + 1, bytes, lasts);
     if (!worked)
         error_set_errno(error, "%s cannot be written", path);
     close(directory);
     return worked;
+}
+
+bool state_write(const char *path, struct span bytes, struct error *error)
+{
+    return put(path, bytes, true, error);
+}
+
+bool state_write_passing(const char *path, struct span bytes, struct error *error)
+{
+    return put(path, bytes, false, error);
 }

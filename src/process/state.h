@@ -10,4 +10,8 @@
  * directory must belong to the user that we run as, and must not be open to all others. */
 bool state_write(const char *path, struct span bytes, struct error *error) __attribute__((warn_unused_result));
 
+/* The same without waiting for the disk, which may take seconds: a crash of the machine may leave an empty file or none. For what can be
+ * had again, and is verified when it is read. */
+bool state_write_passing(const char *path, struct span bytes, struct error *error) __attribute__((warn_unused_result));
+
 #endif

@@ -78,6 +78,8 @@ static void file_is_replaced_and_what_a_crash_left_is_removed(void **state)
     assert_int_equal(symlink("/etc/passwd", below(home, "file.new")), 0);
     assert_true(state_write(below(home, "file"), SPAN("second"), &error));
     assert_holds(below(home, "file"), "second", 0600);
+    assert_true(state_write_passing(below(home, "file"), SPAN("third"), &error));
+    assert_holds(below(home, "file"), "third", 0600);
     assert_true(access(below(home, "file.new"), F_OK) != 0);
     assert_int_equal(unlink(below(home, "file")), 0);
 }
