@@ -242,7 +242,7 @@ static const struct column worker_columns[] = {
 static const struct column handshake_columns[] = {
     {"full", true},          {"resumed", true},         {"full_tls12", true},
     {"resumed_tls12", true}, {"tickets_unknown", true}, {"resumed_percent", true}};
-enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, HANDSHAKE_FIELDS = 6, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 5 };
+enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, HANDSHAKE_FIELDS = 6, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 6 };
 
 /* Of the workers that are there: what one has counted ends with it. */
 static bool print_handshakes(const struct fields *fields)
@@ -330,8 +330,9 @@ static bool print_certificate(const struct fields *fields)
     int64_t rest = (int64_t)seconds - time(NULL);
     if (rest > 0)
         snprintf(left, sizeof left, "%lld days left", (long long)rest / 86400);
-    printf("certificate %s: %s\n  %s, until %s; served since %s\n", fields->at[1],
-           *fields->at[2] ? fields->at[2] : "no names", left, ends, since);
+    printf("certificate %s: %s\n  %s, until %s; served since %s%s%s\n", fields->at[1],
+           *fields->at[2] ? fields->at[2] : "no names", left, ends, since, *fields->at[6] ? "; OCSP: " : "",
+           fields->at[6]);
     return true;
 }
 
@@ -363,6 +364,8 @@ static bool print_certificate_json(const struct fields *fields)
     print_names_json(fields->at[2]);
     printf(", \"not_after\": \"%s\", \"served_since\": \"%s\", \"sha256\": ", ends, since);
     config_print_string(fields->at[5], stdout);
+    fputs(", \"ocsp\": ", stdout);
+    config_print_string(fields->at[6], stdout);
     putchar('}');
     return true;
 }

@@ -157,15 +157,19 @@ static void print_worker(const struct child *child, FILE *out)
             read_counter(&child->counters->websockets_open));
 }
 
-static void print_certificate(const struct expiry_row *row, FILE *out)
+static void print_certificate(const struct master *master, const struct expiry_row *row, FILE *out)
 {
     const struct tls_certificate *certificate = row->certificate;
+    char stapling[256];
     fputs("certificate\t", out);
     print_name(certificate->path, out);
     fprintf(out, "\t%s\t%" PRId64 "\t%" PRId64 "\t", certificate->names, certificate->ends > 0 ? certificate->ends : 1,
             row->since);
     for (size_t i = 0; i < sizeof certificate->digest; i++)
         fprintf(out, "%02x", certificate->digest[i]);
+    staples_print(&master->staples, certificate->digest, stapling, sizeof stapling);
+    putc('\t', out);
+    print_name(stapling, out);
     putc('\n', out);
 }
 
@@ -178,7 +182,7 @@ static void print_renewals(const struct master *master, FILE *out)
         fprintf(out, "%" PRId64, least);
     putc('\n', out);
     for (size_t i = 0; i < master->expiry.count; i++)
-        print_certificate(&master->expiry.rows[i], out);
+        print_certificate(master, &master->expiry.rows[i], out);
 }
 
 /* How clients of TLS came in. */

@@ -1,5 +1,6 @@
 """OCSP stapling: responses that are fetched by errands, or named as files, as openssl s_client and gnutls-cli see them."""
 import datetime
+import json
 import os
 import re
 import signal
@@ -65,6 +66,9 @@ def test_response_is_fetched_once_and_sent_by_all_workers(crossgate, responder, 
     path = state_file(gate, responder)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    row, = json.loads(run("status", "--cbdir", gate.directory, "--json").stdout)["certificates"]
+    assert row["ocsp"].startswith("good, until 20")
+    assert "; OCSP: good, until 20" in run("status", "--cbdir", gate.directory).stdout
 
 
 def test_gnutls_verifies_what_is_sent(crossgate, responder, tmp_path):
