@@ -395,7 +395,8 @@ static void report(struct problems *self, const struct problem *problem)
     const struct acme_problems *problems = CONTAINER_OF(self, struct acme_problems, problems);
     struct problem ours = *problem;
 
-    if (problems->issued && problem->key && (strcmp(problem->key, "key") == 0 || strcmp(problem->key, "certificate") == 0)) {
+    if (problems->issued && problem->key &&
+        (strcmp(problem->key, "key") == 0 || strcmp(problem->key, "certificate") == 0)) {
         if (problems->placeholder && problem->severity == PROBLEM_NOTE)
             return;
         ours.key = "acme";

@@ -7,7 +7,7 @@ struct more_tls {
     struct config_items chain_certificates;
     struct tls_clients_words clients;
     struct staple_words staple;
-    struct acme_words *acme; /* NULL: key and certificate are files */
+    struct acme_words *acme;            /* NULL: key and certificate are files */
     struct tls_server_certificate made; /* by finish, and the rest */
     struct config_problems problems;
     struct acme_problems of_pair; /* passed on to `problems` */
@@ -46,33 +46,34 @@ static bool fits_version(const char *text)
 }
 
 /* What the documented pair and each of `certificates` have in common. */
-#define ROWS_PAIR(T) \
-    {.key = "key", \
-     .kind = CONFIG_STRING, \
-     .at = CONFIG_AT(T, key, const char *), \
-     .required = true, \
-     .unless = "acme", \
-     .fits = fits_path, \
-     .allowed = ALLOWED_PATH, \
-     .doc = "PEM file of the private key, without passphrase."}, \
-        {.key = "certificate", \
-         .kind = CONFIG_STRING, \
-         .at = CONFIG_AT(T, certificate, const char *), \
-         .required = true, \
-         .unless = "acme", \
-         .fits = fits_path, \
-         .allowed = ALLOWED_PATH, \
-         .doc = DOC_CERTIFICATE}, \
-        {.key = "acme", \
-         .kind = CONFIG_OBJECT, \
-         .status = CONFIG_EXTENSION, \
-         .at = CONFIG_AT(T, acme, struct acme_words *), \
-         .object = &acme_object, \
-         .doc = "In place of `key` and `certificate`: both are got, and renewed, from Let's Encrypt or another authority."}, \
-    { \
+#define ROWS_PAIR(T)                                                                                                   \
+    {.key = "key",                                                                                                     \
+     .kind = CONFIG_STRING,                                                                                            \
+     .at = CONFIG_AT(T, key, const char *),                                                                            \
+     .required = true,                                                                                                 \
+     .unless = "acme",                                                                                                 \
+     .fits = fits_path,                                                                                                \
+     .allowed = ALLOWED_PATH,                                                                                          \
+     .doc = "PEM file of the private key, without passphrase."},                                                       \
+        {.key = "certificate",                                                                                         \
+         .kind = CONFIG_STRING,                                                                                        \
+         .at = CONFIG_AT(T, certificate, const char *),                                                                \
+         .required = true,                                                                                             \
+         .unless = "acme",                                                                                             \
+         .fits = fits_path,                                                                                            \
+         .allowed = ALLOWED_PATH,                                                                                      \
+         .doc = DOC_CERTIFICATE},                                                                                      \
+        {.key = "acme",                                                                                                \
+         .kind = CONFIG_OBJECT,                                                                                        \
+         .status = CONFIG_EXTENSION,                                                                                   \
+         .at = CONFIG_AT(T, acme, struct acme_words *),                                                                \
+         .object = &acme_object,                                                                                       \
+         .doc = "In place of `key` and `certificate`: both are got, and renewed, from Let's Encrypt or another "       \
+                "authority."},                                                                                         \
+    {                                                                                                                  \
         .key = "chain_certificates", .kind = CONFIG_LIST, .at = CONFIG_AT(T, chain_certificates, struct config_items), \
-        .item = &file_row, .remedy = "write a list: [\"intermediate.pem\"]", \
-        .doc = "PEM files of the intermediate certificates, in the order from the certificate to the root." \
+        .item = &file_row, .remedy = "write a list: [\"intermediate.pem\"]",                                           \
+        .doc = "PEM files of the intermediate certificates, in the order from the certificate to the root."            \
     }
 
 #define ROWS_CLIENTS(T, ca_status, ca_doc, wanted_doc)                                                                 \

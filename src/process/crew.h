@@ -23,8 +23,8 @@ struct crew {
     int events; /* epoll: each child's control socket, with the child as data */
     int executable;
     const struct account *account;
-    struct edition *edition;       /* in force; owned by the master */
-    struct drained drained;        /* backends, by name */
+    struct edition *edition; /* in force; owned by the master */
+    struct drained drained;  /* backends, by name */
     struct tickets tickets;
     struct challenges *challenges; /* that all workers answer now; NULL: none */
     uint64_t challenge;            /* number of the one that was told last */

@@ -34,8 +34,8 @@ enum handover_type {
     HANDOVER_READY,
     HANDOVER_REFUSED, /* text: why */
     HANDOVER_LEAVING,
-    HANDOVER_DRAIN,     /* text: the backend's name */
-    HANDOVER_RESUME,    /* likewise */
+    HANDOVER_DRAIN,  /* text: the backend's name */
+    HANDOVER_RESUME, /* likewise */
     HANDOVER_TICKETS,
     HANDOVER_CHALLENGE, /* text: challenge_print; `edition` is a number */
     HANDOVER_WITHDRAW,  /* likewise, without number */

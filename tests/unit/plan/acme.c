@@ -234,6 +234,29 @@ static void endpoints_share_what_is_the_same(void **state)
     node_unload(&loaded);
 }
 
+static void one_of_several_certificates_may_be_issued(void **state)
+{
+    struct loaded loaded;
+    const struct tls_certificate *served;
+    (void)state;
+    const struct plan_acme *acme = load(
+        &loaded, WITH("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 443, 'tls': {'key': "
+                      "'server.key', 'certificate': 'server.pem', 'certificates': [{'acme': {'agree_tos': true, " OURS
+                      "}}]}}}"));
+    assert_true(acme->placeholder);
+    assert_int_equal(tls_context_certificates(loaded.plan->transports[0].tls, &served), 2);
+    assert_non_null(strstr(served[1].path, "placeholder"));
+    node_unload(&loaded);
+    node_load(&loaded,
+              WITH("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 443, 'tls': {'key': "
+                   "'server.key', 'certificate': 'server.pem', 'certificates': [{'key': 'server.key', 'acme': "
+                   "{'agree_tos': true, " OURS "}}]}}}"),
+              NULL, false);
+    assert_null(loaded.plan);
+    assert_true(says(&loaded, PROBLEM_ERROR, "key is given, and `acme`"));
+    node_unload(&loaded);
+}
+
 static void an_account_has_one_email(void **state)
 {
     struct loaded loaded;
@@ -258,6 +281,7 @@ int main(void)
         cmocka_unit_test_teardown(one_for_fewer_domains_is_served_until_there_is_another, forget_state),
         cmocka_unit_test_teardown(a_damaged_one_is_not, forget_state),
         cmocka_unit_test(endpoints_share_what_is_the_same),
+        cmocka_unit_test(one_of_several_certificates_may_be_issued),
         cmocka_unit_test(an_account_has_one_email),
     };
     return cmocka_run_group_tests(tests, node_make, node_remove);
