@@ -84,8 +84,9 @@ struct config_row {
     size_t at;    /* offset of the member; use CONFIG_AT */
     size_t given; /* offset of a bool that becomes true if the key is there; 0: nobody asks */
     bool required;
-    bool implied;  /* OBJECT: absent is the same as without keys */
-    bool nullable; /* integers: also null, which stands for `null` */
+    const char *unless; /* required: another key of the object that does instead; NULL: none */
+    bool implied;       /* OBJECT: absent is the same as without keys */
+    bool nullable;      /* integers: also null, which stands for `null` */
     int64_t null;
     bool zero_too;                          /* integers: 0 besides min..max */
     bool single_too;                        /* lists: also one element without the list around it */

@@ -290,4 +290,19 @@ struct pki_ocsp {
 bool pki_ocsp_read(struct span response, struct span leaf, struct span issuer, struct pki_ocsp *facts,
                    struct error *error) __attribute__((warn_unused_result));
 
+/* ---- key and chain in one */
+
+/* A private key and its chain in one text, as the master keeps what an authority has issued. */
+struct pki_pair {
+    int64_t begins, ends; /* of the certificate, s since 1970 */
+    struct pki_text leaf; /* the certificate alone */
+};
+
+/* Judges them: both can be read, the first certificate belongs to the key, each one after it has issued the one before. False:
+ * *error says what is wrong. The caller frees pair->leaf. */
+bool pki_pair_read(struct span pem, struct pki_pair *pair, struct error *error) __attribute__((warn_unused_result));
+
+/* Whether each of the DNS names is among the certificate's, as it is: wildcards cover nothing here. */
+bool pki_pair_covers(const struct pki_pair *pair, const char *const *names, size_t count);
+
 #endif

@@ -65,6 +65,26 @@ struct plan_staple {
     struct pki_ocsp facts; /* of one that is sent */
 };
 
+/* Extension: endpoint.tls.acme. A certificate that the master is to get from an authority (ACME, RFC 8555), for one endpoint or
+ * several. */
+struct plan_acme {
+    struct plan_acme *next;
+    const char *directory;      /* URL */
+    struct span authorities;    /* PEM, to verify the directory's server with; empty: the system's */
+    const char *email;          /* NULL: none */
+    const char *const *domains; /* DNS names in lower case */
+    size_t domain_count;
+    bool http_01, tls_alpn_01; /* challenges that may be used */
+    bool chosen;               /* by the configuration, not by what listens */
+    const char *account;       /* absolute path of the account's key */
+    const char *path;     /* absolute path of the file with the certificate's key and chain; tells one from another */
+    struct pki_file pair; /* what is served: that file, or the placeholder; valid while the plan is made */
+    bool placeholder;     /* there is none: a self-signed one is served, and the following is not known */
+    bool fits;            /* it holds all domains */
+    int64_t begins, ends; /* s since 1970 */
+    const char *leaf;     /* PEM of the certificate */
+};
+
 struct plan {
     struct counted counted;
     struct arena *arena; /* owns everything here, contexts and descriptors by destructors */
@@ -75,6 +95,7 @@ struct plan {
     struct upstream *upstreams;  /* all, linked by `next` */
     size_t backend_count;        /* different names in them */
     struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
+    struct plan_acme *acmes;     /* linked by `next` */
 };
 
 /* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first

@@ -56,6 +56,9 @@ struct json_settings {
 };
 const struct service *json_service_new(struct arena *arena, const struct json_settings *settings);
 
+/* In front of `next`, which serves all else: answers to the challenges that loop->challenges holds. */
+const struct service *challenge_service_new(struct arena *arena, const struct service *next);
+
 /* Crossbar's service type "nodeinfo": a page on this node. */
 const struct service *nodeinfo_service_new(struct arena *arena);
 

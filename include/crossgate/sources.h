@@ -76,6 +76,14 @@ bool sources_file(struct sources *sources, const char *path, struct source_file 
 bool sources_file_if_any(struct sources *sources, const char *path, struct source_file *file, struct error *error)
     __attribute__((warn_unused_result));
 
+/* Bytes that the master has made itself, by a name that is no path: in a worker the same bytes. False: nothing of that name was
+ * made. Valid until sources_free. */
+bool sources_made(const struct sources *sources, const char *name, struct span *bytes);
+
+/* Remembers a copy. Once for each name, in the master. False when memory is out. */
+bool sources_keep_made(struct sources *sources, const char *name, struct span bytes)
+    __attribute__((warn_unused_result));
+
 /* A descriptor of the directory (O_PATH), owned by the sources; a plan that keeps it duplicates it. -1 on error. */
 int sources_directory(struct sources *sources, const char *path, struct error *error)
     __attribute__((warn_unused_result));

@@ -242,7 +242,14 @@ static const struct column worker_columns[] = {
 static const struct column handshake_columns[] = {
     {"full", true},          {"resumed", true},         {"full_tls12", true},
     {"resumed_tls12", true}, {"tickets_unknown", true}, {"resumed_percent", true}};
-enum { MASTER_FIELDS = 4, WORKER_FIELDS = 5, HANDSHAKE_FIELDS = 6, RENEWALS_FIELDS = 3, CERTIFICATE_FIELDS = 6 };
+enum {
+    MASTER_FIELDS = 4,
+    WORKER_FIELDS = 5,
+    HANDSHAKE_FIELDS = 6,
+    RENEWALS_FIELDS = 3,
+    CERTIFICATE_FIELDS = 6,
+    ACME_FIELDS = 8
+};
 
 /* Of the workers that are there: what one has counted ends with it. */
 static bool print_handshakes(const struct fields *fields)
@@ -370,12 +377,57 @@ static bool print_certificate_json(const struct fields *fields)
     return true;
 }
 
+static bool print_acme(const struct fields *fields)
+{
+    char ends[TIME_TEXT] = "", next[TIME_TEXT] = "";
+    const char *const *at = fields->at;
+    if (fields->count != ACME_FIELDS + 1)
+        return false;
+    bool has = print_time(at[4], ends), waits = print_time(at[5], next);
+    printf("acme certificate for %s: %s%s%s\n  %s %s; issued: %s, failed: %s\n", at[1],
+           strcmp(at[3], "placeholder") == 0 ? "not issued yet, a self-signed one is served" : at[3],
+           has ? ", until " : "", ends, waits ? "the next order is at" : "it is not ordered before a reload", next,
+           at[6], at[7]);
+    if (*at[8])
+        printf("  the last order failed: %s\n", at[8]);
+    return true;
+}
+
+static void print_moment_json(const char *name, const char *at)
+{
+    char text[TIME_TEXT];
+    bool known = print_time(at, text);
+    printf(", \"%s\": %s%s%s", name, known ? "\"" : "", known ? text : "null", known ? "\"" : "");
+}
+
+static bool print_acme_json(const struct fields *fields)
+{
+    const char *const *at = fields->at;
+    uint64_t number;
+    if (fields->count != ACME_FIELDS + 1 || !span_to_uint(span_string(at[6]), UINT64_MAX, &number) ||
+        !span_to_uint(span_string(at[7]), UINT64_MAX, &number))
+        return false;
+    fputs("{\"domains\": ", stdout);
+    print_names_json(at[1]);
+    fputs(", \"directory\": ", stdout);
+    config_print_string(at[2], stdout);
+    fputs(", \"state\": ", stdout);
+    config_print_string(at[3], stdout);
+    print_moment_json("not_after", at[4]);
+    print_moment_json("next_order", at[5]);
+    printf(", \"issued\": %s, \"failed\": %s, \"trouble\": ", at[6], at[7]);
+    config_print_string(at[8], stdout);
+    putchar('}');
+    return true;
+}
+
 static const struct section sections[] = {
     {"master", "master", false, print_master, print_master_json},
     {"handshakes", "handshakes", false, print_handshakes, print_handshakes_json},
     {"worker", "workers", true, print_worker, print_worker_json},
     {"renewals", "renewals", false, print_renewals, print_renewals_json},
     {"certificate", "certificates", true, print_certificate, print_certificate_json},
+    {"acme", "acme", true, print_acme, print_acme_json},
 };
 
 /* Up to the first line of another kind, which is in *fields afterwards. */
@@ -417,7 +469,8 @@ int command_status(int argc, char **argv)
     const struct usage usage = {
         .command = "status",
         .synopsis = "[OPTIONS]",
-        .about = "Shows the master and the workers of a running crossgate, and the certificates that they serve.\n\n"
+        .about = "Shows the master and the workers of a running crossgate, the certificates that they serve,\n"
+                 "and those that are got from an authority (tls.acme).\n\n"
                  "Exit status: 0 if it runs, 1 if not.\n",
         .options = options,
         .count = sizeof options / sizeof options[0],

@@ -563,6 +563,15 @@ static int first_sentence(const char *doc)
     return (int)(end ? (size_t)(end + 1 - doc) : strlen(doc));
 }
 
+static void report_missing(struct config_reader *reader, const struct config_row *row, const struct config_place *up)
+{
+    const char *remedy =
+        row->remedy || !row->unless ? row->remedy : config_format(reader, "or write `%s` instead", row->unless);
+
+    config_report(reader, PROBLEM_ERROR, config_place_key(reader, up, row->key), remedy, "%s is missing: %.*s",
+                  row->key, first_sentence(row->doc), row->doc);
+}
+
 static void read_row(struct config_reader *reader, const struct config_row *row, const struct config_place *up,
                      json_t *object, uint8_t *settings)
 {
@@ -579,9 +588,8 @@ static void read_row(struct config_reader *reader, const struct config_row *row,
         return;
     }
     if (!value) {
-        if (row->required)
-            config_report(reader, PROBLEM_ERROR, config_place_key(reader, up, row->key), row->remedy,
-                          "%s is missing: %.*s", row->key, first_sentence(row->doc), row->doc);
+        if (row->required && !(row->unless && json_object_get(object, row->unless)))
+            report_missing(reader, row, up);
         store_standard(row, settings);
         return;
     }

@@ -132,7 +132,7 @@ static const char *status_name(enum config_status status)
 static void print_standard(const struct config_row *row, FILE *out)
 {
     if (row->required)
-        fputs("required", out);
+        fprintf(out, row->unless ? "required without `%s`" : "required", row->unless);
     else if (row_has_standard(row) && row->kind == CONFIG_BOOL)
         fputs(row->standard ? "true" : "false", out);
     else if (row_has_standard(row))

@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include <assert.h>
 #include <ctype.h>
 
 /* JSON Schema of draft 2020-12 without formats that a validator could not know. What `finish` functions check is not in
@@ -240,7 +241,34 @@ static json_t *row_schema(struct schema *schema, const struct config_row *row)
 
 /* Objects. */
 
-static void add_property(struct schema *schema, const struct config_row *row, json_t *properties, json_t *required)
+/* Keys that an object must have, and those that it must have without another one, which is the same for all of them. */
+struct demands {
+    json_t *required;
+    const char *unless; /* NULL: there are none of the latter */
+    json_t *otherwise;
+};
+
+static void demand(struct schema *schema, const struct config_row *row, struct demands *demands)
+{
+    if (!row->required)
+        return;
+    assert(!row->unless || !demands->unless || strcmp(row->unless, demands->unless) == 0);
+    demands->unless = row->unless ? row->unless : demands->unless;
+    append(schema, row->unless ? demands->otherwise : demands->required, json_string(row->key));
+}
+
+static void put_demands(struct schema *schema, json_t *object, const struct demands *demands)
+{
+    put(schema, object, "required", demands->required);
+    if (demands->unless) {
+        put(schema, object, "if", json_pack("{s:{s:[s]}}", "not", "required", demands->unless));
+        put(schema, object, "then", json_pack("{s:O}", "required", demands->otherwise));
+    }
+    json_decref(demands->otherwise);
+}
+
+static void add_property(struct schema *schema, const struct config_row *row, json_t *properties,
+                         struct demands *demands)
 {
     if (!row_is_possible(schema, row))
         return;
@@ -251,24 +279,24 @@ static void add_property(struct schema *schema, const struct config_row *row, js
     else if (row_has_standard(row))
         put(schema, value, "default", json_integer(row->standard));
     put(schema, properties, row->key, value);
-    if (row->required)
-        append(schema, required, json_string(row->key));
+    demand(schema, row, demands);
 }
 
 static json_t *object_schema(struct schema *schema, const struct config_object *object, struct type type)
 {
-    json_t *properties = json_object(), *required = json_array();
+    json_t *properties = json_object();
+    struct demands demands = {.required = json_array(), .otherwise = json_array()};
 
     if (type.word)
         put(schema, properties, "type", json_pack("{s:s}", "const", type.word));
     if (type.word && !type.standard)
-        append(schema, required, json_string("type"));
+        append(schema, demands.required, json_string("type"));
     for (size_t i = 0; i < object->count; i++)
-        add_property(schema, &object->rows[i], properties, required);
+        add_property(schema, &object->rows[i], properties, &demands);
     json_t *made = json_pack("{s:s, s:s}", "title", object->name, "type", "object");
     describe(schema, made, CONFIG_SERVED, object->doc);
     put(schema, made, "properties", properties);
-    put(schema, made, "required", required);
+    put_demands(schema, made, &demands);
     put(schema, made, "additionalProperties", json_false());
     return made;
 }

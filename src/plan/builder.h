@@ -17,6 +17,13 @@ struct limits {
     int64_t answer_timeout;
 };
 
+/* A certificate from an authority, with the place of the first `acme` that asks for it. */
+struct acme_entry {
+    struct acme_entry *next;
+    const struct config_place *place;
+    struct plan_acme *acme;
+};
+
 struct builder {
     struct config_reader reader; /* reader.user is the builder */
     struct plan *plan;
@@ -26,6 +33,7 @@ struct builder {
     struct upstream *upstream;     /* of --backend; NULL: not given, or wrong */
     struct upstream *by_source;    /* the same for the node's services; NULL: not asked for, or there is none */
     bool backend_used;
+    struct acme_entry *acmes;
     struct worker *proxy; /* the proxy worker that is being read, else NULL */
 };
 

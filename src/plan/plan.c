@@ -232,6 +232,7 @@ static void read_document(struct builder *builder, const struct config_text *tex
     if (request->backends && !builder->backend_used)
         builder_read_backends(builder, request->backends);
     compose(builder, node);
+    acme_finish(builder);
     check_whole(builder);
 }
 

@@ -22,6 +22,10 @@ bool fits_text(const char *text); /* not empty, no control characters */
  * common. NULL: there is none of fits_path and fits_text, nor of other functions. */
 const char *words_pattern(bool (*fits)(const char *text));
 
+bool fits_domain(const char *text); /* DNS name in ASCII, without wildcard; no address */
+bool fits_email(const char *text);
+bool fits_https_url(const char *text); /* with host, perhaps port and path */
+
 #define ALLOWED_ID            "a lower-case letter and 2 to 63 more of a-z, 0-9 and _"
 #define ALLOWED_PATH          "a path"
 #define ALLOWED_WEBSOCKET_URL "a URL that begins with ws:// or wss://, without fragment"
@@ -95,6 +99,31 @@ struct staple_files {
 void staple_build(struct config_reader *reader, const struct config_place *place, const struct staple_words *words,
                   const struct staple_files *files, struct tls_context *context, size_t index);
 
+/* endpoint.tls.acme (acme.c). */
+struct acme_words {
+    const struct plan_acme *made; /* by finish; NULL: reported */
+    const char *email;
+    struct config_items domains;
+    const char *directory;
+    bool agree_tos;
+    struct config_items ca_certificates;
+    struct config_items challenges;
+};
+extern const struct config_object acme_object;
+
+/* What is found wrong with the pair is said of `acme`; that a placeholder is self-signed is no news. With `words` NULL all is passed on to
+ * `whole` as it is. */
+struct acme_problems {
+    struct problems problems;
+    struct problems *whole;
+    bool issued;
+    bool placeholder;
+};
+void acme_problems_init(struct acme_problems *problems, struct problems *whole, const struct acme_words *words);
+
+/* When all transports are composed: says which challenges will be used, and has every one of them answered. */
+void acme_finish(struct builder *builder);
+
 /* endpoint.tls (tls.c). */
 struct tls_clients_words {
     const char *wanted;
@@ -103,6 +132,7 @@ struct tls_clients_words {
 };
 struct server_tls {
     struct tls_context *context; /* made by finish */
+    struct acme_words *acme;     /* NULL: key and certificate are files */
     const char *key;
     const char *certificate;
     struct config_items chain_certificates;

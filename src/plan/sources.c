@@ -19,7 +19,8 @@ enum answer_kind {
     ANSWER_ABSENT, /* a file that need not be there, and is not */
     ANSWER_UNREAD, /* a file that could not be read again; who asks for it is told why */
     ANSWER_DIRECTORY,
-    ANSWER_VARIABLE
+    ANSWER_VARIABLE,
+    ANSWER_MADE
 };
 
 struct answer {
@@ -27,7 +28,7 @@ struct answer {
     enum answer_kind kind;
     uint32_t key; /* of the name: names are long, and alike */
     char *name;
-    uint8_t *bytes; /* file, variable (zero-terminated): what was found; owned, wiped */
+    uint8_t *bytes; /* file, variable (zero-terminated), made: what was found; owned, wiped */
     size_t length;  /* without the zero */
     uint32_t mode;
     uint32_t owner;
@@ -311,6 +312,26 @@ bool sources_file_if_any(struct sources *sources, const char *path, struct sourc
     }
     *file = (struct source_file){0};
     return true;
+}
+
+bool sources_made(const struct sources *sources, const char *name, struct span *bytes)
+{
+    const struct answer *answer = find(sources, ANSWER_MADE, name);
+
+    if (answer)
+        *bytes = span_of(answer->bytes, answer->length);
+    return answer != NULL;
+}
+
+bool sources_keep_made(struct sources *sources, const char *name, struct span bytes)
+{
+    uint8_t *copy = malloc(bytes.len + 1);
+
+    if (!copy)
+        return false;
+    memcpy(copy, bytes.at, bytes.len);
+    copy[bytes.len] = '\0';
+    return remember(sources, ANSWER_MADE, span_string(name), copy, bytes.len) != NULL;
 }
 
 static int known_directory(const struct sources *sources, const char *path)
@@ -658,7 +679,7 @@ static bool unpack_answer(struct sources *sources, struct span *rest)
     if (rest->len < sizeof head)
         return false;
     memcpy(&head, cut(rest, sizeof head).at, sizeof head);
-    if (head.kind > ANSWER_VARIABLE || head.name_length > rest->len || head.length > rest->len - head.name_length)
+    if (head.kind > ANSWER_MADE || head.name_length > rest->len || head.length > rest->len - head.name_length)
         return false;
     enum answer_kind kind = (enum answer_kind)head.kind;
     struct span name = cut(rest, head.name_length), bytes = cut(rest, head.length);

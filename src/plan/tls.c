@@ -7,8 +7,10 @@ struct more_tls {
     struct config_items chain_certificates;
     struct tls_clients_words clients;
     struct staple_words staple;
+    struct acme_words *acme;            /* NULL: key and certificate are files */
     struct tls_server_certificate made; /* by finish, and the rest */
     struct config_problems problems;
+    struct acme_problems of_pair; /* passed on to `problems` */
     bool complete;
 };
 
@@ -49,6 +51,7 @@ static bool fits_version(const char *text)
      .kind = CONFIG_STRING,                                                                                            \
      .at = CONFIG_AT(T, key, const char *),                                                                            \
      .required = true,                                                                                                 \
+     .unless = "acme",                                                                                                 \
      .fits = fits_path,                                                                                                \
      .allowed = ALLOWED_PATH,                                                                                          \
      .doc = "PEM file of the private key, without passphrase."},                                                       \
@@ -56,9 +59,17 @@ static bool fits_version(const char *text)
          .kind = CONFIG_STRING,                                                                                        \
          .at = CONFIG_AT(T, certificate, const char *),                                                                \
          .required = true,                                                                                             \
+         .unless = "acme",                                                                                             \
          .fits = fits_path,                                                                                            \
          .allowed = ALLOWED_PATH,                                                                                      \
          .doc = DOC_CERTIFICATE},                                                                                      \
+        {.key = "acme",                                                                                                \
+         .kind = CONFIG_OBJECT,                                                                                        \
+         .status = CONFIG_EXTENSION,                                                                                   \
+         .at = CONFIG_AT(T, acme, struct acme_words *),                                                                \
+         .object = &acme_object,                                                                                       \
+         .doc = "In place of `key` and `certificate`: both are got, and renewed, from Let's Encrypt or another "       \
+                "authority."},                                                                                         \
     {                                                                                                                  \
         .key = "chain_certificates", .kind = CONFIG_LIST, .at = CONFIG_AT(T, chain_certificates, struct config_items), \
         .item = &file_row, .remedy = "write a list: [\"intermediate.pem\"]",                                           \
@@ -314,18 +325,53 @@ static void load_words(struct files *files, const struct config_items *items, st
     *words = (struct tls_words){.at = at, .count = at ? items->count : 0, .given = items->given};
 }
 
+/* A key and its certificate: of files, or both in one that an authority has issued. */
+struct pair_words {
+    const char *key;
+    const char *certificate;
+    const struct config_items *chain;
+    const struct acme_words *acme;
+};
+
+/* With both nobody could tell which of them is served. */
+static void refuse_both(struct files *files, const struct pair_words *words)
+{
+    const char *both = words->key ? "key" : words->certificate ? "certificate" : "chain_certificates";
+
+    files->complete = false;
+    config_report(files->reader, PROBLEM_ERROR, config_place_key(files->reader, files->place, both),
+                  "remove key, certificate and chain_certificates, or acme",
+                  "%s is given, and `acme`, which gets key and certificates itself", both);
+}
+
+static void load_pair(struct files *files, const struct pair_words *words, struct pki_file *key,
+                      struct pki_file *certificate)
+{
+    const struct acme_words *acme = words->acme;
+
+    if (acme && (words->key || words->certificate || words->chain->given))
+        refuse_both(files, words);
+    else if (acme && acme->made)
+        *key = *certificate = acme->made->pair;
+    else if (acme)
+        files->complete = false;
+    load(files, "key", words->key, key);
+    load(files, "certificate", words->certificate, certificate);
+}
+
 /* The files of one of `certificates`; it is built with the endpoint's context. */
 static void finish_certificate(struct config_reader *reader, const struct config_place *place, void *settings)
 {
     struct more_tls *more = settings;
     struct files files = {reader, place, true};
+    const struct pair_words pair = {more->key, more->certificate, &more->chain_certificates, more->acme};
 
-    load(&files, "key", more->key, &more->made.key);
-    load(&files, "certificate", more->certificate, &more->made.certificate);
+    load_pair(&files, &pair, &more->made.key, &more->made.certificate);
     load_list(&files, &more->chain_certificates, &more->made.chain);
     load_clients(&files, &more->clients, &more->made.clients);
     start_report(&more->problems, reader, place);
-    more->made.problems = &more->problems.problems;
+    acme_problems_init(&more->of_pair, &more->problems.problems, more->acme);
+    more->made.problems = &more->of_pair.problems;
     more->complete = files.complete;
 }
 
@@ -374,10 +420,11 @@ static void finish_server(struct config_reader *reader, const struct config_plac
         .channel_binding = tls->channel_binding != NULL,
     };
     struct files files = {reader, place, true};
-    struct config_problems problems;
+    const struct pair_words pair = {tls->key, tls->certificate, &tls->chain_certificates, tls->acme};
+    struct config_problems whole;
+    struct acme_problems problems;
 
-    load(&files, "key", tls->key, &server.key);
-    load(&files, "certificate", tls->certificate, &server.certificate);
+    load_pair(&files, &pair, &server.key, &server.certificate);
     load(&files, "dhparam", tls->dhparam, &server.dhparam);
     load_list(&files, &tls->chain_certificates, &server.chain);
     load_clients(&files, &tls->clients, &server.clients);
@@ -387,7 +434,8 @@ static void finish_server(struct config_reader *reader, const struct config_plac
     load_more(&files, &tls->certificates, &server);
     if (!files.complete)
         return;
-    start_report(&problems, reader, place);
+    start_report(&whole, reader, place);
+    acme_problems_init(&problems, &whole.problems, tls->acme);
     struct tls_context *context = tls_server_context_new(&server, &problems.problems);
     tls->context = keep(builder_of(reader), context, errors_of(&problems.problems, &server));
     staple_build(reader, place, &tls->staple, &(struct staple_files){&server.certificate, &server.chain}, tls->context,

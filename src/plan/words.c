@@ -114,6 +114,52 @@ bool fits_header_value(const char *text)
     return *text != '\0' && *text != ' ';
 }
 
+/* Of letters, digits and hyphens, which stand neither first nor last (RFC 1123 section 2.1). */
+static bool is_label(struct span label)
+{
+    if (label.len == 0 || label.len > 63 || label.at[0] == '-' || label.at[label.len - 1] == '-')
+        return false;
+    for (size_t i = 0; i < label.len; i++) {
+        if (!isascii(label.at[i]) || (!isalnum(label.at[i]) && label.at[i] != '-'))
+            return false;
+    }
+    return true;
+}
+
+/* A last label of digits only would make it an address. */
+bool fits_domain(const char *text)
+{
+    struct span rest = span_string(text), label = {0};
+
+    if (rest.len == 0 || rest.len > 253)
+        return false;
+    for (;;) {
+        label = span_head(rest, strcspn((const char *)rest.at, "."));
+        if (!is_label(label))
+            return false;
+        if (label.len == rest.len)
+            break;
+        rest = span_tail(rest, label.len + 1);
+    }
+    return label.len > strspn((const char *)label.at, "0123456789");
+}
+
+/* What is in a mailto URL without being escaped (RFC 8555 section 7.3 wants neither several nor hfields). */
+bool fits_email(const char *text)
+{
+    const char *at = strchr(text, '@');
+
+    return at && at > text && strlen(text) <= 254 && consists_of(text, "@.-_+=~!$'*") && fits_domain(at + 1);
+}
+
+bool fits_https_url(const char *text)
+{
+    const char *host = text + strlen("https://");
+
+    return strncmp(text, "https://", strlen("https://")) == 0 && is_url_text(text) && strlen(text) < 1024 &&
+           (isalnum((unsigned char)*host) || *host == '[') && !strpbrk(host, "@?#");
+}
+
 /* Neither "." nor "..": up to two dots and something else, or three. */
 #define PATTERN_SEGMENT "(\\.?\\.?[A-Za-z0-9_~-][A-Za-z0-9_.~-]*|\\.\\.\\.[A-Za-z0-9_.~-]*)"
 #define PATTERN_URL     "A-Za-z0-9._~:/?@!$&'()*+,;=%-"
@@ -135,6 +181,8 @@ const char *words_pattern(bool (*fits)(const char *text))
         {fits_host, "^[A-Za-z0-9.:_%-]+$"},
         {fits_extension, "^\\.[A-Za-z0-9_+.-]+$"},
         {fits_header_value, "^[!-~][ -~]*$"},
+        {fits_domain, "^([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"},
+        {fits_email, "^[A-Za-z0-9._+=~!$'*-]+@[A-Za-z0-9.-]+$"},
     };
 
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {

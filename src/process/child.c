@@ -14,6 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* All that is told before a SWITCH goes in at once: drained backends, challenges. The system may give less. */
+static void make_room(int control)
+{
+    const int bytes = 1 << 20;
+    setsockopt(control, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 /* The page cannot be cut by the worker, so that the master may read it at any time. */
 static int counters_new(struct counters **counters)
 {
@@ -71,6 +78,7 @@ struct child *child_start(int executable, const struct account *account, unsigne
     if (page < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto fail;
     child->control = pair[0];
+    make_room(child->control);
     spawn_refuse_descriptors(child->control);
     child->pid = spawn_worker(executable, account, index, pair[1], page);
     if (child->pid < 0)

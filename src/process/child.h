@@ -26,6 +26,7 @@ struct child {
     struct counters *counters;
     enum child_state state;
     uint64_t asked;   /* number of the edition that was sent last */
+    uint64_t held;    /* number of the challenge that it has confirmed last */
     bool excused;     /* why it ends has been logged */
     uint64_t started; /* ms */
     uint64_t due;     /* ms; by then it has answered, or gone, or is killed; UINT64_MAX: nothing is awaited */

@@ -214,6 +214,23 @@ static void print_handshakes(const struct crew *crew, FILE *out)
             sum.resumed, sum.full_tls12, sum.resumed_tls12, sum.unknown, all > 0 ? (double)sum.resumed * 100 / all : 0);
 }
 
+/* acme, domains, authority, state, end of what is served (0: a placeholder), next try (0: none), orders since the start that came to
+ * something and that did not, what was wrong with the last. */
+static void print_acme(const struct acme_certificate *certificate, FILE *out)
+{
+    const struct plan_acme *plan = certificate->plan;
+    int64_t next = certificate->schedule.order;
+    fputs("acme\t", out);
+    for (size_t i = 0; i < plan->domain_count; i++)
+        fprintf(out, "%s%s", i > 0 ? ", " : "", plan->domains[i]);
+    putc('\t', out);
+    print_name(plan->directory, out);
+    fprintf(out, "\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64 "\t", acme_state(certificate),
+            plan->placeholder ? 0 : plan->ends, next == INT64_MAX ? 0 : next, certificate->issued, certificate->failed);
+    print_name(certificate->trouble, out);
+    putc('\n', out);
+}
+
 static void print_status(const struct master *master, FILE *out)
 {
     const struct crew *crew = &master->crew;
@@ -232,6 +249,8 @@ static void print_status(const struct master *master, FILE *out)
     for (const struct list *at = crew->leavers.next; at != &crew->leavers; at = at->next)
         print_worker(CONTAINER_OF(at, const struct child, link), out);
     print_renewals(master, out);
+    for (const struct list *at = master->acme.certificates.next; at != &master->acme.certificates; at = at->next)
+        print_acme(CONTAINER_OF(at, const struct acme_certificate, link), out);
 }
 
 /* False: the answer comes when the reload is decided. */
@@ -242,6 +261,7 @@ static bool reload(struct master *master, FILE *out)
         return true;
     }
     master->reload_wanted = true;
+    acme_retry(&master->acme);
     return false;
 }
 

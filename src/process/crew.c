@@ -59,10 +59,20 @@ static void tell_of_tickets(const struct crew *crew, struct child *child)
     tls_ticket_ring_wipe(&message.tickets);
 }
 
+static void tell_of_challenge(struct child *child, enum handover_type type, const struct challenge *challenge,
+                              uint64_t number)
+{
+    struct handover message = {.type = type, .edition = number};
+    challenge_print(challenge, message.text);
+    tell(child, &message);
+}
+
 /* What it must know before it serves an edition. */
 static void switch_to(struct crew *crew, struct child *child)
 {
     tell_of_tickets(crew, child);
+    for (size_t i = 0; crew->challenges && i < crew->challenges->count; i++)
+        tell_of_challenge(child, HANDOVER_CHALLENGE, &crew->challenges->at[i], crew->challenge);
     for (size_t i = 0; i < crew->drained.count; i++)
         tell_of_backend(child, crew->drained.names[i], true);
     crew_tell(child, HANDOVER_SWITCH, child->asked);
@@ -180,6 +190,8 @@ static void on_message(struct crew *crew, struct child *child, const struct hand
         on_ready(crew, child);
     else if (message->type == HANDOVER_REFUSED && answers)
         on_refused(crew, child, message->text);
+    else if (message->type == HANDOVER_HELD)
+        child->held = message->edition;
     else if (message->type == HANDOVER_LEAVING && child->state != CHILD_LEAVING)
         on_leaving(crew, child);
 }
@@ -423,6 +435,45 @@ void crew_tell_tickets(struct crew *crew)
     }
 }
 
+/* Those that start are told before they serve. */
+static void tell_all_of_challenge(struct crew *crew, enum handover_type type, const struct challenge *challenge)
+{
+    for (unsigned i = 0; i < crew->count; i++) {
+        struct child *child = crew->places[i].child;
+        if (child && child->state != CHILD_STARTING)
+            tell_of_challenge(child, type, challenge, crew->challenge);
+    }
+}
+
+bool crew_publish(struct crew *crew, const struct challenge *challenge, uint64_t *number)
+{
+    if (!challenges_add(&crew->challenges, challenge))
+        return false;
+    *number = ++crew->challenge;
+    tell_all_of_challenge(crew, HANDOVER_CHALLENGE, challenge);
+    return true;
+}
+
+void crew_withdraw(struct crew *crew, const struct challenge *challenge)
+{
+    challenges_remove(&crew->challenges, challenge);
+    tell_all_of_challenge(crew, HANDOVER_WITHDRAW, challenge);
+}
+
+bool crew_holds(const struct crew *crew, uint64_t number)
+{
+    unsigned holding = 0;
+    for (unsigned i = 0; i < crew->count; i++) {
+        const struct child *child = crew->places[i].child;
+        if (!child || child->state == CHILD_STARTING)
+            continue;
+        if (child->held < number)
+            return false;
+        holding++;
+    }
+    return holding > 0;
+}
+
 void crew_stop(struct crew *crew)
 {
     crew->stopping = true;
@@ -482,5 +533,6 @@ void crew_deinit(struct crew *crew)
     assert(crew_is_gone(crew));
     drained_deinit(&crew->drained);
     tickets_deinit(&crew->tickets);
+    challenges_deinit(&crew->challenges);
     free(crew->places);
 }

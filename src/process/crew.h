@@ -10,6 +10,8 @@
 #include "handover.h"
 #include "tickets.h"
 
+#include "crossgate/base/challenge.h"
+
 struct crew_place {
     struct child *child;   /* NULL: vacant */
     unsigned early_deaths; /* in a row; see crew_pause */
@@ -24,6 +26,8 @@ struct crew {
     struct edition *edition; /* in force; owned by the master */
     struct drained drained;  /* backends, by name */
     struct tickets tickets;
+    struct challenges *challenges; /* that all workers answer now; NULL: none */
+    uint64_t challenge;            /* number of the one that was told last */
     struct crew_place *places;
     unsigned count;
     struct list leavers;
@@ -78,6 +82,15 @@ void crew_keep_drained(struct crew *crew, const struct plan *plan);
 
 /* Tells all who serve of the ticket keys. Who starts, and who is about to switch, is told anyway. */
 void crew_tell_tickets(struct crew *crew);
+
+/* Has every worker, and each that is to come, answer an authority that asks for it, until it is withdrawn. *number is what
+ * crew_holds is asked by. False: too many at once, or memory is out. */
+bool crew_publish(struct crew *crew, const struct challenge *challenge, uint64_t *number)
+    __attribute__((warn_unused_result));
+void crew_withdraw(struct crew *crew, const struct challenge *challenge);
+
+/* Whether there is a worker that serves, and none that serves without that challenge. */
+bool crew_holds(const struct crew *crew, uint64_t number);
 
 /* Has all who serve, and were not asked yet, prepare the edition. */
 void crew_prepare(struct crew *crew, const struct edition *edition);

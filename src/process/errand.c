@@ -240,8 +240,12 @@ uint64_t errands_next(const struct errands *errands)
 void errands_stop(struct errands *errands)
 {
     errands->account = NULL;
-    while (!list_is_empty(&errands->list))
-        errand_cancel(errands, CONTAINER_OF(errands->list.next, struct errand, link));
+    while (!list_is_empty(&errands->list)) {
+        struct errand *errand = CONTAINER_OF(errands->list.next, struct errand, link);
+        pid_t pid = errand->pid;
+        errand_cancel(errands, errand);
+        waitpid(pid, NULL, 0);
+    }
 }
 
 void errands_deinit(struct errands *errands)

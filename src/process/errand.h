@@ -77,7 +77,7 @@ void errands_settle(struct errands *errands, uint64_t now);
 /* When errands_settle wants to be called next, ms; UINT64_MAX: not before an event. */
 uint64_t errands_next(const struct errands *errands);
 
-/* All are killed, without on_end; none can be begun any more. */
+/* All are killed, without on_end, and gone afterwards; none can be begun any more. */
 void errands_stop(struct errands *errands);
 void errands_deinit(struct errands *errands);
 

@@ -1,7 +1,7 @@
 /* What `crossgate errand KIND` is: started by the master only, with the socket to it as descriptor 3. */
+#include "acme_word.h"
 #include "spawn.h"
 #include "staples.h"
-#include "word.h"
 
 #include "crossgate/process.h"
 
@@ -19,6 +19,7 @@ struct kind {
 
 static const struct kind kinds[] = {
     {"ocsp", staples_run_errand},
+    {"acme", acme_errand},
     {0},
 };
 

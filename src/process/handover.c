@@ -38,6 +38,9 @@ static const struct {
     [HANDOVER_DRAIN] = {0, 0, true},
     [HANDOVER_RESUME] = {0, 0, true},
     [HANDOVER_TICKETS] = {0, 0, false},
+    [HANDOVER_CHALLENGE] = {0, 0, true},
+    [HANDOVER_WITHDRAW] = {0, 0, true},
+    [HANDOVER_HELD] = {0, 0, false},
 };
 
 /* One more than we accept, so that one too many is seen as what it is. */
@@ -121,7 +124,7 @@ static bool read_packet(const struct packet *packet, struct handover *message)
 {
     if (packet->magic != MAGIC || packet->version != VERSION)
         return false;
-    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_TICKETS)
+    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_HELD)
         return false;
     message->type = (enum handover_type)packet->type;
     message->directories = packet->directories;

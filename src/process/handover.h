@@ -8,10 +8,14 @@
  *   DROP                          ->            it is not: another worker refused it
  *   DRAIN, RESUME                 ->            the backend of that name gets no new sessions, or gets them again
  *   TICKETS                       ->            the keys of session tickets from now on
+ *   CHALLENGE                     ->            answer an authority that asks for it (base/challenge.h)
+ *                                 <- HELD       it is answered from now on; the number is that of the question
+ *   WITHDRAW                      ->            no more
  *   LEAVE                         ->            drain and exit
  *                                 <- LEAVING    told by somebody else to drain: send a successor
  *
- * Before each SWITCH the master tells which backends are drained, and the ticket keys: it remembers, workers come and go.
+ * Before each SWITCH the master tells which backends are drained, the ticket keys and which challenges are to be answered: it
+ * remembers, workers come and go.
  *
  * All of a plan's messages carry its edition, so that an answer that is late is not taken for another's. Both sides are the
  * same program, so numbers travel as they are. */
@@ -33,6 +37,9 @@ enum handover_type {
     HANDOVER_DRAIN,  /* text: the backend's name */
     HANDOVER_RESUME, /* likewise */
     HANDOVER_TICKETS,
+    HANDOVER_CHALLENGE, /* text: challenge_print; `edition` is a number */
+    HANDOVER_WITHDRAW,  /* likewise, without number */
+    HANDOVER_HELD,      /* `edition`: the number of the challenge */
 };
 
 /* The kernel takes at most 253 descriptors a packet (SCM_MAX_FD). */

@@ -103,6 +103,19 @@ static enum inbox_event on_part(struct inbox *inbox, struct loop *loop, const st
                                                                                               : INBOX_LEAVE;
 }
 
+/* One that cannot be held is not confirmed: the master does not wait for ever. */
+static void on_challenge(struct inbox *inbox, struct loop *loop, const struct handover *message)
+{
+    struct challenge challenge;
+    const struct handover held = {.type = HANDOVER_HELD, .edition = message->edition};
+    if (!challenge_parse(span_string(message->text), &challenge))
+        return;
+    if (message->type == HANDOVER_WITHDRAW)
+        challenges_remove(&loop->challenges, &challenge);
+    else if (challenges_add(&loop->challenges, &challenge) && !handover_send(inbox->socket, &held))
+        log_write(loop->log, LOG_WARNING, "the master does not hear that a challenge is answered");
+}
+
 static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const struct handover *message)
 {
     bool expected = inbox->next && message->edition == inbox->parcel.edition;
@@ -126,9 +139,14 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
     case HANDOVER_TICKETS:
         tls_tickets_set(loop->tickets, &message->tickets);
         return INBOX_NOTED;
+    case HANDOVER_CHALLENGE:
+    case HANDOVER_WITHDRAW:
+        on_challenge(inbox, loop, message);
+        return INBOX_NOTED;
     case HANDOVER_READY:
     case HANDOVER_REFUSED:
     case HANDOVER_LEAVING:
+    case HANDOVER_HELD:
         break;
     }
     return INBOX_NOTED;

@@ -19,6 +19,12 @@ static uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void set_clocks(struct master *master)
+{
+    master->crew.now = master->acme.now = clock_now();
+    master->acme.time = (int64_t)time(NULL);
+}
+
 /* ---- saying where */
 
 static const char *scheme_of(const struct plan_transport *transport)
@@ -85,6 +91,7 @@ static void announce(struct master *master)
         return;
     master->announced = true;
     master_log_doors(master, true);
+    acme_adopt(&master->acme, master->edition->plan);
     if (master->options->banner)
         print_banner(master);
 }
@@ -110,6 +117,7 @@ void master_stop(struct master *master, const char *word)
     watch_deinit(&master->watch);
     renewal_deinit(&master->renewal);
     expiry_deinit(&master->expiry);
+    acme_deinit(&master->acme);
     crew_stop(&master->crew);
 }
 
@@ -135,6 +143,7 @@ static bool on_signal(struct master *master)
         break;
     case SIGHUP:
         master->reload_wanted = !master->crew.stopping;
+        acme_retry(&master->acme);
         break;
     case SIGINT:
         master_stop(master, "SIGINT");
@@ -154,10 +163,10 @@ static bool on_signal(struct master *master)
 /* All signals are heard before anybody acts: who stops a whole process group wants no successor for a worker that leaves. */
 static void wait_for_event(struct master *master)
 {
-    const uint64_t wishes[] = {crew_next(&master->crew),       control_next(&master->control),
-                               errands_next(&master->errands), watch_next(&master->watch),
-                               renewal_next(&master->renewal), master->expiry.check,
-                               staples_next(&master->staples), tickets_next(&master->crew.tickets)};
+    const uint64_t wishes[] = {
+        crew_next(&master->crew),       control_next(&master->control),      errands_next(&master->errands),
+        watch_next(&master->watch),     renewal_next(&master->renewal),      master->expiry.check,
+        staples_next(&master->staples), tickets_next(&master->crew.tickets), acme_next(&master->acme)};
     uint64_t next = UINT64_MAX, now = clock_now();
     int timeout = -1;
     for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
@@ -166,7 +175,7 @@ static void wait_for_event(struct master *master)
         timeout = next <= now ? 0 : next - now < 60000 ? (int)(next - now) : 60000;
     struct epoll_event event;
     int count = epoll_wait(master->events, &event, 1, timeout);
-    master->crew.now = clock_now();
+    set_clocks(master);
     if (count == 1 && event.data.ptr == &master->control)
         control_hear(&master->control, master->crew.now);
     else if (count == 1 && event.data.ptr == &master->errands)
@@ -220,6 +229,7 @@ static int serve(struct master *master)
             announce(master);
             staples_settle(&master->staples, master->crew.now);
             settle_renewal(master);
+            acme_settle(&master->acme);
         }
         wait_for_event(master);
     }
@@ -318,6 +328,8 @@ static bool open_others(struct master *master)
 {
     master->control.answer = command_answer;
     master->control.user = master;
+    master->acme.on_issued = renew;
+    master->acme.user = master;
     master->errands.executable = master->executable;
     master->errands.account = &master->account;
     master->staples.renew = renew;
@@ -338,7 +350,7 @@ static bool start(struct master *master)
     struct crew *crew = &master->crew;
     crew->events = master->events;
     crew->executable = master->executable;
-    crew->now = clock_now();
+    set_clocks(master);
     if (!crew_adopt(crew, master->edition)) {
         log_write(&master->log, LOG_ERROR, "out of memory");
         return false;
@@ -354,6 +366,7 @@ static void finish(struct master *master)
 {
     control_deinit(&master->control);
     staples_deinit(&master->staples);
+    acme_deinit(&master->acme);
     errands_deinit(&master->errands);
     watch_deinit(&master->watch);
     renewal_deinit(&master->renewal);
@@ -383,6 +396,7 @@ int master_run(const struct run_options *options)
     ready &= watch_init(&master.watch, &master.log);
     renewal_init(&master.renewal, &master.log);
     staples_init(&master.staples, &master.log, &master.errands);
+    acme_init(&master.acme, &master.log, &master.crew, &master.errands);
     if (!ready)
         log_write(&master.log, LOG_ERROR, "out of descriptors");
     int status = ready && start(&master) ? serve(&master) : 1;

@@ -2,6 +2,7 @@
 #ifndef CROSSGATE_PROCESS_MASTER_H
 #define CROSSGATE_PROCESS_MASTER_H
 
+#include "acme.h"
 #include "control.h"
 #include "crew.h"
 #include "errand.h"
@@ -20,6 +21,7 @@ struct master {
     struct renewal renewal;
     struct expiry expiry;
     struct staples staples;
+    struct acme acme;
     struct edition *edition; /* in force */
     struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
     bool renews;             /* `next` is a renewal */

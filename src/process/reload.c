@@ -110,6 +110,7 @@ static void commit(struct master *master)
         say_reloaded(master);
     }
     staples_follow(&master->staples, master->edition->plan, master->crew.now);
+    acme_adopt(&master->acme, master->edition->plan);
     edition_succeed(master->edition);
     edition_free(old);
     crew_keep_drained(&master->crew, master->edition->plan);

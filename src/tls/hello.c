@@ -1,6 +1,7 @@
 #include "hello.h"
 
 #include "bio.h"
+#include "challenge.h"
 
 #include <openssl/err.h>
 
@@ -69,6 +70,16 @@ static int refuse(int *alert, int why)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
+/* An authority that asks for proof of a name gets that and nothing else, after a second hello, too. Without a loop nobody could have
+ * been told of a challenge. */
+static enum challenge_answer answer_challenge(SSL *ssl, const struct tls_context *context, struct span name)
+{
+    const struct loop *loop = SSL_get_app_data(ssl);
+    if (SSL_get_SSL_CTX(ssl) != context->ssl)
+        return CHALLENGE_GIVEN;
+    return loop && loop->challenges ? challenge_context(ssl, loop->challenges, name) : CHALLENGE_NONE;
+}
+
 /* Called again for the second hello after a HelloRetryRequest, which must ask for the same name (RFC 8446 section
  * 4.1.2). */
 static int on_hello(SSL *ssl, int *alert, void *user)
@@ -78,6 +89,9 @@ static int on_hello(SSL *ssl, int *alert, void *user)
     struct span name;
     if (!server_name(ssl, &name))
         return refuse(alert, SSL_AD_DECODE_ERROR);
+    enum challenge_answer answer = answer_challenge(ssl, context, name);
+    if (answer != CHALLENGE_NONE)
+        return answer == CHALLENGE_GIVEN ? SSL_CLIENT_HELLO_SUCCESS : refuse(alert, SSL_AD_INTERNAL_ERROR);
     const struct choice *standard = names_default(context->names);
     const struct choice *named = names_find(context->names, name);
     const struct choice *choice = named || context->strict ? named : standard;

@@ -8,6 +8,7 @@
  * half: the peer has said close_notify, we have not. closing: nothing is said to the user any more but on_end, which
  * comes when the stream below has ended. */
 #include "bio.h"
+#include "challenge.h"
 #include "error.h"
 #include "facts.h"
 #include "hello.h"
@@ -469,12 +470,27 @@ static void count_handshake(struct tls_stream *self)
         counter_add(resumed ? &counters->handshakes_resumed_tls12 : &counters->handshakes_full_tls12, 1);
 }
 
+/* The handshake was all there is to say. */
+static void finish_challenge(struct tls_stream *self)
+{
+    log_write(self->loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
+              SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
+    SSL_shutdown(self->ssl);
+    enter_closing(self);
+    set_ending(self, ENDING_DONE, NULL);
+    stream_finish(self->pipe.below);
+}
+
 /* Application bytes may have come along with the end of the handshake, and may have been written before it. */
 static void become_open(struct tls_stream *self)
 {
     deadline_disarm(&self->deadline);
     count_handshake(self);
     staple_drop(self->ssl);
+    if (challenge_was_answered(self->ssl)) {
+        finish_challenge(self);
+        return;
+    }
     self->state = &state_open;
     encrypt_gathered(self);
     if (self->state != &state_open)

@@ -89,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct log log;
     struct loop loop;
     struct wire_end below, other;
+    struct challenge challenge;
     struct guest_user server = {0}, client = {0};
     if (size == 0)
         return 0;
@@ -99,6 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(loop_init(&loop, NULL, &log, &counters));
     loop.handshakes = tls_queue_new();
     loop.tickets = make_tickets();
+    assert(challenge_parse(SPAN("tls-alpn-01 a.example.com token token.thumb"), &challenge));
+    assert(challenges_add(&loop.challenges, &challenge));
     wire_init_end(&below, &other, &loop);
     wire_init_end(&other, &below, &loop);
     stream_attach(&other.stream, &watching, &client);

@@ -49,7 +49,8 @@ def test_the_strict_schema_lacks_extensions(validator):
     strict = Draft202012Validator(load("--strict"))
     portable = document(web({"/": HELLO}, port=80))
     for config in (document(web({"/": HELLO}, port=80), workers=2), document(web({"ws": ECHO}, port=80)),
-                   document(web({"a/b.c": HELLO}, port=80))):
+                   document(web({"a/b.c": HELLO}, port=80)),
+                   document(web({}, tls={"acme": {"domains": ["a.example"], "agree_tos": True}}, port=80))):
         assert validator.is_valid(config) and not strict.is_valid(config)
     assert strict.is_valid(portable)
 
@@ -101,7 +102,7 @@ class Maker:
             return self.minimal(node["allOf"][0]["then"])
         kind = node.get("type")
         if kind == "object":
-            needed = node.get("required", []) + ["port"] * ("portrange" in node.get("properties", {}))
+            needed = node.get("required", []) + node.get("then", {}).get("required", []) + ["port"] * ("portrange" in node.get("properties", {}))
             return {name: self.minimal(node["properties"][name], name) for name in needed}
         if kind == "array":
             return [self.minimal(node.get("items", {}))] * node.get("minItems", 0)

@@ -13,6 +13,7 @@
 #ifndef CROSSGATE_BASE_LOOP_H
 #define CROSSGATE_BASE_LOOP_H
 
+#include "crossgate/base/challenge.h"
 #include "crossgate/base/counters.h"
 #include "crossgate/base/deadline.h"
 #include "crossgate/base/list.h"
@@ -64,6 +65,7 @@ struct loop {
     struct tls_tickets *tickets;        /* owned by tls/tickets.c; NULL: no session tickets are given */
     struct websocket_codec *websockets; /* owned by websocket/codec.c */
     struct list backends;               /* states of backends; see relay/state.h */
+    struct challenges *challenges;      /* that an authority asks for now; NULL: none */
     struct list gatherers; /* owned by wamp/rawsocket.c: sessions that keep messages, who began first in front */
     size_t gathered;       /* bytes that they keep */
     uint8_t *receive;      /* LOOP_RECEIVE_BYTES; valid within one callback */

@@ -22,6 +22,11 @@ struct refused {
 #define TCP(keys)          ENDPOINT("{'type': 'tcp', " keys "}")
 #define TLS(keys)          TCP("'port': 443, 'tls': {" keys "}")
 #define PAIR               "'key': 'server.key', 'certificate': 'server.pem'"
+#define ACME(keys)         TLS("'acme': {" keys "}")
+#define ACMES(first, second)                                                                                           \
+    NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 1, 'tls': {'acme': {" first                 \
+         "}}}}, {'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 2, 'tls': {'acme': ^{" second "}}}}")
+#define AGREED "'agree_tos': true, "
 #define TESTEE(options)                                                                                                \
     NODE("{'type': 'websocket.testee', 'endpoint': {'type': 'tcp', 'port': 80}, 'options': {" options "}}")
 #define RAW(keys)      NODE("{'type': 'rawsocket', 'endpoint': {'type': 'tcp', 'port': 80}, " keys "}")
@@ -214,6 +219,54 @@ static const struct refused cases[] = {
     {NODE("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'unix', 'path': 'a.sock'}},"
           "{'type': 'web', 'paths': {}, 'endpoint': ^{'type': 'unix', 'path': 'a.sock'}}"),
      "$.workers[0].transports[1].endpoint", "same address as", NULL},
+    /* endpoint.tls.acme */
+    {ACME("^'domain': 'a.example', " AGREED "'domains': ['a.example']"), T0 ".endpoint.tls.acme.domain",
+     "did you mean \"domains\"", NULL},
+    {TLS("'acme': ^{'agree_tos': true}"), T0 ".endpoint.tls.acme.domains", "domains is missing", "www.example.com"},
+    {ACME(AGREED "'domains': ^[]"), T0 ".endpoint.tls.acme.domains", "at least 1", NULL},
+    {ACME(AGREED "'domains': ['a.example', ^'*.a.example']"), T0 ".endpoint.tls.acme.domains[1]", "neither a wildcard",
+     "dns-01"},
+    {ACME(AGREED "'domains': [^'192.0.2.7']"), T0 ".endpoint.tls.acme.domains[0]", "nor an address", NULL},
+    {ACME(AGREED "'domains': [^'2001:db8::7']"), T0 ".endpoint.tls.acme.domains[0]", "nor an address", NULL},
+    {ACME(AGREED "'domains': [^'../a']"), T0 ".endpoint.tls.acme.domains[0]", "a DNS name", NULL},
+    {ACME(AGREED "'domains': [^'a..example']"), T0 ".endpoint.tls.acme.domains[0]", "a DNS name", NULL},
+    {ACME(AGREED "'domains': [^'a.example.']"), T0 ".endpoint.tls.acme.domains[0]", "a DNS name", NULL},
+    {ACME(AGREED "'domains': [^'-a.example']"), T0 ".endpoint.tls.acme.domains[0]", "a DNS name", NULL},
+    {ACME(AGREED "'domains': [^'b\xc3\xbc.example']"), T0 ".endpoint.tls.acme.domains[0]", "a DNS name", NULL},
+    {TLS("'acme': ^{'domains': ['a.example']}"), T0 ".endpoint.tls.acme.agree_tos", "must be true",
+     "https://letsencrypt.org"},
+    {ACME("'domains': ['a.example'], 'agree_tos': ^false"), T0 ".endpoint.tls.acme.agree_tos", "must be true",
+     "terms of service"},
+    {ACME(AGREED "'domains': ['a.example'], 'directory': ^'lets-encrypt'"), T0 ".endpoint.tls.acme.directory",
+     "letsencrypt-staging", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'directory': ^'http://ca/dir'"), T0 ".endpoint.tls.acme.directory",
+     "https:// URL", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'directory': ^'https://../dir'"), T0 ".endpoint.tls.acme.directory",
+     "https:// URL", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'directory': ^'https://'"), T0 ".endpoint.tls.acme.directory",
+     "https:// URL", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'email': ^'admin'"), T0 ".endpoint.tls.acme.email", "admin@example.com",
+     NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'email': ^'a@b,c@d'"), T0 ".endpoint.tls.acme.email", "an address", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'challenges': [^'dns-01']"), T0 ".endpoint.tls.acme.challenges[0]",
+     "tls-alpn-01", NULL},
+    {ACME(AGREED "'domains': ['a.example'], 'ca_certificates': [^'none.pem']"),
+     T0 ".endpoint.tls.acme.ca_certificates[0]", "No such file", NULL},
+    {TLS("'acme': {'domains': ['a.example'], 'agree_tos': true}, 'key': ^'server.key'"), T0 ".endpoint.tls.key",
+     "and `acme`, which gets key", "remove key"},
+    {TLS("'acme': {'domains': ['a.example'], 'agree_tos': true}, 'chain_certificates': ^[]"),
+     T0 ".endpoint.tls.chain_certificates", "and `acme`", NULL},
+    {TCP("'port': 443, 'tls': ^{'certificate': 'server.pem'}"), T0 ".endpoint.tls.key", "key is missing", "acme"},
+    {TCP("'port': 443, 'tls': ^{'key': 'server.key'}"), T0 ".endpoint.tls.certificate", "certificate is missing",
+     "acme"},
+    {ACMES(AGREED "'domains': ['a.example']", AGREED "'domains': ['a.example', 'b.example']"),
+     "$.workers[0].transports[1].endpoint.tls.acme", "has the first domain a.example, but other domains",
+     "begin with different domains"},
+    {ACMES(AGREED "'domains': ['a.example'], 'directory': 'https://ca/one'",
+           AGREED "'domains': ['a.example'], 'directory': 'https://ca/two'"),
+     "$.workers[0].transports[1].endpoint.tls.acme", "another directory of that host", NULL},
+    {ACMES(AGREED "'domains': ['a.example']", AGREED "'domains': ['a.example'], 'challenges': ['http-01']"),
+     "$.workers[0].transports[1].endpoint.tls.acme", "other challenges", "write the same in both"},
     /* endpoint.tls */
     {TCP("'port': 443, 'tls': ^true"), T0 ".endpoint.tls", "must be an object, found true", "leave tls out"},
     {TCP("'port': 443, 'tls': ^null"), T0 ".endpoint.tls", "found null", NULL},

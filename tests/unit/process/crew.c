@@ -99,6 +99,95 @@ static void all_who_serve_are_told_of_new_ticket_keys(void **state)
     }
 }
 
+/* ---- challenges */
+
+struct small_crew {
+    struct crew crew;
+    struct crew_place places[2];
+    struct child children[2];
+    int workers[2]; /* their ends */
+};
+
+static void gather(struct small_crew *t)
+{
+    *t = (struct small_crew){.crew = {.places = t->places, .count = 2}};
+    list_init(&t->crew.leavers);
+    for (int i = 0; i < 2; i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        t->children[i] = (struct child){.pid = INT_MAX, .state = CHILD_SERVING, .control = pair[0], .due = UINT64_MAX};
+        t->places[i].child = &t->children[i];
+        t->workers[i] = pair[1];
+    }
+}
+
+static void disperse(struct small_crew *t)
+{
+    for (int i = 0; i < 2; i++) {
+        close(t->workers[i]);
+        close(t->children[i].control);
+    }
+    challenges_deinit(&t->crew.challenges);
+}
+
+static void expect(int worker, enum handover_type type, uint64_t number, const char *text)
+{
+    struct handover message;
+    assert_int_equal(handover_receive(worker, &message), HANDOVER_OK);
+    assert_int_equal(message.type, type);
+    assert_int_equal(message.edition, number);
+    assert_string_equal(message.text, text);
+}
+
+static void say(struct small_crew *t, int index, enum handover_type type, uint64_t number)
+{
+    const struct handover message = {.type = type, .edition = number};
+    assert_true(handover_send(t->workers[index], &message));
+    crew_hear(&t->crew, &t->children[index]);
+}
+
+static void a_challenge_is_held_when_all_who_serve_have_said_so(void **state)
+{
+    static const char text[] = "http-01 a.example t t.p";
+    struct small_crew t;
+    struct challenge challenge;
+    struct handover message;
+    uint64_t number = 0;
+    (void)state;
+    gather(&t);
+    assert_true(challenge_parse(span_string(text), &challenge));
+    t.children[1].state = CHILD_STARTING;
+    t.children[1].asked = 9;
+    assert_true(crew_publish(&t.crew, &challenge, &number));
+    expect(t.workers[0], HANDOVER_CHALLENGE, number, text);
+    assert_int_equal(handover_receive(t.workers[1], &message), HANDOVER_NOTHING);
+    assert_false(crew_holds(&t.crew, number));
+    say(&t, 0, HANDOVER_HELD, number);
+    assert_true(crew_holds(&t.crew, number));
+    /* Who starts is told before it serves, and has to confirm it, too. */
+    say(&t, 1, HANDOVER_READY, 9);
+    expect(t.workers[1], HANDOVER_TICKETS, 0, "");
+    expect(t.workers[1], HANDOVER_CHALLENGE, number, text);
+    expect(t.workers[1], HANDOVER_SWITCH, 9, "");
+    assert_false(crew_holds(&t.crew, number));
+    say(&t, 1, HANDOVER_HELD, number);
+    assert_true(crew_holds(&t.crew, number));
+    /* An older answer is none to a newer question. */
+    uint64_t newer = 0;
+    assert_true(challenge_parse(SPAN("http-01 b.example u u.p"), &challenge));
+    assert_true(crew_publish(&t.crew, &challenge, &newer));
+    assert_false(crew_holds(&t.crew, newer));
+    crew_withdraw(&t.crew, &challenge);
+    for (int i = 0; i < 2; i++) {
+        expect(t.workers[i], HANDOVER_CHALLENGE, newer, "http-01 b.example u u.p");
+        assert_int_equal(handover_receive(t.workers[i], &message), HANDOVER_OK);
+        assert_int_equal(message.type, HANDOVER_WITHDRAW);
+    }
+    t.places[0].child = t.places[1].child = NULL;
+    assert_false(crew_holds(&t.crew, number)); /* nobody is not everybody */
+    disperse(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +195,7 @@ int main(void)
         cmocka_unit_test(further_early_deaths_wait_twice_as_long_each_up_to_a_bound),
         cmocka_unit_test(who_comes_only_to_go_is_not_replaced_again_and_again),
         cmocka_unit_test(all_who_serve_are_told_of_new_ticket_keys),
+        cmocka_unit_test(a_challenge_is_held_when_all_who_serve_have_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,6 +229,46 @@ static void who_takes_bodies_is_asked_through_paths(void **state)
     end(f);
 }
 
+static void ask_for_proof(struct fixture *f, const char *method, const char *target, const char *proof)
+{
+    assert_int_equal(ask(f, method, target), proof ? 200 : 302);
+    if (proof)
+        assert_true(world_said(&f->world, "Content-Type: text/plain\r\n"));
+}
+
+/* Only for a token that is known, and only while it is; all else is what it was. */
+static void challenges_are_answered_before_anybody_is_asked(void **state)
+{
+    (void)state;
+    struct fixture *f = calloc(1, sizeof *f);
+    struct challenge challenge;
+    const char *target = "/.well-known/acme-challenge/to-ken";
+    const struct redirect_settings redirect = {.url = "https://b.example/", .status = 302};
+    f->arena = arena_new();
+    world_init(&f->world, challenge_service_new(f->arena, redirect_service_new(f->arena, &redirect)));
+    world_open(&f->world);
+    ask_for_proof(f, "GET", target, NULL);
+    assert_true(challenge_parse(SPAN("http-01 a.example to-ken to-ken.thumb"), &challenge));
+    assert_true(challenges_add(&f->world.loop.challenges, &challenge));
+    ask_for_proof(f, "GET", target, "to-ken.thumb");
+    assert_true(world_said(&f->world, "Content-Length: 12\r\n") && world_said(&f->world, "\r\n\r\nto-ken.thumb"));
+    ask_for_proof(f, "HEAD", target, "");
+    assert_true(world_said(&f->world, "Content-Length: 12\r\n") && !world_said(&f->world, "to-ken.thumb"));
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge/to-ken?query", "to-ken.thumb");
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge/to-ke", NULL);
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge/to-ken/", NULL);
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge/", NULL);
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge", NULL);
+    ask_for_proof(f, "GET", "/to-ken", NULL);
+    assert_int_equal(ask(f, "POST", target), 405); /* the redirect's own answer */
+    assert_true(challenge_parse(SPAN("tls-alpn-01 a.example other other.thumb"), &challenge));
+    assert_true(challenges_add(&f->world.loop.challenges, &challenge));
+    ask_for_proof(f, "GET", "/.well-known/acme-challenge/other", NULL);
+    challenges_deinit(&f->world.loop.challenges);
+    ask_for_proof(f, "GET", target, NULL);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +280,7 @@ int main(void)
         cmocka_unit_test(json_says_what_its_options_say),
         cmocka_unit_test(nodeinfo_is_a_page_or_json),
         cmocka_unit_test(who_takes_bodies_is_asked_through_paths),
+        cmocka_unit_test(challenges_are_answered_before_anybody_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,79 @@
+#include "acme_schedule.h"
+
+/* Renewals of certificates that were issued together are spread over this part of their lifetime. */
+enum { SPREAD = 48 };
+
+/* A share of `length`, as the dice fall. */
+static int64_t share(int64_t length, uint32_t chance)
+{
+    return (int64_t)((uint64_t)length * chance >> 32);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t bounded(uint32_t seconds)
+{
+    return seconds < ACME_HOLD_MAX ? (int64_t)seconds : ACME_HOLD_MAX;
+}
+
+void acme_schedule_at_once(struct acme_schedule *schedule, int64_t now)
+{
+    *schedule = (struct acme_schedule){
+        .order = later(now, schedule->not_before), .ask = INT64_MAX, .not_before = schedule->not_before};
+}
+
+void acme_schedule_renewal(struct acme_schedule *schedule, int64_t begins, int64_t ends, int64_t now, uint32_t chance)
+{
+    int64_t lifetime = ends > begins ? ends - begins : 0;
+    *schedule = (struct acme_schedule){
+        .order = later(begins + lifetime / 3 * 2 + share(lifetime / SPREAD, chance), now),
+        .ask = now + share(ACME_ASK_WITHIN, chance),
+        .settled = begins + ACME_KEPT_LEAST,
+        .not_before = schedule->not_before,
+    };
+    schedule->order = later(schedule->order, schedule->not_before);
+}
+
+void acme_schedule_window(struct acme_schedule *schedule, int64_t first, int64_t last, uint32_t retry_after,
+                          int64_t now, uint32_t chance)
+{
+    schedule->ask = now + (retry_after > 0 ? later(bounded(retry_after), ACME_ASK_LEAST) : ACME_ASK_EVERY);
+    if ((first == schedule->first && last == schedule->last) || last < first || schedule->failures > 0)
+        return;
+    schedule->first = first;
+    schedule->last = last;
+    schedule->order =
+        later(later(first + share(last - first, chance), schedule->settled), later(now, schedule->not_before));
+}
+
+void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32_t chance)
+{
+    schedule->ask = now + ACME_ASK_EVERY - share(ACME_ASK_EVERY / 8, chance);
+}
+
+static int64_t pause_after(unsigned failures)
+{
+    unsigned doublings = failures - 1;
+    return doublings < 11 && ACME_PAUSE_FIRST << doublings < ACME_PAUSE_LAST ? ACME_PAUSE_FIRST << doublings
+                                                                             : ACME_PAUSE_LAST;
+}
+
+void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32_t retry_after, int64_t now,
+                           uint32_t chance)
+{
+    int64_t pause = pause_after(++schedule->failures);
+    schedule->not_before = now + bounded(retry_after);
+    schedule->order =
+        hopeless ? INT64_MAX : later(now + pause * 3 / 4 + share(pause / 2, chance), schedule->not_before);
+}
+
+void acme_schedule_retry(struct acme_schedule *schedule, int64_t now)
+{
+    if (schedule->failures > 0)
+        schedule->order = later(now, schedule->not_before);
+    if (schedule->ask != INT64_MAX)
+        schedule->ask = now;
+}

@@ -1,0 +1,1 @@
+fuzz_target(challenge room_base)
