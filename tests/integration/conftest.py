@@ -72,5 +72,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_configure():
-    # Started with SIGINT or SIGHUP ignored (nohup, background shells), children would ignore them, too.
+    # Started with signals ignored (nohup, background shells), children would ignore them, too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
