@@ -11,6 +11,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -397,6 +400,36 @@ static void an_operator_asks_and_hears(void **state)
     t->requests = 0;
 }
 
+/* A worker or an errand that is between fork and exec when its caller is dropped. */
+static void who_is_gone_is_not_told_of_by_a_copy_of_its_socket(void **state)
+{
+    struct scene *t = *state;
+    char text[64];
+    control_listen(&t->control, t->path);
+    int client = enter(t);
+    run(t, 0);
+    pid_t copy = fork();
+    assert_true(copy >= 0);
+    if (copy == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        pause();
+        _exit(0);
+    }
+    say(client, "1 status\n");
+    run(t, 0);
+    assert_int_equal(hear(client, text, sizeof text), 'W'); /* the copy keeps it open */
+    assert_string_equal(text, "ok\nend\n");
+    close(client);
+    run(t, 0);
+    assert_int_equal(t->control.caller_count, 0);
+    assert_int_equal(t->requests, 1);
+    control_listen(&t->control, NULL);
+    struct epoll_event event;
+    assert_int_equal(epoll_wait(t->control.events, &event, 1, 0), 0);
+    kill(copy, SIGKILL);
+    assert_int_equal(waitpid(copy, NULL, 0), copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_descriptors_nobody_is_listened_to, setup, teardown),
         cmocka_unit_test_setup_teardown(a_socket_that_is_answered_on_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(long_paths_are_no_trouble, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_is_gone_is_not_told_of_by_a_copy_of_its_socket, setup, teardown),
         cmocka_unit_test_setup_teardown(an_operator_asks_and_hears, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
