@@ -179,8 +179,19 @@ static void note_stages(struct expiry *expiry, enum expiry_stage stage, const ch
         tell(first, count, remedy, now, log);
 }
 
+/* By a clock that was ahead, what is to come has been said already. */
+static void take_back(struct expiry *expiry, int64_t now)
+{
+    for (size_t i = 0; i < expiry->count; i++) {
+        struct expiry_row *row = &expiry->rows[i];
+        enum expiry_stage stage = expiry_stage_of(row->certificate->begins, row->certificate->ends, now);
+        row->said = stage < row->said ? stage : row->said;
+    }
+}
+
 void expiry_tell(struct expiry *expiry, const char *remedy, int64_t now, struct log *log)
 {
+    take_back(expiry, now);
     for (enum expiry_stage stage = EXPIRY_OVER; stage > EXPIRY_CALM; stage--)
         note_stages(expiry, stage, remedy, now, log);
 }

@@ -43,7 +43,7 @@ enum { EXPIRY_EACH = 3 };
  * has to stay so. Zeroed memory is an expiry without certificates. False when memory is out: then there are none. */
 bool expiry_adopt(struct expiry *expiry, const struct plan *plan, int64_t now) __attribute__((warn_unused_result));
 
-/* Logs each stage that a certificate has reached, once. `remedy`: what to do. */
+/* Logs each stage that a certificate has reached, once, unless the clock has been put back meanwhile. `remedy`: what to do. */
 void expiry_tell(struct expiry *expiry, const char *remedy, int64_t now, struct log *log);
 
 /* Of the one that ends first: s until then, negative if it is over; INT64_MAX: there is none. */

@@ -319,8 +319,11 @@ static bool wait_for(struct master *master, int events, void *whose)
     return false;
 }
 
-static void renew(void *master)
+/* A responder may say again, byte for byte, what was not yet, or no longer, good by a clock that was wrong when the plan was made. */
+static void renew_staples(void *user)
 {
+    struct master *master = user;
+    master->renewal.anew = true;
     reload_renew(master);
 }
 
@@ -332,7 +335,7 @@ static bool open_others(struct master *master)
     master->acme.user = master;
     master->errands.executable = master->executable;
     master->errands.account = &master->account;
-    master->staples.renew = renew;
+    master->staples.renew = renew_staples;
     master->staples.user = master;
     return wait_for(master, master->control.events, &master->control) &&
            wait_for(master, master->errands.events, &master->errands) &&

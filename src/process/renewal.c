@@ -75,14 +75,15 @@ struct edition *renewal_try(struct renewal *renewal, struct edition *in_force, u
 {
     struct sources *sources = read_again(in_force);
     const char *first;
-    renewal->wanted = false;
+    bool anew = renewal->anew;
+    renewal->wanted = renewal->anew = false;
     if (!sources) {
         renewal->fault = (struct edition_fault){.text = "out of memory"};
         refuse(renewal, "file", NULL, now);
         return NULL;
     }
-    if (sources_differ(in_force->sources, sources, &first) > 0) {
-        if (!was_refused(renewal, sources))
+    if (anew || sources_differ(in_force->sources, sources, &first) > 0) {
+        if (anew || !was_refused(renewal, sources))
             return try_with(renewal, in_force, number, sources, now);
         renewal->retry = now + RENEWAL_RETRY;
     } else {

@@ -22,6 +22,7 @@ enum { RENEWAL_AGAIN = 1000 };
 struct renewal {
     struct log *log;
     bool wanted;
+    bool anew; /* the next try judges the files again even if they are the same, as with a clock that was wrong before */
     struct sources *refused; /* what cannot be served as it is; NULL: nothing, or it is to be tried again */
     struct edition_fault fault;
     char told[1024];     /* the fault that was told last, so that it is not told again when other files change */
@@ -34,7 +35,7 @@ struct renewal {
 
 void renewal_init(struct renewal *renewal, struct log *log);
 
-/* Reads the files again and makes an edition if they differ from those in force and from those that are refused; the caller's.
+/* Reads the files again and makes an edition if they differ from those in force and from those that are refused, or `anew`; the caller's.
  * NULL: there is nothing to put in force now. */
 struct edition *renewal_try(struct renewal *renewal, struct edition *in_force, uint64_t number, uint64_t now)
     __attribute__((warn_unused_result));

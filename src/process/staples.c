@@ -138,10 +138,13 @@ static void succeed(struct staples *staples, struct staple_entry *entry, const s
     schedule(staples, entry);
 }
 
-/* What is older than what we have is no news: responders answer from caches. */
+/* What is older than what we have is no news: responders answer from caches, and somebody on the way may say again that all was well before
+ * a certificate was revoked. */
 static bool is_newer(const struct staple_entry *entry, const struct pki_ocsp *facts)
 {
-    return !entry->held || facts->begins > entry->facts.begins || facts->status != entry->facts.status;
+    if (!entry->held || facts->begins > entry->facts.begins)
+        return true;
+    return facts->begins == entry->facts.begins && facts->status != entry->facts.status;
 }
 
 static void keep(struct staples *staples, struct staple_entry *entry, struct span response,

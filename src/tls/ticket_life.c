@@ -24,15 +24,15 @@ static int64_t trust_ends(const SSL *ssl, int64_t begun)
     return ends;
 }
 
-/* Of a resumed one: as its ticket says. */
-static int64_t recall_end(SSL_SESSION *session)
+/* Of a resumed one: as its ticket says, but for one that was given while the clock was ahead. */
+static int64_t recall_end(SSL_SESSION *session, int64_t begun)
 {
     int64_t ends = 0;
     void *noted = NULL;
     size_t length = 0;
     if (SSL_SESSION_get0_ticket_appdata(session, &noted, &length) == 1 && length == sizeof ends)
         memcpy(&ends, noted, sizeof ends);
-    return ends;
+    return earlier(ends, begun + TLS_TICKET_TRUST);
 }
 
 /* Over TLS 1.3 each ticket's time begins anew; over TLS 1.2 it goes on. */
@@ -40,7 +40,7 @@ bool ticket_life_limit(SSL *ssl)
 {
     SSL_SESSION *session = SSL_get_session(ssl);
     const int64_t begun = SSL_SESSION_get_time(session);
-    const int64_t ends = SSL_session_reused(ssl) ? recall_end(session) : trust_ends(ssl, begun);
+    const int64_t ends = SSL_session_reused(ssl) ? recall_end(session, begun) : trust_ends(ssl, begun);
     const int64_t left = earlier(TLS_TICKET_LIFETIME, ends - begun);
     SSL_SESSION_set_timeout(session, left > 0 ? (long)left : 0);
     return SSL_SESSION_set1_ticket_appdata(session, &ends, sizeof ends) == 1;

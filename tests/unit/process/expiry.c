@@ -3,7 +3,9 @@
 
 #include "expiry.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static void stages_are_reached_in_order(void **state)
 {
@@ -38,11 +40,46 @@ static void without_certificates_nothing_ends(void **state)
     expiry_deinit(&expiry);
 }
 
+static unsigned lines(int said)
+{
+    char text[4096];
+    ssize_t got = read(said, text, sizeof text);
+    unsigned count = 0;
+    for (ssize_t i = 0; i < got; i++)
+        count += text[i] == '\n';
+    return count;
+}
+
+static void what_a_wrong_clock_has_said_is_said_again_in_its_time(void **state)
+{
+    enum { DAY = 86400 };
+    (void)state;
+    const struct tls_certificate certificate = {
+        .path = "server.pem", .names = "", .begins = 1800000000 - 90 * DAY, .ends = 1800000000};
+    struct expiry_row row = {.certificate = &certificate};
+    struct expiry expiry = {.rows = &row, .count = 1};
+    struct log log;
+    int said[2];
+    assert_int_equal(pipe2(said, O_CLOEXEC | O_NONBLOCK), 0);
+    log_init(&log, said[1], LOG_INFO, "test");
+    expiry_tell(&expiry, "renew it", certificate.ends + 1000 * DAY, &log);
+    expiry_tell(&expiry, "renew it", certificate.ends + 1001 * DAY, &log);
+    assert_int_equal(lines(said[0]), 1);
+    expiry_tell(&expiry, "renew it", certificate.ends - 60 * DAY, &log);
+    assert_int_equal(lines(said[0]), 0);
+    expiry_tell(&expiry, "renew it", certificate.ends - 10 * DAY, &log);
+    expiry_tell(&expiry, "renew it", certificate.ends - 9 * DAY, &log);
+    assert_int_equal(lines(said[0]), 1);
+    close(said[0]);
+    close(said[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_are_reached_in_order),
         cmocka_unit_test(without_certificates_nothing_ends),
+        cmocka_unit_test(what_a_wrong_clock_has_said_is_said_again_in_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

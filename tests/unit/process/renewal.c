@@ -181,6 +181,16 @@ static void what_is_as_it_was_is_no_renewal(void **state)
     assert_string_equal(said(t), "");
 }
 
+static void what_is_as_it_was_is_judged_again_if_somebody_knows_why(void **state)
+{
+    struct scene *t = *state;
+    t->renewal.anew = true;
+    adopt(t, try(t, 0));
+    assert_int_equal(t->edition->number, 2);
+    assert_string_equal(said(t), "");
+    assert_null(try(t, 1000));
+}
+
 static void a_pair_is_taken_with_sockets_and_configuration_as_they_were(void **state)
 {
     struct scene *t = *state;
@@ -328,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_as_it_was_is_no_renewal, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_as_it_was_is_judged_again_if_somebody_knows_why, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pair_is_taken_with_sockets_and_configuration_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_pair_is_told_once_after_the_grace, setup, teardown),
         cmocka_unit_test_setup_teardown(what_fits_in_time_is_never_told, setup, teardown),

@@ -189,6 +189,23 @@ static void what_has_got_lost_is_fetched_again(void **state)
     assert_string_equal(told(world, 1), "missing");
 }
 
+/* A responder is asked in the clear: whoever is on the way has kept what it said before. */
+static void what_is_older_does_not_take_a_revocation_back(void **state)
+{
+    struct world *world = *state;
+    world->plan.staples = &world->made[1];
+    world->made[1].is_fetched = true;
+    hold(world, 1, PKI_OCSP_REVOKED, 1000);
+    staples_follow(&world->staples, &world->plan, 5000);
+    hold(world, 1, PKI_OCSP_GOOD, 2000);
+    world->made[1].facts.begins -= 50;
+    staples_follow(&world->staples, &world->plan, 6000);
+    assert_int_equal(strncmp(told(world, 1), "REVOKED, until 20", 17), 0);
+    world->made[1].facts.begins += 100;
+    staples_follow(&world->staples, &world->plan, 7000);
+    assert_int_equal(strncmp(told(world, 1), "good, until 20", 14), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -202,6 +219,7 @@ int main(void)
         TEST(same_certificate_at_two_places_is_fetched_for_once),
         TEST(what_has_got_lost_is_fetched_again),
         TEST(end_of_a_response_is_noted),
+        TEST(what_is_older_does_not_take_a_revocation_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
