@@ -136,10 +136,13 @@ void errand_cancel(struct errands *errands, struct errand *errand)
 
 /* ---- events */
 
+/* It may have been taken over, and what it says goes to operators' terminals, too. */
 static void on_failed(struct errand *errand, const struct word *word)
 {
     struct span text = word->count > 0 ? word->fields[0] : (struct span){0};
     snprintf(errand->reason, sizeof errand->reason, "%.*s", SPAN_ARGS(text));
+    for (char *at = errand->reason; *at; at++)
+        *at = *at < ' ' || *at > '~' ? '?' : *at;
 }
 
 static void on_word(struct errand *errand, const struct word *word)

@@ -162,6 +162,31 @@ def test_several_certificates_are_asked_for_and_come_into_force_together(crossga
     assert len(re.findall("renewed|reloaded", gate.log)) <= 4
 
 
+def told(gate):
+    """What `crossgate status` says of OCSP, for people and for programs."""
+    text = run("status", "--cbdir", gate.directory).stdout
+    row, = json.loads(run("status", "--cbdir", gate.directory, "--json").stdout)["certificates"]
+    line = re.search("; OCSP: (.*)", text)
+    assert row["ocsp"] == (line[1] if line else "")
+    return row["ocsp"]
+
+
+def test_status_tells_what_is_known(crossgate, responder):
+    gate = crossgate(web(PATHS, tls=responder.authority.leaf()))
+    eventually(lambda: told(gate).startswith("good, until 20"))
+
+
+def test_status_tells_why_there_is_none(crossgate, responder):
+    responder.answer = lambda _: (500, b"")
+    gate = crossgate(web(PATHS, tls=responder.authority.leaf()))
+    eventually(lambda: re.fullmatch("missing: http://.*answers with HTTP status 500", told(gate)))
+
+
+def test_status_is_silent_where_there_is_nothing_to_ask(crossgate, responder):
+    gate = crossgate(web(PATHS, tls=responder.authority.leaf(url=False)))
+    assert told(gate) == ""
+
+
 # What responders may do
 
 def test_revoked_is_told_to_clients_and_once_to_the_operator(crossgate, responder):

@@ -171,6 +171,16 @@ static void failure_is_told_by_its_own_words_and_not_logged(void **state)
     assert_string_equal(logged(world), "");
 }
 
+/* One that has been taken over writes no escapes to an operator's terminal. */
+static void reason_is_printable(void **state)
+{
+    struct world *world = *state;
+    script("fail \"$(printf 'a\\033[1m\\tb')\"; exit 1");
+    begin(world);
+    run(world);
+    assert_string_equal(world->errand.reason, "a?[1m?b");
+}
+
 static void end_without_a_reason_is_logged_once(void **state)
 {
     struct world *world = *state;
@@ -360,6 +370,7 @@ int main(void)
         TEST(words_are_heard_in_order_and_the_end_last),
         TEST(last_words_are_heard_after_the_death_and_with_ours_unread),
         TEST(failure_is_told_by_its_own_words_and_not_logged),
+        TEST(reason_is_printable),
         TEST(end_without_a_reason_is_logged_once),
         TEST(failure_that_is_told_by_one_that_claims_success_is_none),
         TEST(what_cannot_be_executed_says_so),
