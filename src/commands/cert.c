@@ -122,13 +122,6 @@ bool cert_open_key(const char *path, struct span pem, const char *passphrase_fil
     return worked;
 }
 
-void cert_print_time(int64_t seconds, char text[CERT_TIME])
-{
-    struct tm utc;
-    if (!gmtime_r(&(time_t){(time_t)seconds}, &utc) || strftime(text, CERT_TIME, "%Y-%m-%d %H:%M UTC", &utc) == 0)
-        snprintf(text, CERT_TIME, "an unknown time");
-}
-
 int64_t cert_days_left(int64_t seconds)
 {
     enum { DAY = 24 * 3600 };

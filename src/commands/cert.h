@@ -57,10 +57,6 @@ bool cert_number(const struct usage *usage, const char *option, const char *text
 bool cert_open_key(const char *path, struct span pem, const char *passphrase_file, struct pki_text *key,
                    struct error *error) __attribute__((warn_unused_result));
 
-/* "2027-12-28 18:55 UTC" */
-enum { CERT_TIME = 32 };
-void cert_print_time(int64_t seconds, char text[CERT_TIME]);
-
 /* Whole days until then; what is over is below 0. */
 int64_t cert_days_left(int64_t seconds);
 

@@ -4,6 +4,8 @@
 #include "input.h"
 #include "passphrase.h"
 
+#include "crossgate/base/date.h"
+
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -179,7 +181,7 @@ static void print_names(const struct pki_card *card, FILE *out)
 static void announce(const struct make *make, const char *verb, const char *path, const struct pki_text *text)
 {
     FILE *out = make_voice(make);
-    char end[CERT_TIME];
+    char end[DATE_TEXT];
     struct findings findings;
     struct pki_card card;
     struct pki_bag *bag = pki_bag_new();
@@ -196,7 +198,7 @@ static void announce(const struct make *make, const char *verb, const char *path
         fputs(card.sort == PKI_KEY ? card.key : "", out);
         print_names(&card, out);
         if (card.sort == PKI_CERTIFICATE) {
-            cert_print_time(card.ends, end);
+            date_print(card.ends, end);
             fprintf(out, " until %s", end);
         }
         fputs(card.sort == PKI_KEY && make->stored_key.at ? ", with a passphrase\n" : "\n", out);

@@ -4,6 +4,7 @@
 #include "colour.h"
 #include "commands.h"
 
+#include "crossgate/base/date.h"
 #include "crossgate/config.h"
 
 #include <inttypes.h>
@@ -78,11 +79,11 @@ static void print_digest(const char *label, const char *hex)
 /* What is over, and what is soon, in colour. */
 static void print_validity(const struct pki_card *card)
 {
-    char begin[CERT_TIME], end[CERT_TIME];
+    char begin[DATE_TEXT], end[DATE_TEXT];
     int64_t left = cert_days_left(card->ends);
     bool colour = wants_colour(stdout);
-    cert_print_time(card->begins, begin);
-    cert_print_time(card->ends, end);
+    date_print(card->begins, begin);
+    date_print(card->ends, end);
     printf("  %-12s%s to %s: ", "valid", begin, end);
     printf("%s", !colour || left >= 30 ? "" : left < 0 ? "\033[1;31m" : "\033[1;33m");
     if (card->begins > (int64_t)time(NULL))

@@ -4,6 +4,7 @@
 #include "colour.h"
 #include "commands.h"
 
+#include "crossgate/base/date.h"
 #include "crossgate/config.h"
 
 #include <stdlib.h>
@@ -61,14 +62,14 @@ static void print_verdict(const struct pki_bag *bag, const struct pki_chain *cha
                           bool good)
 {
     struct pki_card card;
-    char end[CERT_TIME];
+    char end[DATE_TEXT];
     bool colour = wants_colour(stdout);
     struct arena *arena = arena_new();
     if (chain->count == 0 || !arena || !pki_bag_card(bag, chain->at[0], arena, &card)) {
         arena_free(arena);
         return;
     }
-    cert_print_time(card.ends, end);
+    date_print(card.ends, end);
     printf("%s%s%s is %s", colour ? (good ? "\033[32m" : "\033[31m") : "", card.path, colour ? "\033[0m" : "",
            good ? "in order" : "not in order");
     printf(" for %s%s", words->name ? words->name : "", words->name ? "" : "its names");

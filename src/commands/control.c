@@ -3,6 +3,7 @@
 #include "node_dir.h"
 #include "options.h"
 
+#include "crossgate/base/date.h"
 #include "crossgate/base/nearest.h"
 #include "crossgate/config.h"
 #include "crossgate/plan.h"
@@ -111,15 +112,12 @@ static int refuse_answer(const char *command)
     return EXIT_FAILURE;
 }
 
-enum { TIME_TEXT = 32 };
-
 /* Seconds since 1970, as RFC 3339 has them: "2026-11-26T15:34:27Z". False: it is no time, or none is known. */
-static bool print_time(const char *at, char text[TIME_TEXT])
+static bool print_time(const char *at, char text[DATE_TEXT])
 {
     uint64_t seconds;
-    struct tm utc;
     return span_to_uint(span_string(at), INT64_MAX, &seconds) && seconds > 0 &&
-           gmtime_r(&(time_t){(time_t)seconds}, &utc) && strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0;
+           *date_print_rfc3339((int64_t)seconds, text);
 }
 
 /* ---- backend */
@@ -135,7 +133,7 @@ static const struct column backend_columns[BACKEND_FIELDS] = {
 /* "2026-11-26T15:34:27Z why", or "-". */
 static void print_failure(const char *at, const char *why)
 {
-    char text[TIME_TEXT];
+    char text[DATE_TEXT];
     if (print_time(at, text))
         printf("%s %s\n", text, why);
     else
@@ -329,7 +327,7 @@ static bool print_renewals_json(const struct fields *fields)
 /* Two lines each, since paths and lists of names are long. */
 static bool print_certificate(const struct fields *fields)
 {
-    char ends[TIME_TEXT], since[TIME_TEXT], left[32] = "expired";
+    char ends[DATE_TEXT], since[DATE_TEXT], left[32] = "expired";
     uint64_t seconds = 0;
     if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
         !print_time(fields->at[4], since) || !span_to_uint(span_string(fields->at[3]), INT64_MAX, &seconds))
@@ -361,7 +359,7 @@ static void print_names_json(const char *names)
 
 static bool print_certificate_json(const struct fields *fields)
 {
-    char ends[TIME_TEXT], since[TIME_TEXT];
+    char ends[DATE_TEXT], since[DATE_TEXT];
     if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
         !print_time(fields->at[4], since))
         return false;
@@ -379,7 +377,7 @@ static bool print_certificate_json(const struct fields *fields)
 
 static bool print_acme(const struct fields *fields)
 {
-    char ends[TIME_TEXT] = "", next[TIME_TEXT] = "";
+    char ends[DATE_TEXT] = "", next[DATE_TEXT] = "";
     const char *const *at = fields->at;
     if (fields->count != ACME_FIELDS + 1)
         return false;
@@ -395,7 +393,7 @@ static bool print_acme(const struct fields *fields)
 
 static void print_moment_json(const char *name, const char *at)
 {
-    char text[TIME_TEXT];
+    char text[DATE_TEXT];
     bool known = print_time(at, text);
     printf(", \"%s\": %s%s%s", name, known ? "\"" : "", known ? text : "null", known ? "\"" : "");
 }

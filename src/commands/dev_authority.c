@@ -2,6 +2,7 @@
 #include "input.h"
 #include "output.h"
 
+#include "crossgate/base/disk.h"
 #include "crossgate/pki.h"
 
 #include <arpa/inet.h>
@@ -92,20 +93,6 @@ static void print_common_name(char *text, size_t size)
     snprintf(text, size, "Crossgate dev %.16s@%.16s %llx", user_name(), host, (unsigned long long)time(NULL));
 }
 
-/* All directories above the file, for their owner only. */
-static bool make_directories(const char *path, struct error *error)
-{
-    char directory[PATH_MAX];
-    for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
-        snprintf(directory, sizeof directory, "%.*s", (int)(end - path), path);
-        if (mkdir(directory, 0700) == 0 || errno == EEXIST)
-            continue;
-        error_set_errno(error, "the directory %s cannot be made", directory);
-        return false;
-    }
-    return true;
-}
-
 /* The key first: a certificate is only there if its key is. */
 static bool write_pair(const char *key_path, const struct pki_text *key, const char *certificate_path,
                        const struct pki_text *certificate, struct error *error)
@@ -131,7 +118,7 @@ static bool make(const struct dev_authority *authority, struct error *error)
     struct pki_text key = {0}, certificate = {0};
     bool worked = pki_make_key(PKI_KEY_P256, &key, error) &&
                   pki_make_certificate(&order, span_of(key.at, key.len), &itself, &certificate, error) &&
-                  make_directories(authority->key, error) &&
+                  disk_make_directories(authority->key, error) &&
                   write_pair(authority->key, &key, authority->certificate, &certificate, error);
     pki_text_free(&certificate);
     pki_text_free(&key);

@@ -2,6 +2,8 @@
 
 #include "input.h"
 
+#include "crossgate/base/disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -85,17 +87,6 @@ bool outputs_check(const struct output *files, size_t count, bool force, struct 
     return true;
 }
 
-static bool write_all(int file, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t written = write(file, bytes.at, bytes.len);
-        if (written < 0 && errno != EINTR)
-            return false;
-        bytes = span_tail(bytes, written > 0 ? (size_t)written : 0);
-    }
-    return true;
-}
-
 /* mkostemp makes it with mode 0600 and O_EXCL; the mode is widened when all is written. */
 static bool write_fresh(struct output *file, struct error *error)
 {
@@ -103,7 +94,7 @@ static bool write_fresh(struct output *file, struct error *error)
     int descriptor = mkostemp(file->fresh, O_CLOEXEC);
     if (descriptor < 0)
         file->fresh[0] = '\0';
-    bool worked = descriptor >= 0 && write_all(descriptor, file->bytes) && fchmod(descriptor, file->mode) == 0 &&
+    bool worked = descriptor >= 0 && disk_write(descriptor, file->bytes) && fchmod(descriptor, file->mode) == 0 &&
                   fsync(descriptor) == 0;
     if (!worked)
         error_set_errno(error, "%s cannot be written", file->path);

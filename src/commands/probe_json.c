@@ -1,8 +1,7 @@
 #include "probe_print.h"
 
+#include "crossgate/base/date.h"
 #include "crossgate/config.h"
-
-#include <time.h>
 
 /* Members and elements, indented, with their commas. */
 struct json {
@@ -85,12 +84,8 @@ static void milliseconds(struct json *json, const char *name, uint32_t us)
 
 static void date(struct json *json, const char *name, int64_t seconds)
 {
-    time_t when = (time_t)seconds;
-    struct tm parts;
-    char iso[32] = "";
-    if (seconds != 0 && gmtime_r(&when, &parts))
-        strftime(iso, sizeof iso, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    text(json, name, iso);
+    char iso[DATE_TEXT] = "";
+    text(json, name, seconds != 0 ? date_print_rfc3339(seconds, iso) : iso);
 }
 
 static const char *failure_word(enum probe_failure failure)

@@ -96,12 +96,11 @@ bool certificate_is_self_signed(X509 *certificate)
     return is;
 }
 
-enum { DATE_TEXT = 32 };
-
-static void print_date(const ASN1_TIME *time, char text[DATE_TEXT])
+void certificate_print_date(const ASN1_TIME *time, char text[DATE_TEXT])
 {
-    struct tm parts;
-    if (ASN1_TIME_to_tm(time, &parts) != 1 || strftime(text, DATE_TEXT, "%Y-%m-%d %H:%M UTC", &parts) == 0)
+    if (ASN1_TIME_check(time) == 1)
+        date_print(certificate_seconds(time), text);
+    else
         snprintf(text, DATE_TEXT, "a time that is not valid");
 }
 
@@ -126,12 +125,12 @@ static void check_dates(X509 *leaf, const struct pki_place *place)
     int days_left = 0;
     int seconds_left = 0;
     if (X509_cmp_current_time(begin) > 0) {
-        print_date(begin, date);
+        certificate_print_date(begin, date);
         pki_report(place, PROBLEM_WARNING, "check the clock of this machine: date -u",
                    "%s is NOT VALID YET: its certificate begins on %s. Clients will refuse it until then", place->path,
                    date);
     }
-    print_date(end, date);
+    certificate_print_date(end, date);
     if (X509_cmp_current_time(end) < 0)
         pki_report(place, PROBLEM_WARNING, remedy_renew,
                    "%s HAS EXPIRED: its certificate ended on %s. It is served all the same, but clients will refuse it",

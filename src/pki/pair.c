@@ -1,12 +1,11 @@
 /* A private key and its chain in one file, so that they can never be of two different times. */
+#include "crossgate/pki/certificate.h"
 #include "crossgate/pki/pem.h"
 #include "crossgate/pki/text.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
-#include <time.h>
 
 /* Longer ones are nobody's. */
 enum { CHAIN_MAX = 16 };
@@ -57,12 +56,6 @@ static bool print_leaf(X509 *leaf, struct pki_text *text)
     return false;
 }
 
-static int64_t seconds_of(const ASN1_TIME *time)
-{
-    struct tm parts;
-    return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
-}
-
 /* What is wrong with them, or NULL. */
 static const char *judge(EVP_PKEY *key, STACK_OF(X509) * chain)
 {
@@ -86,8 +79,8 @@ bool pki_pair_read(struct span pem, struct pki_pair *pair, struct error *error)
     } else if (!print_leaf(sk_X509_value(chain, 0), &pair->leaf)) {
         error_set(error, ERROR_MEMORY, "out of memory");
     } else {
-        pair->begins = seconds_of(X509_get0_notBefore(sk_X509_value(chain, 0)));
-        pair->ends = seconds_of(X509_get0_notAfter(sk_X509_value(chain, 0)));
+        pair->begins = certificate_seconds(X509_get0_notBefore(sk_X509_value(chain, 0)));
+        pair->ends = certificate_seconds(X509_get0_notAfter(sk_X509_value(chain, 0)));
     }
     sk_X509_pop_free(chain, X509_free);
     EVP_PKEY_free(key);

@@ -73,22 +73,15 @@ static void print_subject(X509 *certificate, char name[CERTIFICATE_NAME])
     certificate_print_name(X509_get_subject_name(certificate), name);
 }
 
-static void print_date(const ASN1_TIME *time, char text[32])
-{
-    struct tm parts;
-    if (ASN1_TIME_to_tm(time, &parts) != 1 || strftime(text, 32, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-        snprintf(text, 32, "a time that is not valid");
-}
-
 /* " (since 2026-…)" for what has to do with time. */
 static void print_since(int error, X509 *certificate, char text[64])
 {
-    char date[32];
+    char date[DATE_TEXT];
     text[0] = '\0';
     if (error != X509_V_ERR_CERT_HAS_EXPIRED && error != X509_V_ERR_CERT_NOT_YET_VALID)
         return;
     bool over = error == X509_V_ERR_CERT_HAS_EXPIRED;
-    print_date(over ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate), date);
+    certificate_print_date(over ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate), date);
     snprintf(text, 64, " (%s %s)", over ? "since" : "before", date);
 }
 

@@ -1,5 +1,6 @@
 #include "crossgate/sources.h"
 
+#include "crossgate/base/disk.h"
 #include "crossgate/base/list.h"
 
 #include <errno.h>
@@ -602,22 +603,12 @@ struct packed_answer {
 /* Room for some hundred certificates and key files of the largest size; a bound, not a budget. */
 enum { PACKED_MAX = 1 << 30 };
 
-static bool write_all(int descriptor, const void *bytes, size_t length, struct error *error)
+static bool write_all(int packed, const void *bytes, size_t length, struct error *error)
 {
-    const uint8_t *at = bytes;
-
-    while (length > 0) {
-        ssize_t n = write(descriptor, at, length);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            error_set_errno(error, "the plan cannot be packed");
-            return false;
-        }
-        at += n;
-        length -= (size_t)n;
-    }
-    return true;
+    if (disk_write(packed, span_of(bytes, length)))
+        return true;
+    error_set_errno(error, "the plan cannot be packed");
+    return false;
 }
 
 static bool pack_answer(int packed, const struct answer *answer, struct error *error)

@@ -1,6 +1,8 @@
 /* OCSP responses: from a file that the configuration names, or from what the master has fetched. */
 #include "settings.h"
 
+#include "crossgate/base/date.h"
+
 #include <time.h>
 
 struct staple {
@@ -34,12 +36,8 @@ static const char *remedy_file(const struct staple *staple, const char *path)
 
 static const char *print_time(const struct staple *staple, int64_t when)
 {
-    struct tm parts;
-    char text[32];
-    time_t seconds = (time_t)when;
-    if (!gmtime_r(&seconds, &parts) || strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-        return "a time that is not valid";
-    return config_format(staple->reader, "%s", text);
+    char text[DATE_TEXT];
+    return config_format(staple->reader, "%s", date_print(when, text));
 }
 
 /* Why it is not sent; NULL: it is. */

@@ -1,19 +1,10 @@
 #include "judge.h"
 
+#include "crossgate/base/date.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum { DATE_TEXT = 32 };
-
-static const char *print_date(int64_t seconds, char text[DATE_TEXT])
-{
-    time_t when = (time_t)seconds;
-    struct tm parts;
-    if (!gmtime_r(&when, &parts) || strftime(text, DATE_TEXT, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-        snprintf(text, DATE_TEXT, "(no date)");
-    return text;
-}
 
 static const char renew[] = "renew it, put the file in place of the old one, and reload: crossgate reload";
 
@@ -24,13 +15,13 @@ static void judge_dates(struct probe_report *report, const struct probe_certific
     int soon = leaf->lifetime / 10 < 10 ? leaf->lifetime / 10 : 10;
     if (leaf->begin > (int64_t)time(NULL))
         judge_add(report, PROBE_BAD, "not-yet-valid", "compare the clocks of both machines: date -u",
-                  "the certificate is not valid before %s: clients refuse it", print_date(leaf->begin, date));
+                  "the certificate is not valid before %s: clients refuse it", date_print(leaf->begin, date));
     if (leaf->days_left < 0)
         judge_add(report, PROBE_BAD, "expired", renew, "the certificate has expired on %s: clients refuse it",
-                  print_date(leaf->end, date));
+                  date_print(leaf->end, date));
     else if (leaf->days_left < soon)
         judge_add(report, PROBE_WARNING, "expires-soon", renew, "the certificate ends on %s, in %d day%s",
-                  print_date(leaf->end, date), leaf->days_left, leaf->days_left == 1 ? "" : "s");
+                  date_print(leaf->end, date), leaf->days_left, leaf->days_left == 1 ? "" : "s");
 }
 
 /* The first few, for a message. */

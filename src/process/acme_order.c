@@ -3,6 +3,8 @@
 #include "acme_word.h"
 #include "state.h"
 
+#include "crossgate/base/date.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -29,7 +31,7 @@ uint32_t acme_chance(void)
 
 /* ---- what is said of it */
 
-enum { DOMAINS_TEXT = 160, TIME_TEXT = 32 };
+enum { DOMAINS_TEXT = 160 };
 
 /* "a.example.com, b.example.com", cut to size. */
 static void print_domains(const struct plan_acme *plan, char text[DOMAINS_TEXT])
@@ -42,21 +44,12 @@ static void print_domains(const struct plan_acme *plan, char text[DOMAINS_TEXT])
     }
 }
 
-static void print_time(int64_t seconds, char text[TIME_TEXT])
-{
-    time_t time = (time_t)seconds;
-    struct tm utc;
-    text[0] = '\0';
-    if (gmtime_r(&time, &utc))
-        strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static void log_failure(const struct acme_certificate *certificate)
 {
     const struct acme_schedule *schedule = &certificate->schedule;
-    char domains[DOMAINS_TEXT], next[TIME_TEXT];
+    char domains[DOMAINS_TEXT], next[DATE_TEXT];
     print_domains(certificate->plan, domains);
-    print_time(schedule->order, next);
+    date_print_rfc3339(schedule->order, next);
     if (schedule->order == INT64_MAX)
         log_write(certificate->acme->log, LOG_ERROR,
                   "acme: no certificate for %s: %s; it is not tried again before a reload", domains,
@@ -79,13 +72,13 @@ static void fail(struct acme_certificate *certificate, const char *why)
 static void succeed(struct acme_certificate *certificate, const struct pki_pair *pair)
 {
     struct acme *acme = certificate->acme;
-    char domains[DOMAINS_TEXT], end[TIME_TEXT], next[TIME_TEXT];
+    char domains[DOMAINS_TEXT], end[DATE_TEXT], next[DATE_TEXT];
     certificate->trouble[0] = '\0';
     certificate->issued++;
     acme_schedule_renewal(&certificate->schedule, pair->begins, pair->ends, acme->time, acme_chance());
     print_domains(certificate->plan, domains);
-    print_time(pair->ends, end);
-    print_time(certificate->schedule.order, next);
+    date_print_rfc3339(pair->ends, end);
+    date_print_rfc3339(certificate->schedule.order, next);
     log_write(acme->log, LOG_INFO, "acme: the certificate for %s is issued: it ends at %s, and is renewed at %s",
               domains, end, next);
     acme->on_issued(acme->user);
@@ -195,7 +188,7 @@ static void on_window(struct acme_certificate *certificate, const struct word *w
     struct acme *acme = certificate->acme;
     struct acme_schedule *schedule = &certificate->schedule;
     struct acme_times times;
-    char next[TIME_TEXT];
+    char next[DATE_TEXT];
     if (word->count != 2 || word->fields[0].len != sizeof times || certificate->answered)
         return;
     memcpy(&times, word->fields[0].at, sizeof times);
@@ -208,7 +201,7 @@ static void on_window(struct acme_certificate *certificate, const struct word *w
         return;
     }
     acme_schedule_window(schedule, times.first, times.last, (uint32_t)times.retry_after, acme->time, acme_chance());
-    print_time(schedule->order, next);
+    date_print_rfc3339(schedule->order, next);
     if (schedule->order != before)
         log_write(acme->log, LOG_INFO, "acme: the certificate for %s is renewed at %s, as the authority recommends",
                   certificate->plan->domains[0], next);

@@ -1,10 +1,11 @@
 #include "expiry.h"
 
+#include "crossgate/base/date.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DAY = 86400 };
 
@@ -120,12 +121,9 @@ int64_t expiry_least(const struct expiry *expiry, int64_t now)
 /* "ends in 6 days, on 2026-12-02", "ended on …". */
 static void print_end(const struct tls_certificate *certificate, int64_t now, char *text, size_t size)
 {
-    time_t ends = (time_t)certificate->ends;
     int64_t left = certificate->ends - now;
-    struct tm utc;
-    char date[40] = "";
-    if (gmtime_r(&ends, &utc))
-        strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
+    char date[DATE_TEXT];
+    date_print(certificate->ends, date);
     if (left <= 0)
         snprintf(text, size, "has ended on %s", date);
     else if (left < 2 * DAY)

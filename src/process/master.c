@@ -319,12 +319,17 @@ static bool wait_for(struct master *master, int events, void *whose)
     return false;
 }
 
+static void renew(void *master)
+{
+    reload_renew(master);
+}
+
 /* A responder may say again, byte for byte, what was not yet, or no longer, good by a clock that was wrong when the plan was made. */
 static void renew_staples(void *user)
 {
     struct master *master = user;
     master->renewal.anew = true;
-    reload_renew(master);
+    renew(master);
 }
 
 static bool open_others(struct master *master)

@@ -22,7 +22,8 @@ enum { RENEWAL_AGAIN = 1000 };
 struct renewal {
     struct log *log;
     bool wanted;
-    bool anew; /* the next try judges the files again even if they are the same, as with a clock that was wrong before */
+    bool
+        anew; /* the next try judges the files again even if they are the same, as with a clock that was wrong before */
     struct sources *refused; /* what cannot be served as it is; NULL: nothing, or it is to be tried again */
     struct edition_fault fault;
     char told[1024];     /* the fault that was told last, so that it is not told again when other files change */

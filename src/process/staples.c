@@ -3,6 +3,8 @@
 #include "staple_word.h"
 #include "state.h"
 
+#include "crossgate/base/date.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -59,14 +61,6 @@ int64_t staples_refresh(const struct pki_ocsp *facts, int64_t now, uint32_t numb
     return now + (left < REFRESH_SOONEST ? REFRESH_SOONEST : left > REFRESH_AGAIN ? REFRESH_AGAIN : left);
 }
 
-static void print_time(int64_t when, char text[32])
-{
-    struct tm parts;
-    time_t seconds = (time_t)when;
-    if (!gmtime_r(&seconds, &parts) || strftime(text, 32, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-        snprintf(text, 32, "an unknown time");
-}
-
 static const char *name_of(const struct staple_entry *entry)
 {
     return entry->plan->certificate->path;
@@ -89,9 +83,9 @@ static void schedule(struct staples *staples, struct staple_entry *entry)
 
 static void hold(struct staples *staples, struct staple_entry *entry, const struct pki_ocsp *facts)
 {
-    char since[32];
+    char since[DATE_TEXT];
     bool revoked = facts->status == PKI_OCSP_REVOKED;
-    print_time(facts->revoked, since);
+    date_print(facts->revoked, since);
     if (revoked && !entry->revoked && entry->plan->is_fetched) /* of a file the plan says so */
         log_write(staples->log, LOG_ERROR,
                   "%s HAS BEEN REVOKED by its authority on %s, and clients are told so: get another certificate, with "
@@ -105,11 +99,11 @@ static void hold(struct staples *staples, struct staple_entry *entry, const stru
 
 static void expire(struct staples *staples, struct staple_entry *entry)
 {
-    char ended[32];
+    char ended[DATE_TEXT];
     if (!entry->held || wall_now() < entry->facts.ends)
         return;
     entry->held = false;
-    print_time(entry->facts.ends, ended);
+    date_print(entry->facts.ends, ended);
     log_write(staples->log, seriousness(entry), "the OCSP response for %s has ended on %s and is not sent any more%s%s",
               name_of(entry), ended, entry->failures > 0 ? ": " : "", entry->failures > 0 ? entry->reason : "");
 }
@@ -128,9 +122,9 @@ static void fail(struct staples *staples, struct staple_entry *entry, const char
 
 static void succeed(struct staples *staples, struct staple_entry *entry, const struct pki_ocsp *facts)
 {
-    char end[32];
+    char end[DATE_TEXT];
     bool news = !entry->held || entry->failures > 0;
-    print_time(facts->ends, end);
+    date_print(facts->ends, end);
     log_write(staples->log, news ? LOG_INFO : LOG_DEBUG, "the OCSP response for %s is fetched, and valid until %s",
               name_of(entry), end);
     entry->failures = 0;
@@ -410,11 +404,11 @@ uint64_t staples_next(const struct staples *staples)
 void staples_print(const struct staples *staples, const uint8_t digest[32], char *text, size_t size)
 {
     const struct staple_entry *entry = find(staples, digest);
-    char end[32];
+    char end[DATE_TEXT];
     if (!entry) {
         text[0] = '\0';
     } else if (entry->held && wall_now() < entry->facts.ends) {
-        print_time(entry->facts.ends, end);
+        date_print(entry->facts.ends, end);
         snprintf(text, size, "%s, until %s", entry->revoked ? "REVOKED" : "good", end);
     } else {
         snprintf(text, size, "missing%s%s", entry->failures > 0 ? ": " : "", entry->failures > 0 ? entry->reason : "");

@@ -1,5 +1,7 @@
 #include "state.h"
 
+#include "crossgate/base/disk.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,20 +11,6 @@
 
 /* What is written first, beside the file: its name with this behind it. */
 static const char suffix[] = ".new";
-
-/* All directories above the file. */
-static bool make_directories(const char *path, struct error *error)
-{
-    char directory[PATH_MAX];
-    for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
-        snprintf(directory, sizeof directory, "%.*s", (int)(end - path), path);
-        if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
-            error_set_errno(error, "the directory %s cannot be made", directory);
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Whoever else may write into it could have us take what is his for what we have remembered. */
 static bool is_ours(int descriptor, const char *directory, struct error *error)
@@ -55,17 +43,6 @@ static int open_directory(const char *path, struct error *error)
     return -1;
 }
 
-static bool write_all(int file, struct span bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t written = write(file, bytes.at, bytes.len);
-        if (written == 0 || (written < 0 && errno != EINTR))
-            return false;
-        bytes = span_tail(bytes, written > 0 ? (size_t)written : 0);
-    }
-    return true;
-}
-
 /* With `lasts` bytes and name are there after a crash, too. */
 static bool replace(int directory, const char *name, struct span bytes, bool lasts)
 {
@@ -73,7 +50,7 @@ static bool replace(int directory, const char *name, struct span bytes, bool las
     snprintf(fresh, sizeof fresh, "%s%s", name, suffix);
     unlinkat(directory, fresh, 0); /* of a run that was cut short */
     int file = openat(directory, fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool worked = file >= 0 && write_all(file, bytes) && (!lasts || fsync(file) == 0);
+    bool worked = file >= 0 && disk_write(file, bytes) && (!lasts || fsync(file) == 0);
     int number = errno;
     if (file >= 0 && close(file) < 0 && worked) {
         number = errno;
@@ -98,7 +75,7 @@ static bool is_path(const char *path, struct error *error)
 
 static bool put(const char *path, struct span bytes, bool lasts, struct error *error)
 {
-    if (!is_path(path, error) || !make_directories(path, error))
+    if (!is_path(path, error) || !disk_make_directories(path, error))
         return false;
     int directory = open_directory(path, error);
     if (directory < 0)

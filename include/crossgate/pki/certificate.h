@@ -2,6 +2,7 @@
 #ifndef CROSSGATE_PKI_CERTIFICATE_H
 #define CROSSGATE_PKI_CERTIFICATE_H
 
+#include "crossgate/base/date.h"
 #include "crossgate/pki.h"
 #include "crossgate/pki/report.h"
 
@@ -22,6 +23,9 @@ bool certificate_check_strength(X509 *certificate, const struct pki_place *place
 
 /* s since 1970; 0: it is no time, or NULL. */
 int64_t certificate_seconds(const ASN1_TIME *time);
+
+/* "2026-12-01 10:00 UTC", or that it is none. */
+void certificate_print_date(const ASN1_TIME *time, char text[DATE_TEXT]);
 
 bool certificate_is_self_signed(X509 *certificate);
 

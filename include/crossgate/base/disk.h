@@ -1,0 +1,14 @@
+/* What is done to the disk at several places, waiting for it. */
+#ifndef CROSSGATE_BASE_DISK_H
+#define CROSSGATE_BASE_DISK_H
+
+#include "crossgate/base/error.h"
+#include "crossgate/base/span.h"
+
+/* Writes all of it, as often as that takes. False with errno. */
+bool disk_write(int file, struct span bytes) __attribute__((warn_unused_result));
+
+/* Makes all directories above the file of that absolute path that are not there, for their owner only (mode 700). */
+bool disk_make_directories(const char *path, struct error *error) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,31 @@
+#include "crossgate/base/disk.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool disk_write(int file, struct span bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t written = write(file, bytes.at, bytes.len);
+        if (written < 0 && errno != EINTR)
+            return false;
+        bytes = span_tail(bytes, written > 0 ? (size_t)written : 0);
+    }
+    return true;
+}
+
+bool disk_make_directories(const char *path, struct error *error)
+{
+    char directory[PATH_MAX];
+    for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+        snprintf(directory, sizeof directory, "%.*s", (int)(end - path), path);
+        if (mkdir(directory, 0700) == 0 || errno == EEXIST)
+            continue;
+        error_set_errno(error, "the directory %s cannot be made", directory);
+        return false;
+    }
+    return true;
+}
