@@ -181,8 +181,6 @@ bool pki_bag_add(struct pki_bag *bag, const struct pki_file *file, struct proble
     __attribute__((warn_unused_result));
 
 size_t pki_bag_count(const struct pki_bag *bag);
-enum pki_sort pki_bag_sort(const struct pki_bag *bag, size_t index);
-const char *pki_bag_path(const struct pki_bag *bag, size_t index);
 
 struct pki_words {
     const char **at;

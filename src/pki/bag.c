@@ -276,16 +276,6 @@ size_t pki_bag_count(const struct pki_bag *bag)
     return bag->count;
 }
 
-enum pki_sort pki_bag_sort(const struct pki_bag *bag, size_t index)
-{
-    return bag->items[index].sort;
-}
-
-const char *pki_bag_path(const struct pki_bag *bag, size_t index)
-{
-    return bag->items[index].path;
-}
-
 STACK_OF(X509) * bag_certificates(const struct pki_bag *bag)
 {
     STACK_OF(X509) *all = sk_X509_new_null();

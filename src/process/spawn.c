@@ -1,8 +1,12 @@
 #include "spawn.h"
 
+#include "crossgate/base/span.h"
+
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +16,39 @@
 
 /* Above all descriptors that are given. */
 enum { FIRST_FREE = 10 };
+
+/* ---- the environment */
+
+/* What it takes to run and to reach the network: libraries and their settings, trust, resolver, proxies, sanitizers. All else is the
+ * master's own, and may hold secrets of its operator's. What the configuration names of it, workers are told (sources.h). */
+static bool is_passed(const char *variable)
+{
+    static const char *const beginnings[] = {"LD_",   "GLIBC_",       "MALLOC_",   "OPENSSL_",    "SSL_CERT_", "UV_",
+                                             "RES_",  "LOCALDOMAIN=", "ASAN_",     "UBSAN_",      "LSAN_",     "GCOV_",
+                                             "LLVM_", "TZ=",          "NO_COLOR=", "HOSTALIASES="};
+    struct span name = span_head(span_string(variable), strcspn(variable, "=")), proxy = SPAN("_proxy");
+    if (name.len > proxy.len && span_equal_nocase(span_tail(name, name.len - proxy.len), proxy))
+        return true;
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        if (strncmp(variable, beginnings[i], strlen(beginnings[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The variables are borrowed. NULL when memory is out. */
+static char **pass_environment(void)
+{
+    size_t count = 0, passed = 0;
+    while (environ && environ[count])
+        count++;
+    char **environment = calloc(count + 1, sizeof *environment);
+    for (size_t i = 0; environment && i < count; i++) {
+        if (is_passed(environ[i]))
+            environment[passed++] = environ[i];
+    }
+    return environment;
+}
 
 /* ---- between fork and exec: system calls only */
 
@@ -47,7 +84,7 @@ static bool place(const struct spawn *how, int *executable)
     return true;
 }
 
-static _Noreturn void become(const struct spawn *how)
+static _Noreturn void become(const struct spawn *how, char *const *environment)
 {
     int executable;
     if (!place(how, &executable))
@@ -57,7 +94,7 @@ static _Noreturn void become(const struct spawn *how)
     reset_signals();
     setsid(); /* else the terminal we were started from takes input from the process as if it were typed (TIOCSTI) */
     if (account_enter(how->account)) {
-        fexecve(executable, how->words, environ);
+        fexecve(executable, how->words, environment);
         how->give_up("cannot execute the program as the workers' user");
     }
     how->give_up("cannot drop privileges");
@@ -69,9 +106,13 @@ static _Noreturn void become(const struct spawn *how)
 pid_t spawn(const struct spawn *how)
 {
     assert(how->count <= SPAWN_DESCRIPTORS);
-    pid_t pid = fork();
+    char **environment = pass_environment();
+    pid_t pid = environment ? fork() : -1;
     if (pid == 0)
-        become(how);
+        become(how, environment);
+    int number = errno;
+    free(environment);
+    errno = number;
     return pid;
 }
 

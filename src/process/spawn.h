@@ -1,4 +1,5 @@
-/* Another process of this program, as the workers' user, with nothing of the master's but what it is given. */
+/* Another process of this program, as the workers' user, with nothing of the master's but what it is given, and of its
+ * environment what is no secret of anybody's. */
 #ifndef CROSSGATE_PROCESS_SPAWN_H
 #define CROSSGATE_PROCESS_SPAWN_H
 

@@ -116,9 +116,12 @@ static void test_der(void **state)
     length = i2d_PrivateKey(world.key, &der);
     assert_true(add(der_file("key.der", der, length)));
     assert_int_equal(pki_bag_count(world.bag), 2);
-    assert_int_equal(pki_bag_sort(world.bag, 0), PKI_CERTIFICATE);
-    assert_int_equal(pki_bag_sort(world.bag, 1), PKI_KEY);
-    assert_string_equal(pki_bag_path(world.bag, 0), "leaf.der");
+    struct pki_card leaf, key;
+    assert_true(pki_bag_card(world.bag, 0, world.arena, &leaf));
+    assert_true(pki_bag_card(world.bag, 1, world.arena, &key));
+    assert_int_equal(leaf.sort, PKI_CERTIFICATE);
+    assert_int_equal(key.sort, PKI_KEY);
+    assert_string_equal(leaf.path, "leaf.der");
     assert_silent();
 }
 

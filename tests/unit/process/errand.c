@@ -181,6 +181,21 @@ static void reason_is_printable(void **state)
     assert_string_equal(world->errand.reason, "a?[1m?b");
 }
 
+static void environment_is_passed_without_secrets(void **state)
+{
+    struct world *world = *state;
+    setenv("CROSSGATE_TEST_SECRET", "secret", 1);
+    setenv("HTTPS_Proxy", "proxy", 1);
+    setenv("SSL_CERT_FILE", "trust", 1);
+    script("say \"a$CROSSGATE_TEST_SECRET\"; say \"b$HTTPS_Proxy\"; say \"c$SSL_CERT_FILE\"");
+    begin(world);
+    run(world);
+    unsetenv("CROSSGATE_TEST_SECRET");
+    unsetenv("HTTPS_Proxy");
+    unsetenv("SSL_CERT_FILE");
+    assert_string_equal(world->heard, "a bproxy ctrust ");
+}
+
 static void end_without_a_reason_is_logged_once(void **state)
 {
     struct world *world = *state;
@@ -370,6 +385,7 @@ int main(void)
         TEST(words_are_heard_in_order_and_the_end_last),
         TEST(last_words_are_heard_after_the_death_and_with_ours_unread),
         TEST(failure_is_told_by_its_own_words_and_not_logged),
+        TEST(environment_is_passed_without_secrets),
         TEST(reason_is_printable),
         TEST(end_without_a_reason_is_logged_once),
         TEST(failure_that_is_told_by_one_that_claims_success_is_none),
