@@ -1,4 +1,4 @@
-#include "account.h"
+#include "crossgate/account.h"
 
 #include <stdio.h>
 
