@@ -32,7 +32,7 @@ struct doctor_row {
 struct doctor_report {
     struct doctor_row *rows; /* by section, in the order they were found */
     size_t count;
-    bool cut; /* there was more to say than DOCTOR_ROWS_MAX */
+    bool cut;     /* there was more to say than DOCTOR_ROWS_MAX */
     pid_t master; /* 0: none runs, as far as can be seen */
 };
 

@@ -213,8 +213,9 @@ int command_backend(int argc, char **argv)
 
 /* ---- status */
 
-static const struct column master_columns[] = {{"pid", true}, {"state", false}, {"edition", true}, {"configuration", false},
-    {"started", false}, {"configuration_read", false}};
+static const struct column master_columns[] = {{"pid", true},      {"state", false},
+                                               {"edition", true},  {"configuration", false},
+                                               {"started", false}, {"configuration_read", false}};
 static const struct column worker_columns[] = {
     {"index", true}, {"pid", true}, {"state", false}, {"connections", true}, {"websockets", true}};
 static const struct column handshake_columns[] = {
@@ -260,8 +261,8 @@ static bool print_master(const struct control_fields *fields)
     char started[TIME_TEXT], read[TIME_TEXT];
     if (fields->count != MASTER_FIELDS + 1 || !print_time(fields->at[5], started) || !print_time(fields->at[6], read))
         return false;
-    printf("master (pid %s) is %s, edition %s of %s\n  started %s, configuration read %s\n", fields->at[1], fields->at[2],
-           fields->at[3], fields->at[4], started, read);
+    printf("master (pid %s) is %s, edition %s of %s\n  started %s, configuration read %s\n", fields->at[1],
+           fields->at[2], fields->at[3], fields->at[4], started, read);
     return true;
 }
 

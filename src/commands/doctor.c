@@ -37,10 +37,14 @@ static const struct verdict *verdict_of(const struct doctor_report *report)
 static const char *section_title(enum doctor_section section)
 {
     static const char *const titles[DOCTOR_SECTIONS] = {
-        [DOCTOR_CONFIGURATION] = "Configuration", [DOCTOR_RUNNING] = "What runs",
-        [DOCTOR_ENDPOINTS] = "Endpoints",         [DOCTOR_FILES] = "Files",
-        [DOCTOR_CERTIFICATES] = "Certificates",   [DOCTOR_BACKENDS] = "Backends",
-        [DOCTOR_CLOCK] = "Clock",                 [DOCTOR_LIMITS] = "Limits",
+        [DOCTOR_CONFIGURATION] = "Configuration",
+        [DOCTOR_RUNNING] = "What runs",
+        [DOCTOR_ENDPOINTS] = "Endpoints",
+        [DOCTOR_FILES] = "Files",
+        [DOCTOR_CERTIFICATES] = "Certificates",
+        [DOCTOR_BACKENDS] = "Backends",
+        [DOCTOR_CLOCK] = "Clock",
+        [DOCTOR_LIMITS] = "Limits",
     };
     return titles[section];
 }
@@ -73,9 +77,14 @@ static void print_words(const struct plan_request *request, const struct doctor_
 static void print_row(struct json *json, const struct doctor_row *row)
 {
     static const char *const names[DOCTOR_SECTIONS] = {
-        [DOCTOR_CONFIGURATION] = "configuration", [DOCTOR_RUNNING] = "running",   [DOCTOR_ENDPOINTS] = "endpoints",
-        [DOCTOR_FILES] = "files",                 [DOCTOR_CERTIFICATES] = "certificates",
-        [DOCTOR_BACKENDS] = "backends",           [DOCTOR_CLOCK] = "clock",       [DOCTOR_LIMITS] = "limits",
+        [DOCTOR_CONFIGURATION] = "configuration",
+        [DOCTOR_RUNNING] = "running",
+        [DOCTOR_ENDPOINTS] = "endpoints",
+        [DOCTOR_FILES] = "files",
+        [DOCTOR_CERTIFICATES] = "certificates",
+        [DOCTOR_BACKENDS] = "backends",
+        [DOCTOR_CLOCK] = "clock",
+        [DOCTOR_LIMITS] = "limits",
     };
     json_open(json, NULL, '{');
     json_text(json, "section", names[row->section]);

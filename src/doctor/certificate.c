@@ -21,14 +21,16 @@ static bool judge_dates(struct doctor *doctor, const char *what, int64_t begins,
     char date[DOCTOR_DATE];
     soon = soon < 10 * (int64_t)DAY ? soon : 10 * (int64_t)DAY;
     if (left <= 0)
-        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "expired", renew, "%s has expired on %s: clients refuse it",
-                   what, doctor_print_date(ends, date));
+        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "expired", renew,
+                   "%s has expired on %s: clients refuse it", what, doctor_print_date(ends, date));
     else if (begins > now)
-        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "not-yet-valid", "is the clock of this machine right?\n  date -u",
-                   "%s is not valid before %s: clients refuse it", what, doctor_print_date(begins, date));
+        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "not-yet-valid",
+                   "is the clock of this machine right?\n  date -u", "%s is not valid before %s: clients refuse it",
+                   what, doctor_print_date(begins, date));
     else if (left < soon)
-        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_WARNING, "expires-soon", renew, "%s ends in %lld day%s, on %s",
-                   what, (long long)(left / DAY), doctor_plural((size_t)(left / DAY)), doctor_print_date(ends, date));
+        doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_WARNING, "expires-soon", renew,
+                   "%s ends in %lld day%s, on %s", what, (long long)(left / DAY), doctor_plural((size_t)(left / DAY)),
+                   doctor_print_date(ends, date));
     else
         return false;
     return true;
@@ -106,8 +108,9 @@ static void judge_equal(const struct visit *visit, const struct tls_certificate 
         return;
     tls_certificate_print(served, text, sizeof text);
     doctor_add(visit->doctor, DOCTOR_CERTIFICATES, visit->where, FINDING_GOOD, "served", NULL,
-               "%s shows %s%s%s, as it is on the disk%s; %s", visit->where, served->path, visit->name[0] ? " to who asks for " : "",
-               visit->name, report->staple.sent ? ", with an OCSP response" : "", text);
+               "%s shows %s%s%s, as it is on the disk%s; %s", visit->where, served->path,
+               visit->name[0] ? " to who asks for " : "", visit->name,
+               report->staple.sent ? ", with an OCSP response" : "", text);
 }
 
 static void judge_other(const struct visit *visit, const struct probe_certificate *shown)

@@ -46,7 +46,8 @@ static void judge_files(struct doctor *doctor, int64_t now)
     const char *later = NULL;
     if (is_later("/proc/self/exe", now, &written))
         doctor_add(doctor, DOCTOR_CLOCK, today, FINDING_BAD, "clock-early", set_clock,
-                   "it is %s, says the clock; but this program was made on %s", today, doctor_print_date(written, then));
+                   "it is %s, says the clock; but this program was made on %s", today,
+                   doctor_print_date(written, then));
     else if ((later = find_later(doctor, now, &written)))
         doctor_add(doctor, DOCTOR_CLOCK, later, FINDING_WARNING, "clock-before-file", set_clock,
                    "it is %s, says the clock; but %s was written on %s: it is wrong, or was wrong then", today, later,

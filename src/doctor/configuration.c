@@ -28,8 +28,8 @@ void examine_configuration(struct doctor *doctor)
                    print_first(doctor, PROBLEM_ERROR, &first));
     else if (warnings > 0)
         doctor_add(doctor, DOCTOR_CONFIGURATION, config, FINDING_WARNING, "configuration-warnings", remedy.at,
-                   "%.120s can be served, with %u warning%s; the first:\n%s", config, warnings,
-                   doctor_plural(warnings), print_first(doctor, PROBLEM_WARNING, &first));
+                   "%.120s can be served, with %u warning%s; the first:\n%s", config, warnings, doctor_plural(warnings),
+                   print_first(doctor, PROBLEM_WARNING, &first));
     else
         doctor_add(doctor, DOCTOR_CONFIGURATION, config, FINDING_GOOD, "configuration", NULL,
                    "%s is in order: %zu transport%s", config, doctor->plan->transport_count,

@@ -12,8 +12,8 @@
 
 /* ---- for all */
 
-void doctor_add(struct doctor *doctor, enum doctor_section section, const char *subject,
-                enum finding_severity severity, const char *id, const char *remedy, const char *format, ...)
+void doctor_add(struct doctor *doctor, enum doctor_section section, const char *subject, enum finding_severity severity,
+                const char *id, const char *remedy, const char *format, ...)
 {
     struct doctor_report *report = doctor->report;
     report->cut |= report->count == DOCTOR_ROWS_MAX;
@@ -130,11 +130,12 @@ static void find_account(struct doctor *doctor)
     if (is_root && of_running(doctor, user, group))
         doctor->has_account = account_init(&doctor->account, user, group, &error);
     else
-        doctor->has_account = account_init(&doctor->account, is_root ? process->user : NULL,
-                                           is_root ? process->group : NULL, &error);
+        doctor->has_account =
+            account_init(&doctor->account, is_root ? process->user : NULL, is_root ? process->group : NULL, &error);
     if (!doctor->has_account)
         doctor_add(doctor, DOCTOR_FILES, process->user ? process->user : "nobody", FINDING_BAD, "no-user",
-                   "make the account, or name another: `user` and `group` of the object \"crossgate\"", "%s", error.text);
+                   "make the account, or name another: `user` and `group` of the object \"crossgate\"", "%s",
+                   error.text);
 }
 
 static void act(void *user, FILE *out)
@@ -172,7 +173,8 @@ static void hear_deputy(struct doctor *doctor)
     }
     free(text);
     if (!whole)
-        doctor_add(doctor, DOCTOR_BACKENDS, "", FINDING_NOTE, "not-looked", "look again; is the machine, or a file system, slow?",
+        doctor_add(doctor, DOCTOR_BACKENDS, "", FINDING_NOTE, "not-looked",
+                   "look again; is the machine, or a file system, slow?",
                    "not all directories and backends could be looked at in time");
 }
 

@@ -26,9 +26,8 @@ struct doctor {
 };
 
 /* One more row; `remedy` is a whole text or NULL. Without memory it is left out. */
-void doctor_add(struct doctor *doctor, enum doctor_section section, const char *subject,
-                enum finding_severity severity, const char *id, const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 7, 8)));
+void doctor_add(struct doctor *doctor, enum doctor_section section, const char *subject, enum finding_severity severity,
+                const char *id, const char *remedy, const char *format, ...) __attribute__((format(printf, 7, 8)));
 
 /* Its text, formatted; for `remedy` and `subject`. */
 struct doctor_text {

@@ -47,13 +47,15 @@ static void judge_held(struct doctor *doctor, const struct place *place)
         add(doctor, place, FINDING_BAD, "port-held",
             doctor_print(&remedy, "stop that program, or have one of both listen elsewhere; what it is:\n  ps -fp %d",
                          (int)holder->pid),
-            doctor_print(&text, "held by another program: %s (pid %d)", proc_name(holder->pid, name), (int)holder->pid));
+            doctor_print(&text, "held by another program: %s (pid %d)", proc_name(holder->pid, name),
+                         (int)holder->pid));
     else if (holder && !holder->path[0])
         add(doctor, place, FINDING_BAD, "port-held", "look again as root: then the program is named",
             doctor_print(&text, "held by a program of the user %s", doctor_print_user(holder->user, user)));
     else
         add(doctor, place, FINDING_BAD, "port-held",
-            geteuid() == 0 ? "is it held outside of this container?\n  ss -ltnp" : "look again as root: then the program is named",
+            geteuid() == 0 ? "is it held outside of this container?\n  ss -ltnp"
+                           : "look again as root: then the program is named",
             "held by another program, which is not seen from here");
 }
 
@@ -90,11 +92,12 @@ static void judge_refusal(struct doctor *doctor, const struct place *place, int 
         judge_denied(doctor, place, error);
         break;
     case EADDRNOTAVAIL:
-        add(doctor, place, FINDING_BAD, "no-address", "name one that it has, or leave `interface` out:\n  ip -brief address",
-            "this machine has no such address");
+        add(doctor, place, FINDING_BAD, "no-address",
+            "name one that it has, or leave `interface` out:\n  ip -brief address", "this machine has no such address");
         break;
     case EAFNOSUPPORT:
-        add(doctor, place, FINDING_BAD, "no-ipv6", "leave the endpoint out, or switch IPv6 on:\n  sysctl net.ipv6.conf.all.disable_ipv6",
+        add(doctor, place, FINDING_BAD, "no-ipv6",
+            "leave the endpoint out, or switch IPv6 on:\n  sysctl net.ipv6.conf.all.disable_ipv6",
             "this machine has no IPv6");
         break;
     default:

@@ -72,8 +72,7 @@ static void walk_into(struct walk *walk, int directory, const char *path, unsign
     DIR *entries = own >= 0 ? fdopendir(own) : NULL;
     for (const struct dirent *entry; entries && !is_over(walk, depth) && (entry = readdir(entries));) {
         char below[PATH_MAX];
-        if (is_served(entry->d_name) &&
-            snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < (int)sizeof below)
+        if (is_served(entry->d_name) && snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < (int)sizeof below)
             look_at_entry(walk, directory, entry->d_name, below, depth + 1);
     }
     if (entries)
@@ -114,15 +113,17 @@ static void judge_content(struct doctor *doctor, const char *name, const struct 
 {
     enum { FILES = 3, UNREADABLE, FIRST, CUT };
     struct doctor_text remedy;
+    bool is_all = strcmp(line->at[FILES], "0") == 0;
     const char *more = strcmp(line->at[CUT], "1") == 0 ? ", as far as there was time to look" : "";
     if (strcmp(line->at[UNREADABLE], "0") == 0)
-        doctor_add(doctor, DOCTOR_FILES, name, FINDING_GOOD, "directory", NULL, "%s: %s can read all of it (%s file%s%s)",
-                   name, user, line->at[FILES], strcmp(line->at[FILES], "1") == 0 ? "" : "s", more);
+        doctor_add(doctor, DOCTOR_FILES, name, FINDING_GOOD, "directory", NULL,
+                   "%s: %s can read all of it (%s file%s%s)", name, user, line->at[FILES],
+                   strcmp(line->at[FILES], "1") == 0 ? "" : "s", more);
     else
-        doctor_add(doctor, DOCTOR_FILES, name, FINDING_BAD, "directory-unreadable",
+        doctor_add(doctor, DOCTOR_FILES, name, is_all ? FINDING_BAD : FINDING_WARNING, "directory-unreadable",
                    doctor_print(&remedy, "if visitors are meant to have it:\n  chmod -R a+rX %s", name),
-                   "%s: the workers' user, %s, cannot read %s of what is in it, %.200s for one; visitors get 403%s", name,
-                   user, line->at[UNREADABLE], line->at[FIRST] + 1, more);
+                   "%s: the workers' user, %s, cannot read %s of what is in it, %.200s for one; visitors get 403%s",
+                   name, user, line->at[UNREADABLE], line->at[FIRST] + 1, more);
 }
 
 void judge_directory(struct doctor *doctor, const struct control_fields *line)
@@ -139,9 +140,10 @@ void judge_directory(struct doctor *doctor, const struct control_fields *line)
         doctor_add(doctor, DOCTOR_FILES, name, FINDING_BAD, "directory-closed", remedy.at,
                    "%s: the workers' user, %s, may not enter it: nothing of it can be served", name, user);
     else if (strcmp(line->at[STATE], "blind") == 0)
-        doctor_add(doctor, DOCTOR_FILES, name, FINDING_NOTE, "directory-blind", remedy.at,
-                   "%s: the workers' user, %s, cannot list it: there can be no listing, and what is in it was not looked at",
-                   name, user);
+        doctor_add(
+            doctor, DOCTOR_FILES, name, FINDING_NOTE, "directory-blind", remedy.at,
+            "%s: the workers' user, %s, cannot list it: there can be no listing, and what is in it was not looked at",
+            name, user);
     else
         judge_content(doctor, name, line, user);
 }
@@ -157,7 +159,8 @@ static void judge_sources(struct doctor *doctor)
     if (!sources_names(doctor->sources, &names, &count))
         return;
     doctor_add(doctor, DOCTOR_FILES, "", FINDING_GOOD, "files", NULL,
-               "%s can read the configuration and all files that it names (%zu)", doctor_print_user(geteuid(), user), count);
+               "%s can read the configuration and all files that it names (%zu)", doctor_print_user(geteuid(), user),
+               count);
     free(names);
 }
 
@@ -168,8 +171,8 @@ static void judge_identity(struct doctor *doctor)
         return;
     doctor_add(doctor, DOCTOR_FILES, "", FINDING_NOTE, "not-root",
                "if it is started as root, or by another user, look again as that one",
-               "all was looked at as the user %s: so it is only if %s starts crossgate", doctor_print_user(geteuid(), user),
-               user);
+               "all was looked at as the user %s: so it is only if %s starts crossgate",
+               doctor_print_user(geteuid(), user), user);
 }
 
 /* ---- what the master writes */
@@ -220,8 +223,10 @@ static void judge_room(struct doctor *doctor, const char *path, const char *exis
         doctor_add(doctor, DOCTOR_FILES, path, needed ? FINDING_BAD : FINDING_WARNING, "state-full",
                    doctor_print(&remedy, "make room:\n  df -h %s", existing), "%s: its file system is full", path);
     else
-        doctor_add(doctor, DOCTOR_FILES, path, FINDING_GOOD, "state", NULL, "%s: what is to be remembered can be written, "
-                   "%llu MiB are free", path, (unsigned long long)(room >> 20));
+        doctor_add(doctor, DOCTOR_FILES, path, FINDING_GOOD, "state", NULL,
+                   "%s: what is to be remembered can be written, "
+                   "%llu MiB are free",
+                   path, (unsigned long long)(room >> 20));
 }
 
 static void judge_state(struct doctor *doctor)
@@ -236,8 +241,9 @@ static void judge_state(struct doctor *doctor)
         return;
     }
     doctor_add(doctor, DOCTOR_FILES, path, needed ? FINDING_BAD : FINDING_WARNING, "state-unwritable",
-               doctor_print(&remedy, "let it be its own, or name another place with `crossgate.state`:\n"
-                                     "  install -d -m 700 -o %s %s",
+               doctor_print(&remedy,
+                            "let it be its own, or name another place with `crossgate.state`:\n"
+                            "  install -d -m 700 -o %s %s",
                             doctor_print_user(geteuid(), user), path),
                "%s: what is to be remembered cannot be written: %s", path, objection.at);
 }

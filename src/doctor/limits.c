@@ -97,7 +97,8 @@ static void judge_watches(struct doctor *doctor)
         doctor_add(doctor, DOCTOR_LIMITS, "inotify", FINDING_WARNING, "inotify",
                    doctor_print(&remedy, "raise them:\n  sysctl -w fs.inotify.max_user_watches=65536 "
                                          "fs.inotify.max_user_instances=128"),
-                   "the kernel gives notices on %" PRIu64 " files to a user, up to %zu are wanted: changed certificates may "
+                   "the kernel gives notices on %" PRIu64
+                   " files to a user, up to %zu are wanted: changed certificates may "
                    "come into force a minute later",
                    watches, wanted);
     else
@@ -125,9 +126,11 @@ static void judge_resolver(struct doctor *doctor)
         doctor_add(doctor, DOCTOR_LIMITS, "resolver", FINDING_GOOD, "resolver", NULL,
                    "/etc/resolv.conf names a server: authorities can be looked up");
     else
-        doctor_add(doctor, DOCTOR_LIMITS, "resolver", FINDING_WARNING, "resolver", "does this find anything?\n  getent ahosts r3.o.lencr.org",
-                   "/etc/resolv.conf names no server: OCSP responses cannot be fetched if names of this kind are not in "
-                   "/etc/hosts");
+        doctor_add(
+            doctor, DOCTOR_LIMITS, "resolver", FINDING_WARNING, "resolver",
+            "does this find anything?\n  getent ahosts r3.o.lencr.org",
+            "/etc/resolv.conf names no server: OCSP responses cannot be fetched if names of this kind are not in "
+            "/etc/hosts");
 }
 
 void examine_limits(struct doctor *doctor)

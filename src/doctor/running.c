@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- asking */
@@ -105,8 +106,8 @@ static void judge_absence(struct doctor *doctor)
     struct doctor_text remedy;
     if (running->unknown)
         doctor_add(doctor, DOCTOR_RUNNING, "", FINDING_NOTE, "cannot-ask",
-                   "look again as root, or as the user that crossgate runs as", "the running crossgate cannot be asked: %s",
-                   running->error.text);
+                   "look again as root, or as the user that crossgate runs as",
+                   "the running crossgate cannot be asked: %s", running->error.text);
     else
         doctor_add(doctor, DOCTOR_RUNNING, "", FINDING_NOTE, "not-running",
                    doctor_print(&remedy, "start it:\n  crossgate run --config %s", doctor->request->config),
@@ -135,8 +136,9 @@ static void judge_changes(struct doctor *doctor)
     const struct running *running = &doctor->running;
     const char *config = doctor->request->config;
     struct doctor_text remedy;
-    doctor_print(&remedy, doctor->plan ? "put it in force:\n  crossgate reload --config %s"
-                                       : "a reload would be refused; see what is wrong:\n  crossgate check --config %s",
+    doctor_print(&remedy,
+                 doctor->plan ? "put it in force:\n  crossgate reload --config %s"
+                              : "a reload would be refused; see what is wrong:\n  crossgate check --config %s",
                  config);
     if (running->config_changed)
         doctor_add(doctor, DOCTOR_RUNNING, config, FINDING_WARNING, "configuration-changed", remedy.at,
@@ -152,6 +154,19 @@ static void judge_changes(struct doctor *doctor)
                    "the configuration, and all files that it names, are in force as they are on the disk");
 }
 
+/* Whoever has started it may have written the path in another way, from another directory. */
+static bool is_same_file(const struct running *running, const char *config)
+{
+    struct stat theirs, ours;
+    struct doctor_text path;
+    const char *name = strrchr(running->config, '/'), *other = strrchr(config, '/');
+    bool is_relative = running->config[0] != '/';
+    doctor_print(&path, "/proc/%d/cwd/%s", (int)running->master, running->config);
+    if (stat(is_relative ? path.at : running->config, &theirs) == 0 && stat(config, &ours) == 0)
+        return theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+    return is_relative && strcmp(name ? name + 1 : running->config, other ? other + 1 : config) == 0;
+}
+
 void examine_running(struct doctor *doctor)
 {
     const struct running *running = &doctor->running;
@@ -161,7 +176,7 @@ void examine_running(struct doctor *doctor)
         return;
     }
     judge_workers(doctor);
-    if (strcmp(running->config, doctor->request->config) != 0)
+    if (!is_same_file(running, doctor->request->config))
         doctor_add(doctor, DOCTOR_RUNNING, running->config, FINDING_WARNING, "other-configuration",
                    doctor_print(&remedy, "look at that one:\n  crossgate doctor --config %s", running->config),
                    "it runs another configuration: %s, not %s", running->config, doctor->request->config);

@@ -26,10 +26,10 @@ struct running {
     size_t worker_count, serving;
     uint64_t renewals_failed;
 
-    bool compared;         /* the following is known */
-    bool config_changed;   /* its bytes, or it cannot be read any more */
-    size_t files_changed;  /* of those that it names */
-    char first[PATH_MAX];  /* one of them */
+    bool compared;        /* the following is known */
+    bool config_changed;  /* its bytes, or it cannot be read any more */
+    size_t files_changed; /* of those that it names */
+    char first[PATH_MAX]; /* one of them */
 };
 
 /* Asks at that control socket; each answer may take `patience` s. */

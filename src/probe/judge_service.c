@@ -107,7 +107,8 @@ static void judge_page(const struct probe_settings *settings, struct probe_repor
         judge_add(report, FINDING_WARNING, "http-silent", "is what answers there stuck?",
                   "no answer to GET %.100s in time", http->path);
     else if (http->failure != PROBE_NO_FAILURE)
-        judge_add(report, FINDING_NOTE, "no-http", "for WAMP over RawSocket write rss://HOST:PORT: then nothing is asked",
+        judge_add(report, FINDING_NOTE, "no-http",
+                  "for WAMP over RawSocket write rss://HOST:PORT: then nothing is asked",
                   "GET %.100s was not answered as HTTP/1.1 asks for", http->path);
     else if (http->status >= 500)
         judge_add(report, FINDING_WARNING, "http-error", "is the backend up? crossgate backend list",

@@ -48,6 +48,7 @@ static void ask_all(struct turn *turn, struct trial *trials, size_t count, struc
     for (size_t i = 0; i < count; i++)
         begin(&trials[i], &turn->loop, owner);
     loop_settle(&turn->loop);
+    loop_bury(&turn->loop); /* some have failed at once */
     while (all && all->open > 0 && turn->loop.now < until)
         turn_once(turn, until);
     for (size_t i = 0; i < count; i++) {

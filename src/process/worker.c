@@ -51,7 +51,8 @@ static void leave(struct worker *worker)
     if (worker->turn.loop.leaving)
         return;
     worker->turn.loop.leaving = true;
-    worker->cut = worker->turn.loop.now + (worker->front ? front_plan(worker->front)->process.drain_timeout : LIMIT_DRAIN);
+    worker->cut =
+        worker->turn.loop.now + (worker->front ? front_plan(worker->front)->process.drain_timeout : LIMIT_DRAIN);
     front_close(worker->front);
     worker->front = NULL;
     inbox_deinit(&worker->inbox);
