@@ -1,4 +1,4 @@
-#include "crossgate/account.h"
+#include "account.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* One certificate, from the account to the chain. */
-#include "crossgate/account.h"
+#include "account.h"
 #include "authorize.h"
 
 static bool is_wildcard(const char *name)

@@ -38,9 +38,24 @@ static bool judge_dates(struct doctor *doctor, const char *what, int64_t begins,
 
 /* ---- on the disk */
 
+/* A placeholder is made anew with each plan, and has a path that is none. */
+static const struct plan_acme *find_placeholder(const struct plan *plan, const struct tls_certificate *certificate)
+{
+    const struct plan_acme *acme = plan->acmes;
+    while (acme && !(acme->placeholder && strcmp(acme->pair.path, certificate->path) == 0))
+        acme = acme->next;
+    return acme;
+}
+
 static void examine_file(struct doctor *doctor, const struct tls_certificate *certificate)
 {
     char text[DOCTOR_SUBJECT];
+    const struct plan_acme *acme = find_placeholder(doctor->plan, certificate);
+    if (acme) {
+        doctor_add(doctor, DOCTOR_CERTIFICATES, acme->path, FINDING_NOTE, "not-issued", NULL,
+                   "%s: there is none yet; it is ordered as soon as crossgate run serves", acme->path);
+        return;
+    }
     if (judge_dates(doctor, certificate->path, certificate->begins, certificate->ends))
         return;
     tls_certificate_print(certificate, text, sizeof text);
@@ -135,7 +150,7 @@ static void judge_visit(const struct visit *visit, const struct probe_report *re
         const struct tls_certificate *served = find_served(visit, report);
         if (served)
             judge_equal(visit, served, report);
-        else
+        else if (!find_placeholder(visit->doctor->plan, visit->wanted))
             judge_other(visit, &report->chain.sent[0]);
         return;
     }
@@ -250,6 +265,38 @@ static void visit_all(struct visit *visit)
     }
 }
 
+/* ---- got from an authority */
+
+static enum finding_severity severity_of(const struct running_order *order)
+{
+    bool serves = strcmp(order->state, "valid") == 0 || strcmp(order->state, "incomplete") == 0;
+    if (strcmp(order->state, "valid") == 0 && !order->trouble[0])
+        return FINDING_GOOD;
+    return serves || !order->trouble[0] ? FINDING_WARNING : FINDING_BAD;
+}
+
+static void examine_order(struct doctor *doctor, const struct running_order *order)
+{
+    enum finding_severity severity = severity_of(order);
+    char ends[DOCTOR_DATE], next[DOCTOR_DATE];
+    const char *remedy =
+        "does the authority reach this machine by that name, on port 80 or 443? If what was wrong is put right:\n"
+        "  crossgate reload";
+    doctor_print_date(order->ends, ends);
+    doctor_print_date(order->next, next);
+    if (order->ends == 0)
+        doctor_add(doctor, DOCTOR_CERTIFICATES, order->domains, severity, "not-issued",
+                   order->trouble[0] ? remedy : "look again in a minute",
+                   "the certificate for %s is not issued yet, a self-signed one is shown%s%s", order->domains,
+                   order->trouble[0] ? "; the last order failed: " : "", order->trouble);
+    else
+        doctor_add(
+            doctor, DOCTOR_CERTIFICATES, order->domains, severity, "issued", severity == FINDING_GOOD ? NULL : remedy,
+            "the certificate for %s, got from an authority, is %s, until %s%s%s; %s%s", order->domains, order->state,
+            ends, order->trouble[0] ? "; the last order failed: " : "", order->trouble,
+            order->next ? "the next order is at " : "it is not ordered before a reload", order->next ? next : "");
+}
+
 void examine_certificates(struct doctor *doctor)
 {
     for (size_t i = 0; i < doctor->plan->transport_count; i++) {
@@ -262,4 +309,6 @@ void examine_certificates(struct doctor *doctor)
         if (doctor->running.runs)
             visit_all(&visit);
     }
+    for (size_t i = 0; i < doctor->running.order_count; i++)
+        examine_order(doctor, &doctor->running.orders[i]);
 }

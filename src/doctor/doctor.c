@@ -67,6 +67,14 @@ void doctor_put_field(const char *text, FILE *out)
         putc((unsigned char)*text < ' ' || *text == 0x7F ? '?' : *text, out);
 }
 
+bool doctor_needs_authorities(const struct plan *plan)
+{
+    const struct plan_staple *staple = plan->staples;
+    while (staple && !staple->is_fetched)
+        staple = staple->next;
+    return staple || plan->acmes;
+}
+
 static uint64_t now(void)
 {
     struct timespec time;

@@ -49,6 +49,9 @@ uint32_t doctor_left(const struct doctor *doctor, uint32_t most);
 /* Without what would end a field, or change a terminal. */
 void doctor_put_field(const char *text, FILE *out);
 
+/* Whether the master orders or fetches something in the background: it has to write what it gets, and to find authorities. */
+bool doctor_needs_authorities(const struct plan *plan);
+
 /* "s" unless there is one. */
 const char *doctor_plural(size_t count);
 

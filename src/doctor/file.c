@@ -177,14 +177,6 @@ static void judge_identity(struct doctor *doctor)
 
 /* ---- what the master writes */
 
-static bool needs_state(const struct plan *plan)
-{
-    for (const struct plan_staple *staple = plan->staples; staple; staple = staple->next)
-        if (staple->is_fetched)
-            return true;
-    return false;
-}
-
 /* The directory, or, as long as it is not there, the one above it in which it would be made. */
 static void find_existing(const char *path, char existing[PATH_MAX])
 {
@@ -232,7 +224,7 @@ static void judge_room(struct doctor *doctor, const char *path, const char *exis
 static void judge_state(struct doctor *doctor)
 {
     const char *path = doctor->plan->process.state;
-    bool needed = needs_state(doctor->plan);
+    bool needed = doctor_needs_authorities(doctor->plan);
     char existing[PATH_MAX], user[DOCTOR_USER];
     struct doctor_text objection, remedy;
     find_existing(path, existing);

@@ -108,29 +108,19 @@ static void judge_watches(struct doctor *doctor)
 
 /* ---- names on the network */
 
-static bool needs_names(const struct plan *plan)
-{
-    for (const struct plan_staple *staple = plan->staples; staple; staple = staple->next)
-        if (staple->is_fetched)
-            return true;
-    return false;
-}
-
 static void judge_resolver(struct doctor *doctor)
 {
     char text[16384];
-    if (!needs_names(doctor->plan))
+    if (!doctor_needs_authorities(doctor->plan))
         return;
     if (proc_read("/etc/resolv.conf", text, sizeof text) &&
         (strncmp(text, "nameserver", 10) == 0 || strstr(text, "\nnameserver")))
         doctor_add(doctor, DOCTOR_LIMITS, "resolver", FINDING_GOOD, "resolver", NULL,
                    "/etc/resolv.conf names a server: authorities can be looked up");
     else
-        doctor_add(
-            doctor, DOCTOR_LIMITS, "resolver", FINDING_WARNING, "resolver",
-            "does this find anything?\n  getent ahosts r3.o.lencr.org",
-            "/etc/resolv.conf names no server: OCSP responses cannot be fetched if names of this kind are not in "
-            "/etc/hosts");
+        doctor_add(doctor, DOCTOR_LIMITS, "resolver", FINDING_WARNING, "resolver",
+                   "does this find anything?\n  getent ahosts letsencrypt.org",
+                   "/etc/resolv.conf names no server: authorities (OCSP, ACME) cannot be found by their names");
 }
 
 void examine_limits(struct doctor *doctor)

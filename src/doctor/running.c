@@ -37,6 +37,19 @@ static void take_worker(struct running *running, const struct control_fields *li
     running->serving += strcmp(line->at[STATE], "serving") == 0 || strcmp(line->at[STATE], "reloading") == 0;
 }
 
+static void take_order(struct running *running, const struct control_fields *line)
+{
+    enum { DOMAINS = 1, STATE = 3, ENDS, NEXT, TROUBLE = 8 };
+    if (line->count <= TROUBLE || running->order_count == RUNNING_ORDERS)
+        return;
+    struct running_order *order = &running->orders[running->order_count++];
+    snprintf(order->domains, sizeof order->domains, "%s", line->at[DOMAINS]);
+    snprintf(order->state, sizeof order->state, "%s", line->at[STATE]);
+    snprintf(order->trouble, sizeof order->trouble, "%s", line->at[TROUBLE]);
+    order->ends = (int64_t)number_of(line->at[ENDS]);
+    order->next = (int64_t)number_of(line->at[NEXT]);
+}
+
 static void take_status(struct running *running, char *answer)
 {
     struct control_fields line;
@@ -45,6 +58,8 @@ static void take_status(struct running *running, char *answer)
             take_master(running, &line);
         else if (strcmp(line.at[0], "worker") == 0)
             take_worker(running, &line);
+        else if (strcmp(line.at[0], "acme") == 0)
+            take_order(running, &line);
         else if (strcmp(line.at[0], "renewals") == 0 && line.count > 2)
             running->renewals_failed = number_of(line.at[2]);
     }

@@ -10,7 +10,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { RUNNING_WORKERS = 512, RUNNING_STATE = 32 };
+enum { RUNNING_WORKERS = 512, RUNNING_STATE = 32, RUNNING_ORDERS = 64, RUNNING_TEXT = 256 };
+
+/* A certificate that the master gets from an authority (tls.acme). */
+struct running_order {
+    char domains[RUNNING_TEXT];
+    char state[RUNNING_STATE];  /* "valid", "placeholder", "expired", "incomplete" */
+    int64_t ends, next;         /* s since 1970; 0: not known */
+    char trouble[RUNNING_TEXT]; /* why the last order failed; "" */
+};
 
 struct running {
     bool runs;
@@ -25,6 +33,8 @@ struct running {
     pid_t workers[RUNNING_WORKERS];
     size_t worker_count, serving;
     uint64_t renewals_failed;
+    struct running_order orders[RUNNING_ORDERS];
+    size_t order_count;
 
     bool compared;        /* the following is known */
     bool config_changed;  /* its bytes, or it cannot be read any more */
