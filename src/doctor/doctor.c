@@ -149,8 +149,8 @@ static void find_account(struct doctor *doctor)
 static void act(void *user, FILE *out)
 {
     const struct doctor *doctor = user;
-    look_at_directories(doctor, out);
     look_at_backends(doctor, out);
+    look_at_directories(doctor, out);
 }
 
 static void send_deputy(struct doctor *doctor)

@@ -38,25 +38,39 @@ static const struct holder *find_holder(const struct doctor *doctor, const struc
     return NULL;
 }
 
+static void judge_hidden(struct doctor *doctor, const struct place *place, const struct holder *holder)
+{
+    struct doctor_text text;
+    char user[DOCTOR_USER];
+    const char *remedy = geteuid() == 0 ? "is it held outside of this container?\n  ss -ltnp"
+                                        : "look again as root: then the program is named";
+    if (doctor->running.unknown)
+        add(doctor, place, FINDING_NOTE, "held", remedy, "held, perhaps by the crossgate that cannot be asked");
+    else if (holder && !holder->path[0])
+        add(doctor, place, FINDING_BAD, "port-held", remedy,
+            doctor_print(&text, "held by a program of the user %s", doctor_print_user(holder->user, user)));
+    else
+        add(doctor, place, FINDING_BAD, "port-held", remedy, "held by another program, which is not seen from here");
+}
+
 static void judge_held(struct doctor *doctor, const struct place *place)
 {
     const struct holder *holder = find_holder(doctor, place->where, false);
     struct doctor_text text, remedy;
-    char name[PROC_NAME], user[DOCTOR_USER];
-    if (holder && holder->pid > 0)
-        add(doctor, place, FINDING_BAD, "port-held",
-            doctor_print(&remedy, "stop that program, or have one of both listen elsewhere; what it is:\n  ps -fp %d",
-                         (int)holder->pid),
-            doctor_print(&text, "held by another program: %s (pid %d)", proc_name(holder->pid, name),
-                         (int)holder->pid));
-    else if (holder && !holder->path[0])
-        add(doctor, place, FINDING_BAD, "port-held", "look again as root: then the program is named",
-            doctor_print(&text, "held by a program of the user %s", doctor_print_user(holder->user, user)));
+    char name[PROC_NAME];
+    if (!holder || holder->pid == 0) {
+        judge_hidden(doctor, place, holder);
+        return;
+    }
+    proc_name(holder->pid, name);
+    doctor_print(&remedy, "stop that program, or have one of both listen elsewhere; what it is:\n  ps -fp %d",
+                 (int)holder->pid);
+    if (doctor->running.unknown && strcmp(name, "crossgate") == 0)
+        add(doctor, place, FINDING_NOTE, "held", remedy.at,
+            doctor_print(&text, "held by a crossgate (pid %d), which cannot be asked", (int)holder->pid));
     else
-        add(doctor, place, FINDING_BAD, "port-held",
-            geteuid() == 0 ? "is it held outside of this container?\n  ss -ltnp"
-                           : "look again as root: then the program is named",
-            "held by another program, which is not seen from here");
+        add(doctor, place, FINDING_BAD, "port-held", remedy.at,
+            doctor_print(&text, "held by another program: %s (pid %d)", name, (int)holder->pid));
 }
 
 /* ---- why not */

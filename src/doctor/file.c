@@ -16,7 +16,7 @@
 
 /* ---- in the deputy: static directories */
 
-/* So many names, and for so long, s: what is behind them is not looked at. */
+/* So many names of a directory, and for so long for all of them, s: what is behind that is not looked at. */
 enum { NAMES_MAX = 20000, DEPTH_MAX = 12, SECONDS_MAX = 2 };
 
 struct walk {
@@ -82,9 +82,9 @@ static void walk_into(struct walk *walk, int directory, const char *path, unsign
 }
 
 /* By the descriptor, as workers have it: the way to it need not be theirs. */
-static void look_at_directory(int descriptor, const char *name, FILE *out)
+static void look_at_directory(int descriptor, const char *name, time_t until, FILE *out)
 {
-    struct walk walk = {.until = time(NULL) + SECONDS_MAX};
+    struct walk walk = {.until = until};
     const char *state = "readable";
     if (faccessat(descriptor, ".", X_OK, AT_EACCESS) != 0)
         state = "closed";
@@ -103,8 +103,9 @@ void look_at_directories(const struct doctor *doctor, FILE *out)
 {
     const int *directories;
     size_t count = sources_directories(doctor->sources, &directories);
+    time_t until = time(NULL) + SECONDS_MAX;
     for (size_t i = 0; i < count; i++)
-        look_at_directory(directories[i], sources_directory_name(doctor->sources, i), out);
+        look_at_directory(directories[i], sources_directory_name(doctor->sources, i), until, out);
 }
 
 /* ---- judging them */
@@ -185,9 +186,12 @@ static void find_existing(const char *path, char existing[PATH_MAX])
         slash[slash == existing] = '\0';
 }
 
-/* "" if nothing is wrong. As state_write has it. */
-static const char *find_objection(const char *path, const char *existing, struct doctor_text *text)
+/* "" if nothing is wrong. As state_write has it. Of a master that cannot be asked it is not known whose it has to be. */
+static const char *find_objection(const struct doctor *doctor, const char *path, const char *existing,
+                                  struct doctor_text *text)
 {
+    const struct running *running = &doctor->running;
+    uid_t owner = running->runs ? running->user : geteuid();
     struct stat facts;
     char user[DOCTOR_USER];
     bool is_there = strcmp(path, existing) == 0;
@@ -196,7 +200,7 @@ static const char *find_objection(const char *path, const char *existing, struct
         doctor_print(text, "%s is no directory", existing);
     else if (faccessat(AT_FDCWD, existing, W_OK | X_OK, AT_EACCESS) != 0)
         doctor_print(text, "%s may not write to %s: %s", doctor_print_user(geteuid(), user), existing, strerror(errno));
-    else if (is_there && facts.st_uid != geteuid())
+    else if (is_there && !running->unknown && facts.st_uid != owner)
         doctor_print(text, "it belongs to %s", doctor_print_user(facts.st_uid, user));
     else if (is_there && (facts.st_mode & S_IWOTH))
         doctor_print(text, "everybody may write to it");
@@ -228,7 +232,7 @@ static void judge_state(struct doctor *doctor)
     char existing[PATH_MAX], user[DOCTOR_USER];
     struct doctor_text objection, remedy;
     find_existing(path, existing);
-    if (!find_objection(path, existing, &objection)[0]) {
+    if (!find_objection(doctor, path, existing, &objection)[0]) {
         judge_room(doctor, path, existing, needed);
         return;
     }
@@ -236,7 +240,7 @@ static void judge_state(struct doctor *doctor)
                doctor_print(&remedy,
                             "let it be its own, or name another place with `crossgate.state`:\n"
                             "  install -d -m 700 -o %s %s",
-                            doctor_print_user(geteuid(), user), path),
+                            doctor_print_user(doctor->running.runs ? doctor->running.user : geteuid(), user), path),
                "%s: what is to be remembered cannot be written: %s", path, objection.at);
 }
 

@@ -122,7 +122,7 @@ static void judge_absence(struct doctor *doctor)
     if (running->unknown)
         doctor_add(doctor, DOCTOR_RUNNING, "", FINDING_NOTE, "cannot-ask",
                    "look again as root, or as the user that crossgate runs as",
-                   "the running crossgate cannot be asked: %s", running->error.text);
+                   "whether crossgate runs cannot be asked: %s", running->error.text);
     else
         doctor_add(doctor, DOCTOR_RUNNING, "", FINDING_NOTE, "not-running",
                    doctor_print(&remedy, "start it:\n  crossgate run --config %s", doctor->request->config),
@@ -159,11 +159,12 @@ static void judge_changes(struct doctor *doctor)
         doctor_add(doctor, DOCTOR_RUNNING, config, FINDING_WARNING, "configuration-changed", remedy.at,
                    "%s has been changed, and that is not in force", config);
     if (running->files_changed > 0)
-        doctor_add(doctor, DOCTOR_RUNNING, running->first, FINDING_WARNING, "files-changed", remedy.at,
-                   "%zu file%s that the configuration names %s others on the disk than in force: %s%s",
-                   running->files_changed, doctor_plural(running->files_changed),
-                   running->files_changed == 1 ? "is" : "are", running->first,
-                   running->files_changed == 1 ? "" : " and others");
+        doctor_add(
+            doctor, DOCTOR_RUNNING, running->first, FINDING_WARNING, "files-changed", remedy.at,
+            "what is in force of %zu file%s that the configuration names is not what is on the disk, or cannot be "
+            "read there any more: %.200s%s",
+            running->files_changed, doctor_plural(running->files_changed), running->first,
+            running->files_changed == 1 ? "" : " for one");
     if (!running->config_changed && running->files_changed == 0)
         doctor_add(doctor, DOCTOR_RUNNING, config, FINDING_GOOD, "in-force", NULL,
                    "the configuration, and all files that it names, are in force as they are on the disk");

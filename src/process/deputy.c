@@ -17,8 +17,9 @@ struct deputy {
 
 static _Noreturn void serve(const struct account *account, void (*work)(void *user, FILE *out), void *user, int words)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     FILE *out = account_enter(account) ? fdopen(words, "w") : NULL;
+    account_hide_memory();
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* changing the identity would have cleared it */
     if (!out)
         _exit(1);
     setvbuf(out, NULL, _IOLBF, 0);
@@ -56,14 +57,14 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-/* False: it did not come to its end. */
+/* False: it did not come to its end. What waits already is heard even if time is up. */
 static bool hear(int words, uint64_t until, FILE *out)
 {
     char piece[4096];
     struct pollfd wait = {.fd = words, .events = POLLIN};
     for (size_t all = 0; all < DEPUTY_TEXT_MAX;) {
         uint64_t at = now();
-        int ready = at < until ? poll(&wait, 1, (int)(until - at)) : 0;
+        int ready = poll(&wait, 1, at < until ? (int)(until - at) : 0);
         if (ready == 0)
             return false;
         ssize_t got = ready > 0 ? read(words, piece, sizeof piece) : -1;

@@ -2,6 +2,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from support import pki as pki_module, ports
 from support.backend import Backend, reverseproxy
-from support.gate import HELLO, binary, document, run, tcp, web
+from support.gate import CHECKOUT, HELLO, binary, document, run, tcp, web
 from support.origin import Origin
 from support.wait import eventually
 
@@ -167,6 +168,19 @@ def test_an_address_that_is_not_here(directory):
 
 
 @AS_ROOT
+def test_a_master_that_only_root_may_ask(crossgate, reachable):
+    gate = crossgate(web({"/": HELLO}))
+    report = doctor(gate.config, prefix=as_nobody())
+    assert report.of("cannot-ask") and report.of("held") and report.master is None and not report.of("port-held")
+
+
+def test_a_master_without_a_control_socket(crossgate):
+    gate = crossgate(web({"/": HELLO}), control="none")
+    report = doctor(gate.config)
+    assert "control socket" in report.of("cannot-ask")[0]["text"] and str(gate.port) in report.of("held")[0]["subject"]
+
+
+@AS_ROOT
 def test_a_low_port_without_privilege(reachable):
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as file:
         first = int(file.read())
@@ -225,6 +239,23 @@ def test_a_key_that_cannot_be_read(reachable, pki):
     assert not doctor(config).of("configuration-errors")
     [row] = doctor(config, prefix=as_nobody()).of("configuration-errors")
     assert tls["key"] in row["text"] and "Permission denied" in row["text"]
+
+
+@AS_ROOT
+def test_a_master_that_is_not_root(reachable):
+    """Root does not ask a socket of somebody else's; who runs it does."""
+    os.chown(reachable, NOBODY.pw_uid, NOBODY.pw_gid)
+    state = reachable / "state"
+    state.mkdir(mode=0o700)
+    os.chown(state, NOBODY.pw_uid, NOBODY.pw_gid)
+    config = node(reachable, web({"/": HELLO}), state=str(state))
+    with subprocess.Popen(as_nobody(binary(), "run", "--config", str(config)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as gate:
+        assert gate.stdout.readline()
+        by_root, by_itself = doctor(config), doctor(config, prefix=as_nobody())
+        gate.terminate()
+    assert by_root.of("cannot-ask") and by_root.of("held") and by_root.of("state") and not by_root.wrong
+    assert by_itself.master == gate.pid and by_itself.of("listens") and by_itself.of("state")
+    assert "nobody" in doctor(config).of("state-unwritable")[0]["text"], "if root started it now"
 
 
 @AS_ROOT
@@ -386,3 +417,10 @@ def test_words_that_are_not_understood(directory):
     assert run("doctor", "--jsn").returncode == 2
     done = run("doctor", "--cbdir", directory / "nothing")
     assert done.returncode == 2 and "nothing" in done.stderr
+
+
+def test_all_ids_are_documented():
+    sources = "".join(path.read_text() for path in (CHECKOUT / "src/doctor").glob("*.c"))
+    ids = set(re.findall(r'(?:FINDING_\w+|severity|ENDING_\w+),\s*"([a-z-]+)"', sources))
+    documented = set(re.findall(r"`([a-z-]+)`", (CHECKOUT / "docs/doctor.md").read_text()))
+    assert len(ids) > 50 and ids <= documented, ids - documented
