@@ -18,6 +18,7 @@ from support.origin import Origin
 from support.wait import eventually
 
 from test_acme import site  # noqa: F401
+from test_ocsp import responder  # noqa: F401
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODY = pwd.getpwnam("nobody")
@@ -313,6 +314,18 @@ def test_a_port_behind_a_balancer_is_not_asked(crossgate, pki):
 def test_clients_without_a_certificate_see_the_servers(crossgate, pki):
     gate = crossgate(web({"/": HELLO}, tls=pki.tls(ca_certificates=[pki["devices.pem"]])))
     assert doctor(gate.config).of("served")
+
+
+def test_stapling(crossgate, responder):  # noqa: F811
+    good, responder.answer = responder.answer, lambda _: (503, b"")
+    gate = crossgate(web({"/": HELLO}, tls=responder.authority.leaf()))
+    [row] = doctor(gate.config).of("staple-missing")
+    assert row["severity"] == "warning" and "server.pem" in row["text"]
+    gate.stop()
+    responder.answer = good
+    gate = crossgate(web({"/": HELLO}, tls=responder.authority.leaf()))
+    report = eventually(lambda: (again := doctor(gate.config)) and not again.of("staple-missing") and again, 30)
+    assert "with an OCSP response" in report.of("served")[0]["text"] and not report.wrong - {"files-changed"}
 
 
 def test_certificates_that_an_authority_issues(site):  # noqa: F811
