@@ -348,7 +348,7 @@ def test_certificates_that_an_authority_issues(site):  # noqa: F811
 def test_backends_that_do_not_work_and_why(directory, pki):
     down = {"type": "tcp", "host": "127.0.0.1", "port": ports.take()}
     name = {"type": "tcp", "host": "nowhere.invalid", "port": 80}
-    with Backend(tls=pki.server()) as secure:
+    with Backend(tls=pki.server()) as secure, Origin(tls=pki.server()) as origin:
         trusting = {"hostname": "localhost", "ca_certificates": [pki["root.pem"]]}
         wrong = {**trusting, "hostname": "wrong.example"}
         services = {
@@ -358,13 +358,16 @@ def test_backends_that_do_not_work_and_why(directory, pki):
             "good": reverseproxy(secure, scheme="wss", tls=trusting),
             "wrong": {"type": "websocket-reverseproxy", "backend": {
                 "id": "wrong", "type": "websocket", "url": f"wss://localhost:{secure.port}", "endpoint": {**secure.endpoint, "tls": wrong}}},
+            "https": {"type": "reverseproxy", "endpoint": {**origin.endpoint, "tls": wrong}},
+            "fine": {"type": "reverseproxy", "backends": [{"id": "fine", "endpoint": {**origin.endpoint, "tls": trusting}}]},
         }
         report = doctor(node(directory, web(services)))
     assert report.verdict == "bad"
     assert report.of("backend-refused")[0]["subject"].endswith(str(down["port"]))
     assert "getent ahosts nowhere.invalid" in report.of("backend-name")[0]["remedy"]
-    assert report.of("backend-tls")[0]["subject"] == "wrong" and "hostname mismatch" in report.of("backend-tls")[0]["text"]
-    assert report.of("backend-up")[0]["subject"] == f"wss://127.0.0.1:{secure.port}"
+    assert {row["subject"] for row in report.of("backend-tls")} == {"wrong", f"https://127.0.0.1:{origin.port}"}
+    assert all("hostname mismatch" in row["text"] for row in report.of("backend-tls"))
+    assert {row["subject"] for row in report.of("backend-up")} == {f"wss://127.0.0.1:{secure.port}", "fine"}
 
 
 def test_a_backend_that_says_nothing_is_not_waited_for(directory):
