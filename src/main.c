@@ -14,6 +14,7 @@ static const struct command rows[] = {
     {"stop", command_stop, "have it stop when all connections are finished"},
     {"dev", command_dev, "serve a directory or an application over HTTPS on this machine"},
     {"cert", command_cert, "make keys and certificates, look at them, put them in order"},
+    {"doctor", command_doctor, "look at a node and the machine below, and say what to do"},
     {"probe", command_probe, "look at a TLS server as its clients see it"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},

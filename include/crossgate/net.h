@@ -44,6 +44,11 @@ struct net_listen {
 bool net_listen_open(const struct net_listen *where, int *sockets, size_t count, struct error *error)
     __attribute__((warn_unused_result));
 
+/* Whether net_listen_open would work now, without listening, and without touching what a Unix path leads to. 0: it would. Otherwise errno,
+ * and *error says it in a sentence: EADDRINUSE, EACCES (a port below 1024, or a directory), EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT (no such
+ * directory), EINVAL for what the settings have wrong. */
+int net_listen_try(const struct net_listen *where, struct error *error) __attribute__((warn_unused_result));
+
 /* Applies backlog and user_timeout to an open socket, for one that is kept while its settings change. */
 void net_listen_adjust(const struct net_listen *where, int socket);
 

@@ -6,6 +6,7 @@
 #define CROSSGATE_PROBE_H
 
 #include "crossgate/base/error.h"
+#include "crossgate/base/finding.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +58,7 @@ struct probe_settings {
     unsigned family;                                /* 4 or 6 only */
     uint32_t timeout;                               /* ms for each step; all together may take PROBE_STEPS of them */
     bool all;                                       /* survey versions, suites and groups, too */
+    bool brief;                                     /* one handshake and nothing else */
     void (*progress)(void *user, const char *what); /* called before each step */
     void *user;
 };
@@ -233,15 +235,6 @@ struct probe_survey {
 
 /* ---- what to think of it */
 
-enum probe_severity { PROBE_NOTE, PROBE_WARNING, PROBE_BAD };
-
-struct probe_finding {
-    enum probe_severity severity; /* PROBE_BAD: common clients fail */
-    const char *id;               /* for programs: "expired" */
-    char text[600];
-    char remedy[700]; /* "": none */
-};
-
 enum probe_verdict { PROBE_FINE, PROBE_DOUBTFUL, PROBE_FAILS, PROBE_UNREACHABLE };
 
 struct probe_report {
@@ -259,7 +252,7 @@ struct probe_report {
     struct probe_websocket websocket;
     struct probe_survey survey;
 
-    struct probe_finding findings[PROBE_FINDINGS_MAX]; /* worst first */
+    struct finding findings[PROBE_FINDINGS_MAX]; /* worst first; BAD: common clients fail */
     size_t finding_count;
     enum probe_verdict verdict;
 };

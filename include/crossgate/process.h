@@ -2,9 +2,13 @@
 #ifndef CROSSGATE_PROCESS_H
 #define CROSSGATE_PROCESS_H
 
+#include "crossgate/account.h"
 #include "crossgate/base/error.h"
 #include "crossgate/base/log.h"
+#include "crossgate/relay.h"
 #include "crossgate/sources.h"
+
+#include <stdio.h>
 
 enum { PROCESS_WORKERS_MAX = 512 };
 
@@ -24,10 +28,46 @@ struct run_options {
 int master_run(const struct run_options *options);
 
 /* Asks the master whose control socket is at that path, as src/process/control.h has it: sends the line (without its
- * end) and waits for the answer, which becomes the caller's to free, without its first line "ok". False: nobody listens, or the
- * answer was "error", with the reason. */
-bool control_ask(const char *path, const char *line, char **answer, struct error *error)
+ * end) and waits for the answer, which becomes the caller's to free, without its first line "ok". `patience`: s for each step; 0: as
+ * long as a reload may take. False: nobody listens (error.number is ENOENT or ECONNREFUSED), or the answer was "error", with the reason. */
+bool control_ask(const char *path, const char *line, unsigned patience, char **answer, struct error *error)
     __attribute__((warn_unused_result));
+
+/* A line of an answer: fields that are separated by tabs. */
+enum { CONTROL_FIELDS_MAX = 16 };
+struct control_fields {
+    const char *at[CONTROL_FIELDS_MAX];
+    size_t count;
+};
+
+/* Cuts a line off *rest, in place. False: there is none. */
+bool control_cut_line(char **rest, struct control_fields *fields);
+
+/* Work that is done by another user's rights, in a child; what it writes is heard. */
+struct deputy;
+
+/* Begins. `work` runs in a copy of this process that has the account's identity and no capability, and ends with it. Before any thread is
+ * made. NULL: *error says why. */
+struct deputy *deputy_new(const struct account *account, void (*work)(void *user, FILE *out), void *user,
+                          struct error *error) __attribute__((warn_unused_result));
+
+/* Waits until it is done, `within` ms at most, and ends it. *text receives what it has written so far, up to DEPUTY_TEXT_MAX bytes, the
+ * caller's to free. False: that is not all. */
+enum { DEPUTY_TEXT_MAX = 1024 * 1024 };
+bool deputy_end(struct deputy *deputy, uint32_t within, char **text);
+
+/* Asks all of these backends at once, as workers do, in a loop of its own, and tells each verdict as it comes. `within` ms at most: who has
+ * not answered by then is told to be late. What is still under way afterwards ends with the process, which therefore has to end soon.
+ * False: memory or descriptors are out. */
+bool backends_try(const struct backend *const *backends, size_t count, struct counted *owner, uint32_t within,
+                  void (*on_verdict)(void *user, const struct backend *backend, const struct backend_verdict *verdict),
+                  void *user) __attribute__((warn_unused_result));
+
+/* How many connections a worker takes with so many open files, if the configuration does not say less. */
+unsigned process_connections_of(uint64_t descriptors);
+
+/* How many notices the kernel keeps for files that are watched, at most. */
+enum { PROCESS_NOTICES_MAX = 16384 };
 
 /* What `crossgate worker` is: started by the master only, with the control socket as descriptor 3. Returns the exit
  * status. */

@@ -20,7 +20,11 @@ bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back,
 /* An endpoint that answers each piece to its sender. NULL when memory is out. */
 struct endpoint *echo_new(struct loop *loop);
 
-enum backend_kind { BACKEND_WEBSOCKET, BACKEND_RAWSOCKET };
+enum backend_kind {
+    BACKEND_WEBSOCKET,
+    BACKEND_RAWSOCKET,
+    BACKEND_HTTP, /* requests; WebSockets, too, if the service passes them */
+};
 
 /* A node behind the door: Crossbar's `backend` of websocket-reverseproxy, or --backend URL. Part of a plan. */
 struct backend {
@@ -100,10 +104,36 @@ struct upstream_settings {
 
 enum health_type {
     HEALTH_TCP,       /* it accepts connections */
+    HEALTH_TLS,       /* likewise, and TLS can be had over them if it has that */
     HEALTH_WEBSOCKET, /* it makes an opening handshake as for a visitor, TLS included; then Close */
 };
 
-/* How a backend is asked whether it works. */
+enum backend_fitness {
+    BACKEND_WORKS, /* also one that has answered with a refusal for which it need not be broken (404) */
+    BACKEND_FAILS,
+    BACKEND_UNKNOWN, /* we could not ask: memory or descriptors are out */
+};
+
+struct backend_verdict {
+    enum backend_fitness fitness;
+    enum ending why;    /* DONE: all went well */
+    const char *detail; /* "name: cause"; NULL: nothing is to be said */
+};
+
+struct backend_check;
+
+/* Called once. `verdict` is valid for this call. */
+typedef void backend_checked(void *user, const struct backend_verdict *verdict);
+
+/* Asks a backend once, within target.timeout. on_answer is never called from within this function. Holds a reference on `owner` until
+ * the backend has let go of it, which may be after the answer. NULL when memory is out. */
+struct backend_check *backend_check_new(struct loop *loop, const struct backend *backend, enum health_type type,
+                                        struct counted *owner, backend_checked *on_answer, void *user);
+
+/* Before the answer: it is of no interest any more. */
+void backend_check_cancel(struct backend_check *check);
+
+/* How a backend is asked at intervals. */
 struct health_check {
     enum health_type type;
     uint32_t interval;      /* ms between the end of one check and the beginning of the next */

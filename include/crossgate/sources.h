@@ -96,4 +96,7 @@ const char *sources_variable(struct sources *sources, const char *name);
 int sources_pack(const struct sources *sources, struct error *error) __attribute__((warn_unused_result));
 size_t sources_directories(const struct sources *sources, const int **directories);
 
+/* What directory `index` of these was asked for by. Belongs to the sources. */
+const char *sources_directory_name(const struct sources *sources, size_t index);
+
 #endif

@@ -35,6 +35,7 @@ int command_reload(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_dev(int argc, char **argv);
 int command_cert(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_probe(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -20,28 +20,6 @@ struct control_words {
     bool json;
 };
 
-/* A table on stdout, from lines of fields that are separated by tabs. */
-enum { FIELDS_MAX = 16 };
-
-struct fields {
-    const char *at[FIELDS_MAX];
-    size_t count;
-};
-
-/* Cuts a line off *rest, in place. False: there is none. */
-static bool cut_line(char **rest, struct fields *fields)
-{
-    char *line = *rest;
-    if (!*line)
-        return false;
-    *rest = line + strcspn(line, "\n");
-    if (**rest)
-        *(*rest)++ = '\0';
-    for (fields->count = 0; line && fields->count < FIELDS_MAX; fields->count++)
-        fields->at[fields->count] = strsep(&line, "\t");
-    return true;
-}
-
 /* The master is asked; `answer` is the caller's to free. */
 static bool ask(const char *command, const struct control_words *words, const char *line, char **answer)
 {
@@ -53,7 +31,7 @@ static bool ask(const char *command, const struct control_words *words, const ch
         snprintf(path, sizeof path, "%s", words->socket);
     else if (node_dir_resolve(words->cbdir, words->config, &place, &request, &error))
         snprintf(path, sizeof path, "%s/%s", place.directory, PROCESS_CONTROL);
-    if (error.class == ERROR_NONE && control_ask(path, line, answer, &error))
+    if (error.class == ERROR_NONE && control_ask(path, line, 0, answer, &error))
         return true;
     fprintf(stderr, "crossgate %s: %s\n", command, error.text);
     return false;
@@ -89,7 +67,7 @@ struct column {
 };
 
 /* False: the master is of another version. */
-static bool print_object(const struct fields *fields, size_t skip, const struct column *columns, size_t count)
+static bool print_object(const struct control_fields *fields, size_t skip, const struct column *columns, size_t count)
 {
     uint64_t number;
     if (fields->count != skip + count)
@@ -140,7 +118,7 @@ static void print_failure(const char *at, const char *why)
         puts("-");
 }
 
-static void print_backend(const struct fields *fields, int width)
+static void print_backend(const struct control_fields *fields, int width)
 {
     const char *const *at = fields->at;
     char state[48];
@@ -167,14 +145,14 @@ static int name_width(const char *answer)
 
 static int print_backends(char *answer, bool json)
 {
-    struct fields fields;
+    struct control_fields fields;
     bool first = true;
     int width = name_width(answer);
     if (json)
         fputs("[", stdout);
     else
         printf("%-*s  %-16s %8s %8s  %s\n", width, "BACKEND", "STATE", "SESSIONS", "FAILURES", "LAST FAILURE");
-    for (; cut_line(&answer, &fields); first = false) {
+    for (; control_cut_line(&answer, &fields); first = false) {
         if (fields.count != BACKEND_FIELDS)
             return refuse_answer("backend");
         if (!json) {
@@ -233,15 +211,16 @@ int command_backend(int argc, char **argv)
 
 /* ---- status */
 
-static const struct column master_columns[] = {
-    {"pid", true}, {"state", false}, {"edition", true}, {"configuration", false}};
+static const struct column master_columns[] = {{"pid", true},      {"state", false},
+                                               {"edition", true},  {"configuration", false},
+                                               {"started", false}, {"configuration_read", false}};
 static const struct column worker_columns[] = {
     {"index", true}, {"pid", true}, {"state", false}, {"connections", true}, {"websockets", true}};
 static const struct column handshake_columns[] = {
     {"full", true},          {"resumed", true},         {"full_tls12", true},
     {"resumed_tls12", true}, {"tickets_unknown", true}, {"resumed_percent", true}};
 enum {
-    MASTER_FIELDS = 4,
+    MASTER_FIELDS = 6,
     WORKER_FIELDS = 5,
     HANDSHAKE_FIELDS = 6,
     RENEWALS_FIELDS = 3,
@@ -250,7 +229,7 @@ enum {
 };
 
 /* Of the workers that are there: what one has counted ends with it. */
-static bool print_handshakes(const struct fields *fields)
+static bool print_handshakes(const struct control_fields *fields)
 {
     const char *const *at = fields->at;
     if (fields->count != HANDSHAKE_FIELDS + 1)
@@ -260,7 +239,7 @@ static bool print_handshakes(const struct fields *fields)
     return true;
 }
 
-static bool print_handshakes_json(const struct fields *fields)
+static bool print_handshakes_json(const struct control_fields *fields)
 {
     return print_object(fields, 1, handshake_columns, HANDSHAKE_FIELDS);
 }
@@ -271,24 +250,32 @@ struct section {
     const char *kind;
     const char *key; /* in JSON */
     bool list;
-    bool (*print)(const struct fields *fields);
-    bool (*print_json)(const struct fields *fields);
+    bool (*print)(const struct control_fields *fields);
+    bool (*print_json)(const struct control_fields *fields);
 };
 
-static bool print_master(const struct fields *fields)
+static bool print_master(const struct control_fields *fields)
 {
-    if (fields->count != MASTER_FIELDS + 1)
+    char started[TIME_TEXT], read[TIME_TEXT];
+    if (fields->count != MASTER_FIELDS + 1 || !print_time(fields->at[5], started) || !print_time(fields->at[6], read))
         return false;
-    printf("master (pid %s) is %s, edition %s of %s\n", fields->at[1], fields->at[2], fields->at[3], fields->at[4]);
+    printf("master (pid %s) is %s, edition %s of %s\n  started %s, configuration read %s\n", fields->at[1],
+           fields->at[2], fields->at[3], fields->at[4], started, read);
     return true;
 }
 
-static bool print_master_json(const struct fields *fields)
+static bool print_master_json(const struct control_fields *fields)
 {
-    return print_object(fields, 1, master_columns, MASTER_FIELDS);
+    char started[TIME_TEXT], read[TIME_TEXT];
+    if (fields->count != MASTER_FIELDS + 1 || !print_time(fields->at[5], started) || !print_time(fields->at[6], read))
+        return false;
+    struct control_fields text = *fields;
+    text.at[5] = started;
+    text.at[6] = read;
+    return print_object(&text, 1, master_columns, MASTER_FIELDS);
 }
 
-static bool print_worker(const struct fields *fields)
+static bool print_worker(const struct control_fields *fields)
 {
     if (fields->count != WORKER_FIELDS + 1)
         return false;
@@ -297,12 +284,12 @@ static bool print_worker(const struct fields *fields)
     return true;
 }
 
-static bool print_worker_json(const struct fields *fields)
+static bool print_worker_json(const struct control_fields *fields)
 {
     return print_object(fields, 1, worker_columns, WORKER_FIELDS);
 }
 
-static bool print_renewals(const struct fields *fields)
+static bool print_renewals(const struct control_fields *fields)
 {
     if (fields->count != RENEWALS_FIELDS + 1)
         return false;
@@ -310,7 +297,7 @@ static bool print_renewals(const struct fields *fields)
     return true;
 }
 
-static bool print_renewals_json(const struct fields *fields)
+static bool print_renewals_json(const struct control_fields *fields)
 {
     uint64_t number;
     if (fields->count != RENEWALS_FIELDS + 1)
@@ -325,7 +312,7 @@ static bool print_renewals_json(const struct fields *fields)
 }
 
 /* Two lines each, since paths and lists of names are long. */
-static bool print_certificate(const struct fields *fields)
+static bool print_certificate(const struct control_fields *fields)
 {
     char ends[DATE_TEXT], since[DATE_TEXT], left[32] = "expired";
     uint64_t seconds = 0;
@@ -357,7 +344,7 @@ static void print_names_json(const char *names)
     putchar(']');
 }
 
-static bool print_certificate_json(const struct fields *fields)
+static bool print_certificate_json(const struct control_fields *fields)
 {
     char ends[DATE_TEXT], since[DATE_TEXT];
     if (fields->count != CERTIFICATE_FIELDS + 1 || !print_time(fields->at[3], ends) ||
@@ -375,7 +362,7 @@ static bool print_certificate_json(const struct fields *fields)
     return true;
 }
 
-static bool print_acme(const struct fields *fields)
+static bool print_acme(const struct control_fields *fields)
 {
     char ends[DATE_TEXT] = "", next[DATE_TEXT] = "";
     const char *const *at = fields->at;
@@ -398,7 +385,7 @@ static void print_moment_json(const char *name, const char *at)
     printf(", \"%s\": %s%s%s", name, known ? "\"" : "", known ? text : "null", known ? "\"" : "");
 }
 
-static bool print_acme_json(const struct fields *fields)
+static bool print_acme_json(const struct control_fields *fields)
 {
     const char *const *at = fields->at;
     uint64_t number;
@@ -429,14 +416,14 @@ static const struct section sections[] = {
 };
 
 /* Up to the first line of another kind, which is in *fields afterwards. */
-static bool print_section(const struct section *section, char **answer, struct fields *fields, bool json)
+static bool print_section(const struct section *section, char **answer, struct control_fields *fields, bool json)
 {
     for (bool first = true; fields->count > 0 && strcmp(fields->at[0], section->kind) == 0; first = false) {
         if (json && section->list)
             fputs(first ? "\n  " : ",\n  ", stdout);
         if (!(json ? section->print_json : section->print)(fields))
             return false;
-        if (!cut_line(answer, fields))
+        if (!control_cut_line(answer, fields))
             fields->count = 0;
     }
     return true;
@@ -444,8 +431,8 @@ static bool print_section(const struct section *section, char **answer, struct f
 
 static bool print_status(char *answer, bool json)
 {
-    struct fields fields = {0};
-    if (!cut_line(&answer, &fields))
+    struct control_fields fields = {0};
+    if (!control_cut_line(&answer, &fields))
         return false;
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
         const struct section *section = &sections[i];

@@ -1,4 +1,5 @@
 #include "colour.h"
+#include "findings.h"
 #include "layout.h"
 #include "probe_print.h"
 
@@ -353,33 +354,6 @@ static void print_survey(const struct layout *layout, const struct probe_survey 
 
 /* ---- the judgement */
 
-static void print_findings(const struct layout *layout, const struct probe_report *report)
-{
-    static const struct {
-        enum layout_colour colour;
-        const char *mark;
-    } marks[] = {{LAYOUT_FAINT, "note"}, {LAYOUT_YELLOW, "warn"}, {LAYOUT_RED, "BAD"}};
-    struct layout narrow = *layout;
-    narrow.indent = 8;
-    if (report->finding_count > 0)
-        layout_title(layout, "Findings");
-    for (size_t i = 0; i < report->finding_count; i++) {
-        const struct probe_finding *finding = &report->findings[i];
-        layout_coloured_row(&narrow, marks[finding->severity].colour, marks[finding->severity].mark, "%s",
-                            finding->text);
-        if (finding->remedy[0])
-            layout_coloured_row(&narrow, LAYOUT_PLAIN, "  ->", "%s", finding->remedy);
-    }
-}
-
-static size_t count(const struct probe_report *report, enum probe_severity severity)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < report->finding_count; i++)
-        found += report->findings[i].severity == severity;
-    return found;
-}
-
 static void print_verdict(const struct layout *layout, const struct probe_settings *settings,
                           const struct probe_report *report)
 {
@@ -392,13 +366,10 @@ static void print_verdict(const struct layout *layout, const struct probe_settin
         [PROBE_FAILS] = {LAYOUT_RED, "BAD", "clients fail with"},
         [PROBE_UNREACHABLE] = {LAYOUT_RED, "UNREACHABLE", "there is no connection to"},
     };
-    size_t bad = count(report, PROBE_BAD), warnings = count(report, PROBE_WARNING);
     fputc('\n', layout->out);
     layout_word(layout, verdicts[report->verdict].colour, verdicts[report->verdict].word);
     fprintf(layout->out, ": %s %s:%u", verdicts[report->verdict].text, settings->target.host, settings->target.port);
-    if (bad + warnings > 0)
-        fprintf(layout->out, " (%zu problem%s, %zu warning%s)", bad, plural(bad), warnings, plural(warnings));
-    fputc('\n', layout->out);
+    findings_print_counts(layout, findings_count(report->findings, report->finding_count));
 }
 
 void probe_print_words(const struct probe_settings *settings, const struct probe_report *report, FILE *out)
@@ -413,6 +384,9 @@ void probe_print_words(const struct probe_settings *settings, const struct probe
     print_page(&layout, &report->http);
     print_websocket(&layout, &report->websocket);
     print_survey(&layout, &report->survey);
-    print_findings(&layout, report);
+    if (report->finding_count > 0)
+        layout_title(&layout, "Findings");
+    for (size_t i = 0; i < report->finding_count; i++)
+        finding_print(&layout, &report->findings[i]);
     print_verdict(&layout, settings, report);
 }

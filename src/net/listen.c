@@ -201,6 +201,28 @@ static bool open_tcp(const struct net_listen *where, int *sockets, size_t count,
     return false;
 }
 
+static int try_tcp(const struct net_listen *where, struct error *error)
+{
+    struct address address;
+    if (!resolve(where, &address, error))
+        return EINVAL;
+    int number = 0;
+    for (unsigned port = where->port; port <= where->port_last; port++) {
+        set_port(&address, (uint16_t)port);
+        int bound = bind_tcp(&address, where->shared);
+        number = errno;
+        if (bound >= 0) {
+            close(bound);
+            return 0;
+        }
+        if (number != EADDRINUSE)
+            break;
+    }
+    errno = number;
+    explain_tcp(where, error);
+    return number;
+}
+
 /* ---- Unix */
 
 static bool unix_address(const char *path, struct address *address, struct error *error)
@@ -230,25 +252,60 @@ static bool is_deserted(const struct address *address)
     return refused;
 }
 
-static bool clear_path(const struct net_listen *where, const struct address *address, struct error *error)
+/* What is at the path: 0, or errno with *error. *deserted: a socket that has to be removed. */
+static int judge_path(const struct net_listen *where, const struct address *address, bool *deserted,
+                      struct error *error)
 {
     struct stat facts;
+    *deserted = false;
     if (lstat(where->path, &facts) < 0) {
-        if (errno == ENOENT) /* a missing directory is told by bind */
-            return true;
+        int number = errno;
+        if (number == ENOENT) /* a missing directory is told by bind */
+            return 0;
         error_set_errno(error, "cannot listen on unix:%s", where->path);
-    } else if (!S_ISSOCK(facts.st_mode)) {
+        return number;
+    }
+    if (!S_ISSOCK(facts.st_mode)) {
         error_set(error, ERROR_INPUT, "unix:%s exists and is no socket, so it is not removed; name another path",
                   where->path);
-    } else if (!is_deserted(address)) {
-        error_set(error, ERROR_SYSTEM, "unix:%s is already in use by another program; `ss -lxp` shows which",
-                  where->path);
-    } else if (unlink(where->path) < 0) {
-        error_set_errno(error, "cannot replace the deserted socket unix:%s", where->path);
-    } else {
-        return true;
+        return EINVAL;
     }
+    *deserted = is_deserted(address);
+    if (*deserted)
+        return 0;
+    error_set(error, ERROR_SYSTEM, "unix:%s is already in use by another program; `ss -lxp` shows which", where->path);
+    return EADDRINUSE;
+}
+
+static bool clear_path(const struct net_listen *where, const struct address *address, struct error *error)
+{
+    bool deserted;
+    if (judge_path(where, address, &deserted, error) != 0)
+        return false;
+    if (!deserted || unlink(where->path) == 0)
+        return true;
+    error_set_errno(error, "cannot replace the deserted socket unix:%s", where->path);
     return false;
+}
+
+/* A name can be made, and one be removed, in a directory that we may write to. */
+static int try_unix(const struct net_listen *where, struct error *error)
+{
+    struct address address;
+    bool deserted;
+    if (!unix_address(where->path, &address, error))
+        return EINVAL;
+    int number = judge_path(where, &address, &deserted, error);
+    if (number != 0)
+        return number;
+    size_t length = (size_t)(strrchr(where->path, '/') - where->path);
+    char directory[sizeof((struct sockaddr_un *)0)->sun_path];
+    snprintf(directory, sizeof directory, "%.*s", length > 0 ? (int)length : 1, where->path);
+    if (faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
+        return 0;
+    number = errno;
+    error_set_errno(error, "nothing can be made in the directory %s", directory);
+    return number;
 }
 
 /* The socket's own mode and an empty umask become the mode of the path, which so is right from its first moment. */
@@ -292,4 +349,9 @@ fail:
 bool net_listen_open(const struct net_listen *where, int *sockets, size_t count, struct error *error)
 {
     return where->kind == NET_UNIX ? open_unix(where, sockets, count, error) : open_tcp(where, sockets, count, error);
+}
+
+int net_listen_try(const struct net_listen *where, struct error *error)
+{
+    return where->kind == NET_UNIX ? try_unix(where, error) : try_tcp(where, error);
 }

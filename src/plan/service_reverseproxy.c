@@ -147,6 +147,7 @@ static void add(struct config_reader *reader, const struct config_place *place, 
 
     if (!backend)
         return;
+    backend->kind = BACKEND_HTTP;
     backend->target = to->target;
     backend->tls = to->tls;
     backend->proxy_protocol = to->proxy_protocol;

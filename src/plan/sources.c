@@ -392,6 +392,16 @@ size_t sources_directories(const struct sources *sources, const int **directorie
     return sources->directory_count;
 }
 
+const char *sources_directory_name(const struct sources *sources, size_t index)
+{
+    for (struct list *at = sources->answers.next; at != &sources->answers; at = at->next) {
+        struct answer *answer = CONTAINER_OF(at, struct answer, link);
+        if (answer->kind == ANSWER_DIRECTORY && index-- == 0)
+            return answer->name;
+    }
+    return "";
+}
+
 /* Reading again. */
 
 static bool is_file(const struct answer *answer)

@@ -265,7 +265,7 @@ static void look_first(struct probing *self, struct link *link)
     TEXT_COPY(tls->failure, span_string(link->failure));
     if (ssl)
         describe_server(self, link);
-    if (tls->finished)
+    if (tls->finished && !self->settings->brief)
         failure = use_connection(self, link);
     conclude_client_certificate(self, link, failure);
     if (tls->finished)
@@ -406,6 +406,8 @@ static bool look(struct probing *self)
         return true;
     look_first(self, &link);
     bool needs_certificate = report->client.required == PROBE_YES || report->client.refused;
+    if (self->settings->brief)
+        return true;
     if (report->tls.finished && !needs_certificate) {
         look_again(self);
         look_at_websocket(self);

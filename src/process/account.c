@@ -1,4 +1,4 @@
-#include "account.h"
+#include "crossgate/account.h"
 
 #include "crossgate/base/span.h"
 

@@ -18,10 +18,10 @@ enum { PATIENCE = CONTROL_RELOAD_WITHIN / 1000 + 5 };
 enum { ANSWER_MAX = 16 * 1024 * 1024 };
 
 /* Through its directory, since the address of a socket has no room for a long path. */
-static int connect_to(const char *path, struct error *error)
+static int connect_to(const char *path, unsigned seconds, struct error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const struct timeval patience = {.tv_sec = PATIENCE};
+    const struct timeval patience = {.tv_sec = seconds > 0 ? (time_t)seconds : PATIENCE};
     const char *slash = strrchr(path, '/');
     char *parent = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
     int directory = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -35,10 +35,12 @@ static int connect_to(const char *path, struct error *error)
              setsockopt(opened, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
              connect(opened, (const struct sockaddr *)&address, sizeof address) == 0)
         goto out;
-    if (errno == ENOENT || errno == ECONNREFUSED)
+    int number = errno;
+    if (number == ENOENT || number == ECONNREFUSED)
         error_set(error, ERROR_SYSTEM, "no crossgate listens on %s: is it running, with this node directory?", path);
     else
         error_set_errno(error, "cannot connect to %s", path);
+    error->number = number;
     if (opened >= 0)
         close(opened);
     opened = -1;
@@ -113,9 +115,22 @@ static bool judge(char **answer, struct error *error)
     return false;
 }
 
-bool control_ask(const char *path, const char *line, char **answer, struct error *error)
+bool control_cut_line(char **rest, struct control_fields *fields)
 {
-    int socket = connect_to(path, error);
+    char *line = *rest;
+    if (!*line)
+        return false;
+    *rest = line + strcspn(line, "\n");
+    if (**rest)
+        *(*rest)++ = '\0';
+    for (fields->count = 0; line && fields->count < CONTROL_FIELDS_MAX; fields->count++)
+        fields->at[fields->count] = strsep(&line, "\t");
+    return true;
+}
+
+bool control_ask(const char *path, const char *line, unsigned patience, char **answer, struct error *error)
+{
+    int socket = connect_to(path, patience, error);
     *answer = NULL;
     if (socket < 0)
         return false;

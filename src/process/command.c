@@ -240,7 +240,7 @@ static void print_status(const struct master *master, FILE *out)
                            : "serving",
             master->edition->number);
     print_name(sources_request(master->edition->sources)->config, out);
-    putc('\n', out);
+    fprintf(out, "\t%" PRId64 "\t%" PRId64 "\n", master->started, master->edition->read);
     print_handshakes(crew, out);
     for (unsigned i = 0; i < crew->count; i++) {
         if (crew->places[i].child)
@@ -252,6 +252,38 @@ static void print_status(const struct master *master, FILE *out)
     for (const struct list *at = master->acme.certificates.next; at != &master->acme.certificates; at = at->next)
         print_acme(CONTAINER_OF(at, const struct acme_certificate, link), out);
 }
+
+/* ---- what is on the disk and not in force */
+
+static const char *configuration_now(const struct edition *edition)
+{
+    const char *path = sources_request(edition->sources)->config, *word = "unreadable";
+    struct sources *now = sources_new_disk(sources_request(edition->sources));
+    struct source_file old, new;
+    struct error error = {0};
+    if (now && sources_file(edition->sources, path, &old, &error) && sources_file(now, path, &new, &error))
+        word = span_equal(old.bytes, new.bytes) ? "same" : "changed";
+    sources_free(now);
+    return word;
+}
+
+/* The configuration, how many of the files that it names have other bytes than those in force, and one of them. */
+static void print_changes(const struct master *master, FILE *out)
+{
+    const struct sources *in_force = master->edition->sources;
+    struct sources *now = sources_new_renewed(in_force, NULL);
+    const char *first = NULL;
+    if (!now) {
+        fputs("error out of memory\n", out);
+        return;
+    }
+    fprintf(out, "ok\nchanges\t%s\t%zu\t", configuration_now(master->edition), sources_differ(in_force, now, &first));
+    print_name(first ? first : "", out);
+    putc('\n', out);
+    sources_free(now);
+}
+
+/* ---- */
 
 /* False: the answer comes when the reload is decided. */
 static bool reload(struct master *master, FILE *out)
@@ -271,6 +303,9 @@ bool command_answer(void *user, const struct control_request *request, FILE *out
     switch (request->verb) {
     case CONTROL_STATUS:
         print_status(master, out);
+        break;
+    case CONTROL_CHANGES:
+        print_changes(master, out);
         break;
     case CONTROL_LIST:
         list(master, out);

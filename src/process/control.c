@@ -36,8 +36,9 @@ static const struct {
     const char *word;
     bool name;
 } verbs[] = {
-    [CONTROL_STATUS] = {"status", false}, [CONTROL_LIST] = {"list", false},     [CONTROL_DRAIN] = {"drain", true},
-    [CONTROL_RESUME] = {"resume", true},  [CONTROL_RELOAD] = {"reload", false}, [CONTROL_STOP] = {"stop", false},
+    [CONTROL_STATUS] = {"status", false}, [CONTROL_CHANGES] = {"changes", false}, [CONTROL_LIST] = {"list", false},
+    [CONTROL_DRAIN] = {"drain", true},    [CONTROL_RESUME] = {"resume", true},    [CONTROL_RELOAD] = {"reload", false},
+    [CONTROL_STOP] = {"stop", false},
 };
 
 static bool is_printable(struct span text)

@@ -16,6 +16,7 @@
 
 enum control_verb {
     CONTROL_STATUS,
+    CONTROL_CHANGES,
     CONTROL_LIST,
     CONTROL_DRAIN,
     CONTROL_RESUME,

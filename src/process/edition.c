@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Where one file is wrong, others may be seen to be so only without it: so often it is tried with those that are left. */
@@ -146,7 +147,8 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
         log_write(log, LOG_ERROR, "out of memory");
         return NULL;
     }
-    *edition = (struct edition){.number = number, .packed = -1, .sources = sources_new_disk(&options->request)};
+    *edition = (struct edition){
+        .number = number, .read = time(NULL), .packed = -1, .sources = sources_new_disk(&options->request)};
     if (!edition->sources) {
         error_set(&error, ERROR_MEMORY, "out of memory");
     } else if (load(edition, previous, log)) {
@@ -231,7 +233,8 @@ static struct edition *renew_with(struct edition *previous, uint64_t number, str
     *fault = (struct edition_fault){.text = "out of memory"};
     if (!edition)
         return NULL;
-    *edition = (struct edition){.number = number, .packed = -1, .sources = sources, .workers = previous->workers};
+    *edition = (struct edition){
+        .number = number, .read = previous->read, .packed = -1, .sources = sources, .workers = previous->workers};
     if (load_again(edition, previous, renewed, fault, log) && furnish(edition, previous, &error)) {
         fault->text[0] = '\0';
         return edition;

@@ -9,6 +9,7 @@
 
 struct edition {
     uint64_t number;
+    int64_t read; /* when the configuration itself was, s since 1970 */
     unsigned workers;
     struct sources *sources; /* owns the directories */
     struct plan *plan;

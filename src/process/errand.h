@@ -13,7 +13,7 @@
 #ifndef CROSSGATE_PROCESS_ERRAND_H
 #define CROSSGATE_PROCESS_ERRAND_H
 
-#include "account.h"
+#include "crossgate/account.h"
 #include "word.h"
 
 #include "crossgate/base/list.h"

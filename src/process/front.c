@@ -1,5 +1,7 @@
 #include "front.h"
 
+#include "crossgate/process.h"
+
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ struct front {
     struct entrance entrances[];
 };
 
-unsigned front_limit(uint64_t descriptors)
+unsigned process_connections_of(uint64_t descriptors)
 {
     uint64_t reserved = descriptors / 2 < DESCRIPTORS_RESERVED ? descriptors / 2 : DESCRIPTORS_RESERVED;
     uint64_t limit = (descriptors - reserved) / 2;
@@ -39,7 +41,7 @@ static unsigned connection_limit(struct loop *loop, unsigned wanted)
     struct rlimit descriptors;
     if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0 || descriptors.rlim_cur == RLIM_INFINITY)
         return wanted ? wanted : UINT32_MAX;
-    unsigned possible = front_limit(descriptors.rlim_cur);
+    unsigned possible = process_connections_of(descriptors.rlim_cur);
     if (wanted > possible)
         log_write(loop->log, LOG_WARNING, "%u connections are asked for, but %llu open files allow %u only", wanted,
                   (unsigned long long)descriptors.rlim_cur, possible);

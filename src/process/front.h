@@ -21,8 +21,4 @@ void front_settle(struct front *front);
 
 const struct plan *front_plan(const struct front *front);
 
-/* How many connections a worker may hold with that many descriptors: each may need one for its backend, too, and some
- * are kept for all else. */
-unsigned front_limit(uint64_t descriptors);
-
 #endif

@@ -394,7 +394,7 @@ int master_run(const struct run_options *options)
     account_hide_memory();
     if (!complete_stdio())
         return 1;
-    struct master master = {.options = options, .events = -1, .signals = -1, .executable = -1};
+    struct master master = {.options = options, .started = time(NULL), .events = -1, .signals = -1, .executable = -1};
     log_init(&master.log, STDERR_FILENO, options->level, "master");
     master.crew.log = &master.log;
     master.crew.account = &master.account;

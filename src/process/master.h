@@ -12,6 +12,7 @@
 
 struct master {
     const struct run_options *options;
+    int64_t started; /* s since 1970 */
     struct log log;
     struct account account;
     struct crew crew;

@@ -3,7 +3,7 @@
 #ifndef CROSSGATE_PROCESS_SPAWN_H
 #define CROSSGATE_PROCESS_SPAWN_H
 
-#include "account.h"
+#include "crossgate/account.h"
 
 /* The first descriptor that such a process is given, behind stdio; others follow it. */
 enum { SPAWN_FIRST = 3, SPAWN_DESCRIPTORS = 2 };

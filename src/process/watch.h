@@ -7,7 +7,7 @@
 #ifndef CROSSGATE_PROCESS_WATCH_H
 #define CROSSGATE_PROCESS_WATCH_H
 
-#include "crossgate/base/log.h"
+#include "crossgate/process.h"
 
 #include <stddef.h>
 #include <time.h>
@@ -18,7 +18,7 @@
 enum { WATCH_QUIET = 500, WATCH_LATEST = 5000, WATCH_EVERY = 60000, WATCH_REST = 250 };
 
 /* How many notices are asked for: a directory or a file each. */
-enum { WATCH_NOTICES = 16384 };
+enum { WATCH_NOTICES = PROCESS_NOTICES_MAX };
 
 struct watch_facts {
     int error; /* errno of stat; then the rest is zero */

@@ -1,14 +1,13 @@
-/* A worker: one loop, one thread, nothing shared. The order in which it works is turn(), at the end of this file; the way of
- * a connection begins in front.c. */
+/* A worker: one loop, one thread, nothing shared. The order in which it works is in turn.c; the way of a connection begins in
+ * front.c. */
 #include "crossgate/process.h"
 
 #include "child.h"
 #include "inbox.h"
+#include "turn.h"
 
 #include "crossgate/limits.h"
-#include "crossgate/websocket.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,12 +18,9 @@
 #include <uv.h>
 
 struct worker {
-    uv_loop_t uv;
+    struct turn turn;
     uv_poll_t control;
     uv_signal_t terminate;
-    uv_timer_t alarm;
-    uint64_t alarm_due; /* UINT64_MAX: not set */
-    struct loop loop;
     struct log log;
     struct counters *counters;
     struct inbox inbox;
@@ -52,26 +48,27 @@ static void tell_guests(struct loop *loop)
 
 static void leave(struct worker *worker)
 {
-    if (worker->loop.leaving)
+    if (worker->turn.loop.leaving)
         return;
-    worker->loop.leaving = true;
-    worker->cut = worker->loop.now + (worker->front ? front_plan(worker->front)->process.drain_timeout : LIMIT_DRAIN);
+    worker->turn.loop.leaving = true;
+    worker->cut =
+        worker->turn.loop.now + (worker->front ? front_plan(worker->front)->process.drain_timeout : LIMIT_DRAIN);
     front_close(worker->front);
     worker->front = NULL;
     inbox_deinit(&worker->inbox);
-    tell_guests(&worker->loop);
+    tell_guests(&worker->turn.loop);
 }
 
-/* Whether anything lives in the loop besides our own three handles. */
+/* Whether anything lives in the loop besides our own handles. */
 static bool is_empty(struct worker *worker)
 {
     uv_handle_t *const own[] = {(uv_handle_t *)&worker->control, (uv_handle_t *)&worker->terminate,
-                                (uv_handle_t *)&worker->alarm};
-    if (!list_is_empty(&worker->loop.guests) || atomic_load(&worker->counters->connections_open) > 0)
+                                (uv_handle_t *)&worker->turn.alarm};
+    if (!list_is_empty(&worker->turn.loop.guests) || atomic_load(&worker->counters->connections_open) > 0)
         return false;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_unref(own[i]);
-    bool empty = !uv_loop_alive(&worker->uv);
+    bool empty = !uv_loop_alive(&worker->turn.uv);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_ref(own[i]);
     return empty;
@@ -99,9 +96,9 @@ static void on_control(uv_poll_t *handle, int status, int events)
     struct worker *worker = handle->data;
     (void)status; /* the socket says it itself */
     (void)events;
-    loop_tick(&worker->loop);
-    for (enum inbox_event event = INBOX_NOTED; event != INBOX_EMPTY && !worker->loop.leaving;) {
-        event = inbox_hear(&worker->inbox, &worker->loop);
+    loop_tick(&worker->turn.loop);
+    for (enum inbox_event event = INBOX_NOTED; event != INBOX_EMPTY && !worker->turn.loop.leaving;) {
+        event = inbox_hear(&worker->inbox, &worker->turn.loop);
         if (event == INBOX_SWITCH) {
             put_in_force(worker, inbox_take(&worker->inbox));
         } else if (event == INBOX_LEAVE) {
@@ -111,30 +108,21 @@ static void on_control(uv_poll_t *handle, int status, int events)
             leave(worker);
         }
     }
-    if (worker->loop.leaving)
+    if (worker->turn.loop.leaving)
         uv_poll_stop(&worker->control);
-    loop_settle(&worker->loop);
+    loop_settle(&worker->turn.loop);
 }
 
 static void on_terminate(uv_signal_t *handle, int number)
 {
     struct worker *worker = handle->data;
     (void)number;
-    loop_tick(&worker->loop);
-    if (!worker->loop.leaving) {
+    loop_tick(&worker->turn.loop);
+    if (!worker->turn.loop.leaving) {
         inbox_say_leaving(&worker->inbox);
         leave(worker);
     }
-    loop_settle(&worker->loop);
-}
-
-/* Its only purpose is to end the wait; turn() does what is due. By itself it would not end it: a timer that is due when
- * uv_run begins is fired before the poll, which then waits for the next event. */
-static void on_alarm(uv_timer_t *handle)
-{
-    struct worker *worker = handle->data;
-    worker->alarm_due = UINT64_MAX;
-    uv_stop(handle->loop);
+    loop_settle(&worker->turn.loop);
 }
 
 /* ---- start and end */
@@ -153,21 +141,12 @@ static struct counters *map_counters(void)
     return page == MAP_FAILED ? NULL : page;
 }
 
-static bool open_loop(struct worker *worker)
+static bool open_handles(struct worker *worker)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGPIPE, &ignore, NULL);
-    if (uv_loop_init(&worker->uv) != 0 || !loop_init(&worker->loop, &worker->uv, &worker->log, worker->counters))
+    uv_loop_t *uv = &worker->turn.uv;
+    if (uv_poll_init(uv, &worker->control, CHILD_CONTROL) != 0 || uv_signal_init(uv, &worker->terminate) != 0)
         return false;
-    worker->loop.handshakes = tls_queue_new();
-    worker->loop.tickets = tls_tickets_new();
-    worker->loop.websockets = websocket_codec_new();
-    if (!worker->loop.handshakes || !worker->loop.tickets || !worker->loop.websockets)
-        return false;
-    if (uv_poll_init(&worker->uv, &worker->control, CHILD_CONTROL) != 0 ||
-        uv_signal_init(&worker->uv, &worker->terminate) != 0 || uv_timer_init(&worker->uv, &worker->alarm) != 0)
-        return false;
-    worker->control.data = worker->terminate.data = worker->alarm.data = worker;
+    worker->control.data = worker->terminate.data = worker;
     return uv_poll_start(&worker->control, UV_READABLE, on_control) == 0 &&
            uv_signal_start(&worker->terminate, on_terminate, SIGTERM) == 0;
 }
@@ -176,34 +155,24 @@ static bool start(struct worker *worker, const char *index)
 {
     char origin[16];
     snprintf(origin, sizeof origin, "worker %s", index);
-    *worker = (struct worker){.alarm_due = UINT64_MAX, .cut = UINT64_MAX};
+    *worker = (struct worker){.cut = UINT64_MAX};
     log_init(&worker->log, STDERR_FILENO, LOG_INFO, origin);
     shape_process();
     fcntl(CHILD_CONTROL, F_SETFD, FD_CLOEXEC);
     inbox_init(&worker->inbox, CHILD_CONTROL);
     worker->counters = map_counters();
-    if (worker->counters && open_loop(worker))
+    if (worker->counters && turn_init(&worker->turn, &worker->log, worker->counters) && open_handles(worker))
         return true;
     log_write(&worker->log, LOG_ERROR, "cannot start: memory or descriptors are out");
     return false;
 }
 
-/* Everything has gone by itself; what is asserted here is the leak test of each run. The control socket is left to the
- * system: its end tells the master that we are dead. */
+/* Everything has gone by itself. The control socket is left to the system: its end tells the master that we are dead. */
 static int finish(struct worker *worker)
 {
     uv_close((uv_handle_t *)&worker->control, NULL);
     uv_close((uv_handle_t *)&worker->terminate, NULL);
-    uv_close((uv_handle_t *)&worker->alarm, NULL);
-    uv_run(&worker->uv, UV_RUN_DEFAULT);
-    loop_settle(&worker->loop);
-    loop_bury(&worker->loop);
-    tls_queue_free(worker->loop.handshakes);
-    tls_tickets_free(worker->loop.tickets);
-    websocket_codec_free(worker->loop.websockets);
-    int closed = uv_loop_close(&worker->uv);
-    assert(closed == 0);
-    loop_deinit(&worker->loop);
+    turn_deinit(&worker->turn);
     return worker->status;
 }
 
@@ -215,22 +184,7 @@ static _Noreturn void cut(struct worker *worker)
     _exit(worker->status);
 }
 
-/* ---- the turn */
-
-static void set_alarm(struct worker *worker)
-{
-    uint64_t due = deadlines_next(&worker->loop.deadlines);
-    if (worker->cut < due)
-        due = worker->cut;
-    if (due == worker->alarm_due)
-        return;
-    worker->alarm_due = due;
-    uv_update_time(&worker->uv);
-    if (due == UINT64_MAX)
-        uv_timer_stop(&worker->alarm);
-    else
-        uv_timer_start(&worker->alarm, on_alarm, due > worker->loop.now ? due - worker->loop.now : 0, 0);
-}
+/* ---- */
 
 static void publish(struct worker *worker)
 {
@@ -238,27 +192,6 @@ static void publish(struct worker *worker)
     if (dropped > worker->dropped)
         counter_add(&worker->counters->log_lines_dropped, dropped - worker->dropped);
     worker->dropped = dropped;
-}
-
-/* Established connections first: all that the kernel has for them is read, answered and written by the callbacks of uv_run
- * (each ends with loop_settle). Only then handshakes get their budget, and only then the dead are buried. */
-static void turn(struct worker *worker)
-{
-    struct loop *loop = &worker->loop;
-    loop_tick(loop);
-    set_alarm(worker);
-    uv_run(&worker->uv, tls_queue_is_waiting(loop->handshakes) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
-    loop_tick(loop);
-    loop_settle(loop);
-    tls_queue_spend(loop->handshakes, LIMIT_HANDSHAKE_BUDGET);
-    loop_settle(loop);
-    loop_tick(loop);
-    deadlines_expire(&loop->deadlines, loop->now);
-    loop_settle(loop);
-    loop_bury(loop);
-    if (worker->front)
-        front_settle(worker->front);
-    publish(worker);
 }
 
 static bool was_started_by_master(int argc)
@@ -277,9 +210,12 @@ int worker_main(int argc, char **argv)
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;
-    while (!worker.loop.leaving || !is_empty(&worker)) {
-        turn(&worker);
-        if (worker.loop.now >= worker.cut)
+    while (!worker.turn.loop.leaving || !is_empty(&worker)) {
+        turn_once(&worker.turn, worker.cut);
+        if (worker.front)
+            front_settle(worker.front);
+        publish(&worker);
+        if (worker.turn.loop.now >= worker.cut)
             cut(&worker);
     }
     return finish(&worker);

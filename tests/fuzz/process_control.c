@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const words[CONTROL_VERBS] = {"status", "list", "drain", "resume", "reload", "stop"};
+    static const char *const words[CONTROL_VERBS] = {"status", "changes", "list", "drain", "resume", "reload", "stop"};
     struct control_request request;
     char again[CONTROL_LINE];
     if (!control_parse(span_of(data, size), &request))

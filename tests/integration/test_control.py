@@ -179,7 +179,9 @@ def test_status_shows_the_processes(crossgate):
     gate = crossgate(web({"/": HELLO}), workers=2)
     told(gate, "reload")
     whole = json.loads(told(gate, "status", "--json"))
+    times = [whole["master"].pop(key) for key in ("started", "configuration_read")]
     assert whole["master"] == {"pid": gate.pid, "state": "serving", "edition": 2, "configuration": str(gate.config)}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time) for time in times) and times[0] <= times[1]
     assert sorted(worker["pid"] for worker in whole["workers"]) == gate.workers()
     assert f"master (pid {gate.pid}) is serving, edition 2 of {gate.config}" in told(gate, "status")
 

@@ -1,6 +1,6 @@
 /* What the layers of one event loop share. Knows no libuv: `uv` is opened by the rooms that may.
  *
- * The shape of time. process/worker.c turns the loop; each event runs to its end like this:
+ * The shape of time. process/turn.c turns the loop; each event runs to its end like this:
  *
  *     uv calls back (bytes, room, accept, dial, file, deadline)
  *       -> the layers note facts and append to buffers

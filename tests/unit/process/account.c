@@ -1,7 +1,7 @@
 /* Whom workers run as, and that there is no way back. */
 #include "test.h"
 
-#include "account.h"
+#include "crossgate/account.h"
 
 #include <pwd.h>
 #include <string.h>

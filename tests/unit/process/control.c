@@ -386,12 +386,12 @@ static void an_operator_asks_and_hears(void **state)
     struct error error = {0};
     char *text;
     pthread_t thread;
-    assert_false(control_ask(t->path, "1 status", &text, &error));
+    assert_false(control_ask(t->path, "1 status", 0, &text, &error));
     assert_non_null(strstr(error.text, "no crossgate listens"));
     control_listen(&t->control, t->path);
     error = (struct error){0};
     assert_int_equal(pthread_create(&thread, NULL, serve, t), 0);
-    assert_true(control_ask(t->path, "1 drain x", &text, &error));
+    assert_true(control_ask(t->path, "1 drain x", 0, &text, &error));
     assert_string_equal(text, "end\n");
     free(text);
     pthread_join(thread, NULL);

@@ -3,6 +3,8 @@
 
 #include "front.h"
 
+#include "crossgate/process.h"
+
 #include "crossgate/service.h"
 #include "crossgate/websocket.h"
 
@@ -151,12 +153,12 @@ static void front_that_was_never_opened_leaves_nothing(void **state)
 static void limit_follows_from_the_descriptors(void **state)
 {
     (void)state;
-    assert_int_equal(front_limit(0), 1);
-    assert_int_equal(front_limit(1), 1);
-    assert_int_equal(front_limit(48), 12);
-    assert_int_equal(front_limit(1024), 448);
-    assert_int_equal(front_limit(1048576), 524224);
-    assert_int_equal(front_limit(UINT64_MAX), UINT32_MAX);
+    assert_int_equal(process_connections_of(0), 1);
+    assert_int_equal(process_connections_of(1), 1);
+    assert_int_equal(process_connections_of(48), 12);
+    assert_int_equal(process_connections_of(1024), 448);
+    assert_int_equal(process_connections_of(1048576), 524224);
+    assert_int_equal(process_connections_of(UINT64_MAX), UINT32_MAX);
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* Whom the workers run as. The master resolves names, since that may read files and ask services; the child only makes
  * system calls with the numbers. */
-#ifndef CROSSGATE_PROCESS_ACCOUNT_H
-#define CROSSGATE_PROCESS_ACCOUNT_H
+#ifndef CROSSGATE_ACCOUNT_H
+#define CROSSGATE_ACCOUNT_H
 
 #include "crossgate/base/error.h"
 

@@ -1,0 +1,79 @@
+#include "turn.h"
+
+#include "crossgate/limits.h"
+#include "crossgate/tls.h"
+#include "crossgate/websocket.h"
+
+#include <assert.h>
+#include <signal.h>
+
+/* Its only purpose is to end the wait; turn_once does what is due. By itself it would not end it: a timer that is due when
+ * uv_run begins is fired before the poll, which then waits for the next event. */
+static void on_alarm(uv_timer_t *handle)
+{
+    struct turn *turn = handle->data;
+    turn->due = UINT64_MAX;
+    uv_stop(handle->loop);
+}
+
+bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGPIPE, &ignore, NULL);
+    turn->due = UINT64_MAX;
+    if (uv_loop_init(&turn->uv) != 0 || !loop_init(&turn->loop, &turn->uv, log, counters))
+        return false;
+    turn->loop.handshakes = tls_queue_new();
+    turn->loop.tickets = tls_tickets_new();
+    turn->loop.websockets = websocket_codec_new();
+    turn->alarm.data = turn;
+    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets &&
+           uv_timer_init(&turn->uv, &turn->alarm) == 0;
+}
+
+void turn_deinit(struct turn *turn)
+{
+    uv_close((uv_handle_t *)&turn->alarm, NULL);
+    uv_run(&turn->uv, UV_RUN_DEFAULT);
+    loop_settle(&turn->loop);
+    loop_bury(&turn->loop);
+    tls_queue_free(turn->loop.handshakes);
+    tls_tickets_free(turn->loop.tickets);
+    websocket_codec_free(turn->loop.websockets);
+    int closed = uv_loop_close(&turn->uv);
+    assert(closed == 0);
+    loop_deinit(&turn->loop);
+}
+
+static void set_alarm(struct turn *turn, uint64_t latest)
+{
+    uint64_t due = deadlines_next(&turn->loop.deadlines);
+    if (latest < due)
+        due = latest;
+    if (due == turn->due)
+        return;
+    turn->due = due;
+    uv_update_time(&turn->uv);
+    if (due == UINT64_MAX)
+        uv_timer_stop(&turn->alarm);
+    else
+        uv_timer_start(&turn->alarm, on_alarm, due > turn->loop.now ? due - turn->loop.now : 0, 0);
+}
+
+/* Established connections first: all that the kernel has for them is read, answered and written by the callbacks of uv_run
+ * (each ends with loop_settle). Only then handshakes get their budget, and only then the dead are buried. */
+void turn_once(struct turn *turn, uint64_t latest)
+{
+    struct loop *loop = &turn->loop;
+    loop_tick(loop);
+    set_alarm(turn, latest);
+    uv_run(&turn->uv, tls_queue_is_waiting(loop->handshakes) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    loop_tick(loop);
+    loop_settle(loop);
+    tls_queue_spend(loop->handshakes, LIMIT_HANDSHAKE_BUDGET);
+    loop_settle(loop);
+    loop_tick(loop);
+    deadlines_expire(&loop->deadlines, loop->now);
+    loop_settle(loop);
+    loop_bury(loop);
+}
