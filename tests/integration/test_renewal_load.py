@@ -3,7 +3,6 @@ import asyncio
 import os
 import re
 import resource
-import ssl
 
 import pytest
 
@@ -36,18 +35,15 @@ class Certificates:
     def __init__(self, directory, count):
         home = directory / "authority"
         home.mkdir()
-        self._directory, self._authority = directory, Authority(home, None)
+        self._directory, self.authority = directory, Authority(home, None)
         self.digests = []
         for number in range(count):
-            self._authority.leaf(f"{number}", url=False)
-            self.digests.append(self._authority.fingerprint(f"{number}"))
+            self.authority.leaf(f"{number}", url=False)
+            self.digests.append(self.authority.fingerprint(f"{number}"))
         self.put(0)
 
     def put(self, number):
-        certbot(self._directory, self._authority[f"{number}.key"], self._authority[f"{number}.pem"], number)
-
-    def client(self):
-        return ssl.create_default_context(cafile=self._authority["root.pem"])
+        certbot(self._directory, self.authority[f"{number}.key"], self.authority[f"{number}.pem"], number)
 
 
 def renewed(gate):
@@ -93,7 +89,7 @@ def test_thousands_of_websockets_live_through_renewals(crossgate, directory, man
     workers, at_first = gate.workers(), descriptors(gate)
 
     async def visit():
-        crowd = Crowd(gate.port, certificates.client())
+        crowd = Crowd(gate.port, certificates.authority.client())
         await crowd.gather(count)
         sizes = await renew_under_load(gate, certificates, crowd, talkers=count // 10)
         await crowd.echo_all()
