@@ -64,6 +64,8 @@ class Visitor(asyncio.Protocol):
 
     async def say(self, data):
         """What is said next."""
+        if self.ended.done():
+            raise self.ended.result() or ConnectionError("it has left")
         self._wanted = asyncio.get_running_loop().create_future()
         self._transport.write(data)
         return await asyncio.wait_for(self._wanted, TIMEOUT)
