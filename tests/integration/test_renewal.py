@@ -123,23 +123,23 @@ def test_files_are_replaced_one_by_one(served, pki, directory, how):
     assert "reload" not in gate.log
 
 
-def certbot(node, pki, kind, number):
+def certbot(node, key, fullchain, number):
     """What certbot leaves: archive/NAME/*N.pem, and live/NAME/*.pem as links to it, each replaced by itself."""
     archive, live = node / "letsencrypt/archive/localhost", node / "letsencrypt/live/localhost"
     archive.mkdir(parents=True, exist_ok=True)
     live.mkdir(parents=True, exist_ok=True)
-    for name, source in (("privkey", f"{kind}.key"), ("fullchain", f"{kind}-fullchain.pem")):
-        shutil.copy(pki[source], archive / f"{name}{number}.pem")
+    for name, source in (("privkey", key), ("fullchain", fullchain)):
+        shutil.copy(source, archive / f"{name}{number}.pem")
         (live / f"{name}.new").symlink_to(f"../../archive/localhost/{name}{number}.pem")
         os.replace(live / f"{name}.new", live / f"{name}.pem")
 
 
 def test_links_as_certbot_makes_them(served, pki, directory):
-    certbot(directory, pki, "ec", 1)
+    certbot(directory, pki["ec.key"], pki["ec-fullchain.pem"], 1)
     live = "letsencrypt/live/localhost"
     gate = served(transport(pki, key=f"{live}/privkey.pem", certificate=f"{live}/fullchain.pem"))
     for number, kind in enumerate(("renewed", "ec", "renewed"), 2):
-        certbot(directory, pki, kind, number)
+        certbot(directory, pki[f"{kind}.key"], pki[f"{kind}-fullchain.pem"], number)
         shows(gate, pki, kind)
     # The file at the end of a link that stays is written.
     archive = directory / "letsencrypt/archive/localhost"

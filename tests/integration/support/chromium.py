@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import json
+import os
 import re
 import shutil
 import signal
@@ -18,12 +19,31 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--window-size=800,600"]
 
 
-class Chromium:
-    """`env` has the HOME whose NSS store is trusted. Its profile is below `directory`."""
+# Policies of an administrator are read below /etc only, so that this one is put there in a mount namespace of the browser's own.
+WITH_POLICY = """mount -t tmpfs none /etc/chromium && mkdir -p /etc/chromium/policies/managed &&
+printf %s "$POLICY" >/etc/chromium/policies/managed/policy.json && exec "$@"
+"""
 
-    def __init__(self, directory, env=None):
+
+def can_have_policy():
+    return os.path.isdir("/etc/chromium") and subprocess.run([*_namespace(), "true"], capture_output=True).returncode == 0
+
+
+def _namespace():
+    return ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+
+
+class Chromium:
+    """`env` has the HOME whose NSS store is trusted. Its profile is below `directory`. `words`: more flags; `policy`: what an
+    administrator of the machine demands."""
+
+    def __init__(self, directory, env=None, *words, policy=None):
         self._log = ""
-        self.process = subprocess.Popen([PATH, *FLAGS, f"--user-data-dir={directory}/chromium", "about:blank"], env=env, text=True,
+        command = [PATH, *FLAGS, *words, f"--user-data-dir={directory}/chromium", "about:blank"]
+        if policy:
+            command = [*_namespace(), "sh", "-c", WITH_POLICY, "sh", *command]
+            env = {**(env or os.environ), "POLICY": json.dumps(policy)}
+        self.process = subprocess.Popen(command, env=env, text=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         start_new_session=True)
         self._reader = threading.Thread(target=self._read, daemon=True)

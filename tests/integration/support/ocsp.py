@@ -4,6 +4,7 @@ import base64
 import datetime
 import http.server
 import os
+import ssl
 import subprocess
 import threading
 import time
@@ -85,6 +86,10 @@ class Authority:
 
     def tls(self, name="server", **more):
         return {"key": self[f"{name}.key"], "certificate": self[f"{name}.pem"], **more}
+
+    def client(self):
+        """An ssl.SSLContext that trusts it."""
+        return ssl.create_default_context(cafile=self["root.pem"])
 
     def fingerprint(self, name="server"):
         return self.leaves[name].fingerprint(hashes.SHA256()).hex()
