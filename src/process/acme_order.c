@@ -62,7 +62,8 @@ static void log_failure(const struct acme_certificate *certificate)
                   "acme: no certificate for %s: %s; it is not tried again before a reload", domains,
                   certificate->trouble);
     else
-        log_write(certificate->acme->log, LOG_WARNING, "acme: no certificate for %s: %s; next try at %s", domains,
+        log_write(certificate->acme->log, LOG_WARNING,
+                  "acme: no certificate for %s: %s; next try at %s; if it is mended before: crossgate reload", domains,
                   certificate->trouble, next);
 }
 
@@ -82,7 +83,7 @@ static void succeed(struct acme_certificate *certificate, const struct pki_pair 
     char domains[DOMAINS_TEXT], end[TIME_TEXT], next[TIME_TEXT];
     certificate->trouble[0] = '\0';
     certificate->issued++;
-    acme_schedule_renewal(&certificate->schedule, pair->begins, pair->ends, acme->time, acme_chance());
+    acme_schedule_renewal(&certificate->schedule, pair->begins, pair->ends, acme->time, certificate->chance);
     print_domains(certificate->plan, domains);
     print_time(pair->ends, end);
     print_time(certificate->schedule.order, next);

@@ -261,7 +261,6 @@ static bool reload(struct master *master, FILE *out)
         return true;
     }
     master->reload_wanted = true;
-    acme_retry(&master->acme);
     return false;
 }
 
