@@ -8,6 +8,7 @@
 #include "crossgate/base/span.h"
 #include "crossgate/process.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -140,13 +141,21 @@ static bool gather_names(struct names *names, struct dev_words *words)
 
 /* ---- serving */
 
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* NULL: *error says why. The caller frees it. */
 static char *find_directory(const struct dev_words *words, struct error *error)
 {
     const char *named = words->directory.count > 0 ? words->directory.at[0] : ".";
     char *directory = realpath(named, NULL);
     struct stat facts;
-    if (!directory)
+    if (!directory && errno == ENOENT && is_number(named))
+        error_set(error, ERROR_INPUT, "there is no directory %s; if it is a port: crossgate dev --proxy %s", named,
+                  named);
+    else if (!directory)
         error_set_errno(error, "%s cannot be served", named);
     else if (stat(directory, &facts) == 0 && S_ISDIR(facts.st_mode))
         return directory;
@@ -161,7 +170,8 @@ static void print_what(const struct dev_site *site, FILE *out)
     if (site->directory)
         fprintf(out, "  files of %s\n", site->directory);
     if (site->proxy)
-        fprintf(out, "  %s %s, WebSockets included\n", site->directory ? "the rest by" : "all by", site->proxy);
+        fprintf(out, "  %s from %s%s, WebSockets included\n", site->directory ? "the rest" : "everything",
+                is_number(site->proxy) ? "port " : "", site->proxy);
 }
 
 /* Said when all is ready. `untrusted`: the authority's certificate, if nobody was told to trust it; or NULL. The caller frees the text. */
