@@ -36,7 +36,10 @@ static int connect_to(const char *path, struct error *error)
              connect(opened, (const struct sockaddr *)&address, sizeof address) == 0)
         goto out;
     if (errno == ENOENT || errno == ECONNREFUSED)
-        error_set(error, ERROR_SYSTEM, "no crossgate listens on %s: is it running, with this node directory?", path);
+        error_set(
+            error, ERROR_SYSTEM,
+            "no crossgate listens on %s: if it runs, say where by the --cbdir or --config that it was started with",
+            path);
     else
         error_set_errno(error, "cannot connect to %s", path);
     if (opened >= 0)
