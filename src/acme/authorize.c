@@ -89,6 +89,9 @@ static enum outcome conclude(struct issue *self, const struct proof *proof, cons
     for (int other = 0; other < ACME_CHALLENGE_KINDS; other++)
         if (may_try(self, proof, other))
             return OUTCOME_AGAIN;
+    issue_say(self,
+              "%s: the authority asks port %s of each address that DNS has for this name, and that must lead here",
+              challenge->name, challenge->kind == ACME_HTTP_01 ? "80" : "443");
     self->hopeless = complaint_is_hopeless(&complaint);
     error_set(self->error, ERROR_SYSTEM, "%s: %s failed: %s", challenge->name, kind, complaint.text);
     return OUTCOME_FAILED;

@@ -18,7 +18,7 @@ static const struct command rows[] = {
     {"key", cert_key, "make a private key"},
     {"csr", cert_csr, "make a signing request for an authority"},
     {"ca", cert_ca, "make an authority of your own"},
-    {"sign", cert_sign, "have it sign a server's certificate"},
+    {"sign", cert_sign, "have it sign a certificate, of a server or a client"},
     {"chain", cert_chain, "put a bag of certificates in order: leaf first, root dropped"},
     {"decrypt", cert_decrypt, "remove the passphrase of a private key"},
     {"dhparam", cert_dhparam, "write a Diffie-Hellman group, if one is asked for"},

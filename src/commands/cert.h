@@ -25,6 +25,8 @@ int cert_decrypt(int argc, char **argv);
 #define CERT_SERVER_REQUEST     "server_csr.pem"
 #define CERT_SERVER_CERTIFICATE "server_cert.pem"
 #define CERT_CA_KEY             "ca_key.pem"
+#define CERT_CLIENT_KEY         "client_key.pem"
+#define CERT_CLIENT_CERTIFICATE "client_cert.pem"
 #define CERT_CA_CERTIFICATE     "ca_cert.pem"
 #define CERT_DHPARAM            "dhparam.pem"
 

@@ -172,11 +172,22 @@ static bool append_issuers(struct make *make, const struct signer *signer)
     return worked;
 }
 
+/* A client is known by its subject: names of hosts would say nothing of it. */
+static struct pki_order client_order(const struct make *make)
+{
+    return (struct pki_order){
+        .use = PKI_USE_CLIENT,
+        .common_name = make->names.count > 0 ? make->names.at[0] : NULL,
+        .organization = make->organization,
+        .days = make->valid,
+    };
+}
+
 static bool sign(struct make *make, struct span subject)
 {
     struct signer signer = {0};
     const char *names[WORDS_MAX];
-    struct pki_order order = make_server_order(make, names);
+    struct pki_order order = make->client ? client_order(make) : make_server_order(make, names);
     bool worked = read_signer(make, &signer);
     if (worked) {
         struct pki_signer who = {span_of(signer.certificate.at, signer.certificate.len), make_span(&signer.key)};
@@ -213,6 +224,17 @@ static bool sign_request(struct make *make)
     return worked;
 }
 
+static void print_use_of_client(const struct make *make)
+{
+    char path[PATH_MAX];
+    const char *authority = make->ca ? make->ca : CERT_CA_CERTIFICATE;
+    const char *certificate = make_is_stdout(make->out) ? "FILE" : make->out;
+    fprintf(make_voice(make),
+            "\nServers ask for it by:  \"tls\": {..., \"ca_certificates\": [\"%s\"]}\n"
+            "The client shows it:  curl --cert %s --key %s https://HOST/\n",
+            realpath(authority, path) ? path : authority, certificate, make->csr ? "KEY" : make->key);
+}
+
 static bool run_sign(struct make *make)
 {
     bool worked = make->csr || make->names.count == 0 ? sign_request(make)
@@ -221,7 +243,22 @@ static bool run_sign(struct make *make)
     if (!worked)
         return false;
     make_announce(make);
-    make_print_configuration(make);
+    if (make->client)
+        print_use_of_client(make);
+    else
+        make_print_configuration(make);
+    return true;
+}
+
+/* A client's files are no server's: by default they are here. False: the mistake is printed. */
+static bool read_client(struct make *make)
+{
+    if (make->names.count > 1 || (make->names.count == 0 && !make->csr)) {
+        usage_refuse(make->usage, "--client wants one NAME, or a signing request: --csr FILE");
+        return false;
+    }
+    make->key = make->key ? make->key : CERT_CLIENT_KEY;
+    make->out = make->out ? make->out : CERT_CLIENT_CERTIFICATE;
     return true;
 }
 
@@ -235,6 +272,10 @@ int cert_sign(int argc, char **argv)
         OPTION_KEY(make, CERT_SERVER_KEY " of the\nnode directory"),
         {"--out", "FILE", "certificate (default: " CERT_SERVER_CERTIFICATE " of the node directory);\n- is stdout",
          &make.out, NULL},
+        {"--client", NULL,
+         "for a client, to be shown to servers that ask for one: NAME is a\nuser or a device; by default to "
+         "./" CERT_CLIENT_KEY " and\n./" CERT_CLIENT_CERTIFICATE,
+         NULL, &make.client},
         {"--ca", "FILE", "the authority's certificate (default: ./" CERT_CA_CERTIFICATE ")", &make.ca, NULL},
         {"--ca-key", "FILE", "its private key (default: " CERT_CA_KEY " beside the certificate)", &make.ca_key, NULL},
         OPTIONS_KEY_KIND(make),
@@ -247,7 +288,8 @@ int cert_sign(int argc, char **argv)
         .command = "cert sign",
         .synopsis = "[NAME...] [OPTIONS]",
         .about =
-            "Has an authority of your own sign a server's certificate. With names: for the server's private key,\n"
+            "Has an authority of your own sign a server's certificate, or a client's. With names: for the private "
+            "key,\n"
             "which is made if it is not there. Without: for a signing request and the names in it; with --csr and\n"
             "names, these replace those of the request.\n",
         .options = options,
@@ -255,7 +297,8 @@ int cert_sign(int argc, char **argv)
         .words = &make.names,
         .examples = "  crossgate cert sign localhost 127.0.0.1 ::1       # key and certificate in one go\n"
                     "  crossgate cert sign --csr server_csr.pem --days 365\n"
-                    "  crossgate cert sign box1.example.com --ca ca/ca_cert.pem --force    # renewed, same key\n",
+                    "  crossgate cert sign box1.example.com --ca ca/ca_cert.pem --force    # renewed, same key\n"
+                    "  crossgate cert sign --client meter17 --key meter17.key --out meter17.pem\n",
     };
     int status;
     if (!make_read(&make, &usage, argc, argv, SERVER_DAYS, &status))
@@ -265,5 +308,7 @@ int cert_sign(int argc, char **argv)
                             make.key   ? "--key"
                             : make.rsa ? "--rsa"
                                        : "--p384");
+    if (make.client && !read_client(&make))
+        return EXIT_USAGE;
     return make_conclude(&make, run_sign(&make));
 }

@@ -77,7 +77,7 @@ bool make_read(struct make *make, const struct usage *usage, int argc, char **ar
     enum options_result result = options_read(usage, argc, argv);
     make->usage = usage;
     *status = result == OPTIONS_HELP ? EXIT_SUCCESS : EXIT_USAGE;
-    return result == OPTIONS_READ && read_kind(make) && (!make->hosts || read_names(make)) &&
+    return result == OPTIONS_READ && read_kind(make) && (!make->hosts || make->client || read_names(make)) &&
            (!days || cert_number(usage, "--days", make->days ? make->days : days, 1, DAYS_MAX, &make->valid));
 }
 

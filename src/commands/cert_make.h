@@ -13,7 +13,8 @@
 struct make {
     const struct usage *usage;
     struct option_words names;
-    bool hosts; /* the names are those of hosts */
+    bool hosts; /* the names are those of hosts, unless `client` */
+    bool client;
 
     const char *cbdir;
     const char *key;

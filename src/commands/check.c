@@ -165,7 +165,7 @@ static void print_certificate(const struct tls_certificate *certificate, bool wi
 
     tls_certificate_print(certificate, text, sizeof text);
     printf("  %-*s %s", width, "", text);
-    if (with_path)
+    if (with_path || certificate->path[0] != '/') /* or it is a placeholder, which has a name only */
         printf(" (%s)", certificate->path);
     putchar('\n');
 }

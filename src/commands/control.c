@@ -374,7 +374,7 @@ static bool print_acme(const struct control_fields *fields)
            has ? ", until " : "", ends, waits ? "the next order is at" : "it is not ordered before a reload", next,
            at[6], at[7]);
     if (*at[8])
-        printf("  the last order failed: %s\n", at[8]);
+        printf("  the last order failed: %s\n  when that is mended: crossgate reload\n", at[8]);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "crossgate/base/span.h"
 #include "crossgate/process.h"
 
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -59,22 +60,35 @@ static bool fits_stores(const char *stores)
     return true;
 }
 
+/* All names of trust_stores, with commas. */
+enum { STORES_TEXT = 64 };
+
+static void append_store(char list[STORES_TEXT], const char *name)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, STORES_TEXT - used, "%s%s", used > 0 ? "," : "", name);
+}
+
 /* False: a store that is here could not be changed. */
 static bool change_trust(const struct dev_authority *authority, const char *stores, bool install)
 {
     const struct trust_anchor anchor = {authority->certificate, authority->name};
+    char changed[STORES_TEXT] = "";
     bool worked = true;
     for (const struct trust_store *store = trust_stores; store->name; store++) {
         if (!is_chosen(store, stores))
             continue;
         enum trust_result result = install ? store->install(&anchor) : store->remove(&anchor);
-        if (result == TRUST_DONE)
-            printf("%s: the development authority is %s\n", store->whose, install ? "trusted" : "not trusted any more");
-        else if (result == TRUST_NONE)
+        if (result == TRUST_DONE) {
+            append_store(changed, store->name);
+            printf("%s: the development authority is %s\n", store->whose, install ? "trusted" : "not trusted");
+        } else if (result == TRUST_NONE)
             printf("%s: %s\n", store->whose, install ? "not found here" : "it was not trusted");
         worked &= result != TRUST_FAILED;
     }
     fflush(stdout);
+    if (!worked && install && changed[0])
+        fprintf(stderr, "To go on with what could be changed: crossgate dev --trust --stores %s\n", changed);
     return worked;
 }
 
@@ -140,13 +154,21 @@ static bool gather_names(struct names *names, struct dev_words *words)
 
 /* ---- serving */
 
+static bool is_number(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
 /* NULL: *error says why. The caller frees it. */
 static char *find_directory(const struct dev_words *words, struct error *error)
 {
     const char *named = words->directory.count > 0 ? words->directory.at[0] : ".";
     char *directory = realpath(named, NULL);
     struct stat facts;
-    if (!directory)
+    if (!directory && errno == ENOENT && is_number(named))
+        error_set(error, ERROR_INPUT, "there is no directory %s; if it is a port: crossgate dev --proxy %s", named,
+                  named);
+    else if (!directory)
         error_set_errno(error, "%s cannot be served", named);
     else if (stat(directory, &facts) == 0 && S_ISDIR(facts.st_mode))
         return directory;
@@ -161,7 +183,8 @@ static void print_what(const struct dev_site *site, FILE *out)
     if (site->directory)
         fprintf(out, "  files of %s\n", site->directory);
     if (site->proxy)
-        fprintf(out, "  %s %s, WebSockets included\n", site->directory ? "the rest by" : "all by", site->proxy);
+        fprintf(out, "  %s from %s%s, WebSockets included\n", site->directory ? "the rest" : "everything",
+                is_number(site->proxy) ? "port " : "", site->proxy);
 }
 
 /* Said when all is ready. `untrusted`: the authority's certificate, if nobody was told to trust it; or NULL. The caller frees the text. */

@@ -126,7 +126,10 @@ static bool read_target(const char *text, struct target *target, struct error *e
     struct span url = span_string(text), plain = SPAN("http://"), tls = SPAN("https://");
     target->tls = span_starts(url, tls);
     target->port = target->tls ? 443 : 80;
-    if ((target->tls || span_starts(url, plain)) && read_authority(text + (target->tls ? tls.len : plain.len), target))
+    bool has_scheme = target->tls || span_starts(url, plain);
+    bool is_host_and_port = !strstr(text, "://") && strchr(text, ':');
+    const char *authority = text + (target->tls ? tls.len : has_scheme ? plain.len : 0);
+    if ((has_scheme || is_host_and_port) && read_authority(authority, target))
         return true;
     error_set(error, ERROR_INPUT, "--proxy %.100s: write a port, or a URL like http://localhost:3000", text);
     return false;

@@ -50,7 +50,7 @@ static bool check_one(const struct output *file, bool force, struct error *error
     if (!S_ISREG(facts.st_mode))
         error_set(error, ERROR_INPUT, "%s is no file", file->path);
     else if (!force)
-        error_set(error, ERROR_INPUT, "%s is there already: --force replaces it", file->path);
+        error_set(error, ERROR_INPUT, "%s is there already: --force replaces it, --out writes elsewhere", file->path);
     else if (file->mode == OUTPUT_PUBLIC && holds_key(file->path))
         error_set(error, ERROR_INPUT, "%s holds a private key: nothing else replaces it", file->path);
     else

@@ -96,10 +96,10 @@ static void append_resumption(struct list *list, const char *version, const stru
     char lifetime[TIME_TEXT];
     if (resumption->works == PROBE_UNKNOWN)
         return;
-    append(list, "%s%s: %s", list->used ? "; " : "", version, resumption->works == PROBE_YES ? "yes" : "no");
+    append(list, "%s%s: ", list->used ? "; " : "", version);
+    append(list, resumption->works != PROBE_YES ? "no" : resumption->ticket ? "by ticket" : "by session id");
     if (resumption->works != PROBE_YES)
         return;
-    append(list, resumption->ticket ? ", by ticket" : ", by session id");
     if (resumption->tickets > 1)
         append(list, " (%u came)", resumption->tickets);
     if (resumption->lifetime > 0)

@@ -223,7 +223,8 @@ static enum trust_result java_change(const struct trust_anchor *anchor,
         return TRUST_NONE;
     if (change(keytool, store, anchor))
         return TRUST_DONE;
-    fprintf(stderr, "%s could not change %s\n", keytool, store);
+    fprintf(stderr, "%s could not change %s%s\n", keytool, store,
+            access(store, W_OK) == 0 ? "" : ", which is not yours to write: try again as root");
     return TRUST_FAILED;
 }
 

@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <openssl/err.h>
+#include <string.h>
 
 /* Whoever asks for a certificate comes here, also if we have one. */
 static int on_certificate_request(SSL *ssl, void *user)
@@ -26,9 +27,12 @@ static int on_passphrase(char *text, int size, int writing, void *user)
     return -1;
 }
 
+/* What the system says of a file comes before what OpenSSL makes of it. */
 static bool refuse_file(struct error *error, const char *path, const char *what)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long first = ERR_peek_error();
+    const char *reason =
+        ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first)) : ERR_reason_error_string(ERR_peek_last_error());
     error_set(error, ERROR_INPUT, "%s: no %s can be read from it: %s", path, what, reason ? reason : "it is damaged");
     ERR_clear_error();
     return false;

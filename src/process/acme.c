@@ -20,7 +20,7 @@ static void schedule(struct acme_certificate *certificate)
     if (plan->placeholder || !plan->fits)
         acme_schedule_at_once(&certificate->schedule, acme->time);
     else
-        acme_schedule_renewal(&certificate->schedule, plan->begins, plan->ends, acme->time, acme_chance());
+        acme_schedule_renewal(&certificate->schedule, plan->begins, plan->ends, acme->time, certificate->chance);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -80,6 +80,7 @@ static void add(struct acme *acme, const struct plan_acme *plan)
     }
     certificate->acme = acme;
     certificate->plan = plan;
+    certificate->chance = acme_chance();
     list_init(&certificate->link);
     list_append(&acme->certificates, &certificate->link);
     acme_order_init(certificate);

@@ -24,6 +24,7 @@ struct acme_certificate {
     struct acme *acme;
     const struct plan_acme *plan; /* in force */
     struct acme_schedule schedule;
+    uint32_t chance; /* when within the time for renewals; one for all plans, so that what was said stays true */
     struct errand errand;
     bool ordering;                    /* the errand is an order, not a question */
     struct pki_text key;              /* of the certificate that is being ordered */

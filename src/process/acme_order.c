@@ -55,7 +55,8 @@ static void log_failure(const struct acme_certificate *certificate)
                   "acme: no certificate for %s: %s; it is not tried again before a reload", domains,
                   certificate->trouble);
     else
-        log_write(certificate->acme->log, LOG_WARNING, "acme: no certificate for %s: %s; next try at %s", domains,
+        log_write(certificate->acme->log, LOG_WARNING,
+                  "acme: no certificate for %s: %s; next try at %s; if it is mended before: crossgate reload", domains,
                   certificate->trouble, next);
 }
 
@@ -75,7 +76,7 @@ static void succeed(struct acme_certificate *certificate, const struct pki_pair 
     char domains[DOMAINS_TEXT], end[DATE_TEXT], next[DATE_TEXT];
     certificate->trouble[0] = '\0';
     certificate->issued++;
-    acme_schedule_renewal(&certificate->schedule, pair->begins, pair->ends, acme->time, acme_chance());
+    acme_schedule_renewal(&certificate->schedule, pair->begins, pair->ends, acme->time, certificate->chance);
     print_domains(certificate->plan, domains);
     date_print_rfc3339(pair->ends, end);
     date_print_rfc3339(certificate->schedule.order, next);

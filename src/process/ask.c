@@ -37,7 +37,10 @@ static int connect_to(const char *path, unsigned seconds, struct error *error)
         goto out;
     int number = errno;
     if (number == ENOENT || number == ECONNREFUSED)
-        error_set(error, ERROR_SYSTEM, "no crossgate listens on %s: is it running, with this node directory?", path);
+        error_set(
+            error, ERROR_SYSTEM,
+            "no crossgate listens on %s: if it runs, say where by the --cbdir or --config that it was started with",
+            path);
     else
         error_set_errno(error, "cannot connect to %s", path);
     error->number = number;

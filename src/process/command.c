@@ -293,7 +293,6 @@ static bool reload(struct master *master, FILE *out)
         return true;
     }
     master->reload_wanted = true;
-    acme_retry(&master->acme);
     return false;
 }
 

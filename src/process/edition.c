@@ -25,11 +25,13 @@ static unsigned count_workers(const struct run_options *options, const struct pl
     return count < PROCESS_WORKERS_MAX ? count : PROCESS_WORKERS_MAX;
 }
 
-/* Notes that were read at the start are not repeated at each reload; by their number they are taken for the same. */
-static enum problem_severity least_printed(const struct edition *edition, const struct edition *previous)
+/* Notes that were read at the start are not repeated at each reload; by their number they are taken for the same. Who wants no
+ * log lines of level info wants no notes either. */
+static enum problem_severity least_printed(const struct edition *edition, const struct edition *previous,
+                                           const struct log *log)
 {
     bool known = previous && (!edition->plan || edition->notes == previous->notes);
-    return known ? PROBLEM_WARNING : PROBLEM_NOTE;
+    return known || log->level < LOG_INFO ? PROBLEM_WARNING : PROBLEM_NOTE;
 }
 
 /* Before anything is served, who has started us waits for all of it; later a reader that does not read holds nobody up. */
@@ -63,7 +65,7 @@ static bool load(struct edition *edition, const struct edition *previous, struct
     }
     edition->plan = plan_load(edition->sources, diagnostics);
     count(edition, diagnostics);
-    print(diagnostics, least_printed(edition, previous), previous != NULL, log);
+    print(diagnostics, least_printed(edition, previous, log), previous != NULL, log);
     unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
     if (!edition->plan)
         log_write(log, LOG_ERROR, "the configuration %s cannot be served: %u error%s",

@@ -143,7 +143,6 @@ static bool on_signal(struct master *master)
         break;
     case SIGHUP:
         master->reload_wanted = !master->crew.stopping;
-        acme_retry(&master->acme);
         break;
     case SIGINT:
         master_stop(master, "SIGINT");

@@ -111,6 +111,8 @@ static void commit(struct master *master)
     }
     staples_follow(&master->staples, master->edition->plan, master->crew.now);
     acme_adopt(&master->acme, master->edition->plan);
+    if (!master->renews)
+        acme_retry(&master->acme);
     edition_succeed(master->edition);
     edition_free(old);
     crew_keep_drained(&master->crew, master->edition->plan);

@@ -348,7 +348,7 @@ void offer_check_kind(const SSL_CTX *context, const struct tls_server_settings *
     if (min_version(settings) < TLS1_3_VERSION)
         ciphers_check_key(context, credential->key, problems);
     if (settings->profile == TLS_PROFILE_MODERN && credential->kind == KEY_RSA)
-        pki_report(&place, PROBLEM_NOTE, "openssl ecparam -name prime256v1 -genkey -noout -out KEY",
+        pki_report(&place, PROBLEM_NOTE, "crossgate cert key --out KEY",
                    "%s is for an RSA key; the profile recommends one for ECDSA (P-256), which is faster, too",
                    credential->path);
 }

@@ -2,6 +2,7 @@
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -123,6 +124,19 @@ def test_a_placeholder_at_once_then_the_real_one_and_no_connection_is_lost(site)
     with Wire(site.secure, site.trusts(pebble), server_name=BOX) as wire:
         assert wire.request().status == 200
     gate.wait_log("acme: the certificate for box1.example.com is issued: it ends at .*, and is renewed at ")
+
+
+def test_a_reload_to_another_authority_asks_that_one_only_and_keeps_its_word(site):
+    before = site.authority(start=False)
+    gate = site.start(before)
+    gate.wait_log("acme: no certificate for .*; next try at .*crossgate reload")
+    pebble, since = site.authority(), len(gate.log)
+    gate.reload(site.config(pebble), expect="reloaded: ")
+    site.wait_issued()
+    assert re.findall(r"is ordered from (\S+)", gate.log[since:]) == [pebble.directory]
+    said = gate.wait_log("and is renewed at (.*)").group(1)
+    eventually(lambda: site.status()[0]["state"] == "valid", why="what was issued is in force")
+    assert site.status()[0]["next_order"] == said
 
 
 def test_an_authority_that_comes_back_is_asked_again_without_a_word(site):
@@ -297,9 +311,11 @@ def test_a_challenge_that_fails_leaves_all_as_it_was(site):
     pebble = site.authority(resolves=False)
     gate = site.start(pebble)
     gate.wait_log("acme: no certificate for box1.example.com: .*; next try at ", 60)
+    gate.wait_log("acme: box1.example.com: the authority asks port (80|443) of each address that DNS has")
     assert site.is_placeholder()
     entry, = site.status()
     assert entry["state"] == "placeholder" and entry["failed"] == 1 and BOX in entry["trouble"]
+    assert "(the placeholder for" in run("check", "--config", gate.config).stdout
     assert entry["next_order"] > moment(0)
     with Wire(site.plain) as wire:  # what is configured for the path decides again
         assert wire.request("/.well-known/acme-challenge/abc").status == 302

@@ -425,7 +425,7 @@ def test_nothing_is_overwritten_without_force(cert, node, words, path):
     cert("self-signed", "localhost", "--key", "leaf.key", "--out", "leaf.pem")
     (node / path).write_text("precious")
     before = contents(node)
-    assert f"{path.rpartition('/')[2]} is there already: --force replaces it" in cert(*words, status=1).stderr
+    assert f"{path.rpartition('/')[2]} is there already: --force replaces it, --out" in cert(*words, status=1).stderr
     assert contents(node) == before
     cert(*words, "--force")
     assert (node / path).read_text() != "precious" and len(files(node)) >= len(before)
@@ -556,6 +556,40 @@ def test_a_key_that_is_there_is_used(cert, node):
 
 
 # ---- authorities
+
+def test_client_certificate_opens_what_asks_for_one(cert, openssl, crossgate, node):
+    cert("ca", "Devices")
+    cert("sign", "localhost")
+    said = cert("sign", "--client", "meter 17").stdout
+    assert f'"ca_certificates": ["{node / "ca_cert.pem"}"]' in said
+    assert "curl --cert client_cert.pem --key client_key.pem" in said and mode(node / "client_key.pem") == 0o600
+    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca_cert.pem", "client_cert.pem")
+    assert "CN = meter 17" in openssl("x509", "-in", "client_cert.pem", "-noout", "-subject")
+    gate = start(crossgate, node, ca_certificates=["../ca_cert.pem"])
+    context = ssl.create_default_context(cafile=node / "ca_cert.pem")
+    with pytest.raises((OSError, EOFError)), Wire(gate.port, context, server_name="localhost") as wire:
+        wire.request("/")
+    context.load_cert_chain(node / "client_cert.pem", node / "client_key.pem")
+    with Wire(gate.port, context, server_name="localhost") as wire:
+        assert wire.request("/").status == 200
+
+
+def test_client_with_a_request_keeps_its_key(cert, openssl, node):
+    cert("ca", "Devices")
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Joe", "-keyout", "joe.key", "-out", "joe.csr")
+    said = cert("sign", "--client", "--csr", "joe.csr", "--out", "joe.pem").stdout
+    assert "curl --cert joe.pem --key KEY" in said
+    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "ca_cert.pem", "joe.pem")
+    assert "CN = Joe" in openssl("x509", "-in", "joe.pem", "-noout", "-subject")
+    assert not (node / "client_key.pem").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["a", "b"]])
+def test_client_has_one_name(cert, node, words):
+    cert("ca", "Devices")
+    assert "--client wants one NAME" in cert("sign", "--client", *words, status=2).stderr
+    assert files(node) == ["ca_cert.pem", "ca_key.pem"]
+
 
 def test_bound_authority_signs_for_its_own_only(cert, openssl, node):
     cert("ca", "--only", "localhost", "--only", "10.0.0.0/8")

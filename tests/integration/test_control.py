@@ -224,7 +224,7 @@ def test_socket_is_private_and_goes_with_its_master(crossgate):
     gate.stop()
     assert not path.exists()
     done = command(gate, "status")
-    assert done.returncode == 1 and "no crossgate listens" in done.stderr
+    assert done.returncode == 1 and "no crossgate listens" in done.stderr and "--cbdir" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")

@@ -73,6 +73,7 @@ def home(directory):
 def test_directory_is_served_over_https(home):
     with Dev(home, "public") as dev:
         assert f"https://localhost:{dev.port}/" in dev.out and str(home / "public") in dev.out
+        assert dev.log == ""  # no notes on a configuration that nobody has written
         for host, name in (("127.0.0.1", "localhost"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
             with Wire(dev.port, dev.client(), host=host, server_name=name) as wire:
                 answer = wire.request("/")
@@ -100,11 +101,12 @@ def test_files_first_then_the_application(home):
         assert backend.requests[0][1]["X-Forwarded-Proto"] == "https"
 
 
-@pytest.mark.parametrize("form", ["{port}", "http://127.0.0.1:{port}", "http://localhost:{port}/", "http://[::1]:{port}/base"])
+@pytest.mark.parametrize("form", ["{port}", "localhost:{port}", "http://127.0.0.1:{port}", "http://localhost:{port}/", "http://[::1]:{port}/base"])
 def test_application_alone(home, form):
     """It may be late, and listen on one of localhost's addresses only."""
     port = ports.take()
     with Dev(home, "--proxy", form.format(port=port)) as dev:
+        assert f"everything from {'port ' if form == '{port}' else ''}{form.format(port=port)}" in dev.out
         with Wire(dev.port, dev.client()) as wire:
             assert wire.request("/api?x=1").status == 503
         if "::1" in form:
@@ -154,10 +156,13 @@ def test_names_of_the_network_are_in_the_certificate(home):
 
 @pytest.mark.parametrize("words, said", [
     (("nowhere",), "nowhere cannot be served"),
+    (("3000",), "crossgate dev --proxy 3000"),
     (("public/index.html",), "is no directory"),
     (("a", "b"), "surplus"),
     (("--port", "0"), "--port"),
+    (("--proxy", "localhost"), "write a port, or a URL"),
     (("--proxy", "ws://x"), "write a port, or a URL"),
+    (("--proxy", "ws://x:80"), "write a port, or a URL"),
     (("--proxy", "http://"), "write a port, or a URL"),
     (("--proxy", "http://x:99999"), "write a port, or a URL"),
     (("--name", "example.com"), "is not for development"),
@@ -204,6 +209,21 @@ def test_trust_of_firefox_and_chromium_and_back(home):
     assert done.returncode == 0 and not nss(home), done.stderr
     done = run("dev", "--untrust", "--stores", "nss", env=dev.env)
     assert done.returncode == 0
+
+
+def test_a_store_that_cannot_be_changed_leaves_a_way_on(home):
+    """Without certutil, and with a keytool that always succeeds."""
+    java = home / "java"
+    for directory in ("bin", "lib/security", "empty"):
+        (java / directory).mkdir(parents=True)
+    (java / "bin/keytool").write_text("#!/bin/sh\nexit 0\n")
+    (java / "bin/keytool").chmod(0o755)
+    (java / "lib/security/cacerts").touch()
+    env = {**os.environ, "HOME": str(home), "JAVA_HOME": str(java), "PATH": str(java / "empty")}
+    env.pop("XDG_DATA_HOME", None)
+    done = run("dev", "--trust", "--stores", "nss,java", cwd=home, env=env)
+    assert done.returncode == 1 and "apt install libnss3-tools" in done.stderr
+    assert "crossgate dev --trust --stores java\n" in done.stderr
 
 
 def test_trust_of_java_and_back(home):

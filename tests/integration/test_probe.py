@@ -231,6 +231,12 @@ def test_a_node_that_is_down_is_explained(crossgate, pki):
     assert "crossgate backend list" in finding(report, "no-websocket")["remedy"]
 
 
+@pytest.mark.parametrize("option", ["--ca", "--client-cert"])
+def test_file_that_is_not_there_is_told(option):
+    done = run("probe", "localhost:1", option, "nowhere.pem")
+    assert done.returncode == 2 and "nowhere.pem" in done.stderr and "No such file" in done.stderr
+
+
 def test_required_client_certificate(crossgate, pki):
     gate = crossgate(web(PATHS, tls=pki.tls(ca_certificates=[pki["devices.pem"]])))
     report = probe(gate.port, "--ca", pki["root.pem"], "--path", "/ws")
