@@ -18,19 +18,19 @@ static const char renew[] = "renew it; who watches over it otherwise? Let's Encr
 static bool judge_dates(struct doctor *doctor, const char *what, int64_t begins, int64_t ends)
 {
     int64_t now = (int64_t)time(NULL), left = ends - now, soon = (ends - begins) / 10;
-    char date[DOCTOR_DATE];
+    char date[DATE_TEXT];
     soon = soon < 10 * (int64_t)DAY ? soon : 10 * (int64_t)DAY;
     if (left <= 0)
         doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "expired", renew,
-                   "%s has expired on %s: clients refuse it", what, doctor_print_date(ends, date));
+                   "%s has expired on %s: clients refuse it", what, date_print(ends, date));
     else if (begins > now)
         doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_BAD, "not-yet-valid",
                    "is the clock of this machine right?\n  date -u", "%s is not valid before %s: clients refuse it",
-                   what, doctor_print_date(begins, date));
+                   what, date_print(begins, date));
     else if (left < soon)
         doctor_add(doctor, DOCTOR_CERTIFICATES, what, FINDING_WARNING, "expires-soon", renew,
                    "%s ends in %lld day%s, on %s", what, (long long)(left / DAY), doctor_plural((size_t)(left / DAY)),
-                   doctor_print_date(ends, date));
+                   date_print(ends, date));
     else
         return false;
     return true;
@@ -131,7 +131,7 @@ static void judge_equal(const struct visit *visit, const struct tls_certificate 
 static void judge_other(const struct visit *visit, const struct probe_certificate *shown)
 {
     struct doctor *doctor = visit->doctor;
-    char until[DOCTOR_DATE], disk[DOCTOR_DATE];
+    char until[DATE_TEXT], disk[DATE_TEXT];
     struct doctor_text remedy;
     bool is_over = shown->end <= (int64_t)time(NULL);
     doctor_add(doctor, DOCTOR_CERTIFICATES, visit->where, is_over ? FINDING_BAD : FINDING_WARNING, "other-certificate",
@@ -139,8 +139,7 @@ static void judge_other(const struct visit *visit, const struct probe_certificat
                             doctor->request->config),
                "%s shows another certificate than %s on the disk%s%s: the one %s on %s, the one on the disk ends on %s",
                visit->where, visit->wanted->path, visit->name[0] ? " to who asks for " : "", visit->name,
-               is_over ? "has ended" : "ends", doctor_print_date(shown->end, until),
-               doctor_print_date(visit->wanted->ends, disk));
+               is_over ? "has ended" : "ends", date_print(shown->end, until), date_print(visit->wanted->ends, disk));
 }
 
 static void judge_visit(const struct visit *visit, const struct probe_report *report)
@@ -278,12 +277,12 @@ static enum finding_severity severity_of(const struct running_order *order)
 static void examine_order(struct doctor *doctor, const struct running_order *order)
 {
     enum finding_severity severity = severity_of(order);
-    char ends[DOCTOR_DATE], next[DOCTOR_DATE];
+    char ends[DATE_TEXT], next[DATE_TEXT];
     const char *remedy =
         "does the authority reach this machine by that name, on port 80 or 443? If what was wrong is put right:\n"
         "  crossgate reload";
-    doctor_print_date(order->ends, ends);
-    doctor_print_date(order->next, next);
+    date_print(order->ends, ends);
+    date_print(order->next, next);
     if (order->ends == 0)
         doctor_add(doctor, DOCTOR_CERTIFICATES, order->domains, severity, "not-issued",
                    order->trouble[0] ? remedy : "look again in a minute",

@@ -41,17 +41,16 @@ static const char *find_later(const struct doctor *doctor, int64_t now, int64_t 
 static void judge_files(struct doctor *doctor, int64_t now)
 {
     int64_t written = 0;
-    char today[DOCTOR_DATE], then[DOCTOR_DATE];
-    doctor_print_date(now, today);
+    char today[DATE_TEXT], then[DATE_TEXT];
+    date_print(now, today);
     const char *later = NULL;
     if (is_later("/proc/self/exe", now, &written))
         doctor_add(doctor, DOCTOR_CLOCK, today, FINDING_BAD, "clock-early", set_clock,
-                   "it is %s, says the clock; but this program was made on %s", today,
-                   doctor_print_date(written, then));
+                   "it is %s, says the clock; but this program was made on %s", today, date_print(written, then));
     else if ((later = find_later(doctor, now, &written)))
         doctor_add(doctor, DOCTOR_CLOCK, later, FINDING_WARNING, "clock-before-file", set_clock,
                    "it is %s, says the clock; but %s was written on %s: it is wrong, or was wrong then", today, later,
-                   doctor_print_date(written, then));
+                   date_print(written, then));
     else
         doctor_add(doctor, DOCTOR_CLOCK, today, FINDING_GOOD, "clock", NULL,
                    "it is %s, says the clock; no file that was looked at is of later", today);

@@ -37,15 +37,6 @@ const char *doctor_print(struct doctor_text *text, const char *format, ...)
     return text->at;
 }
 
-const char *doctor_print_date(int64_t seconds, char text[DOCTOR_DATE])
-{
-    time_t when = (time_t)seconds;
-    struct tm parts;
-    if (!gmtime_r(&when, &parts) || strftime(text, DOCTOR_DATE, "%Y-%m-%d %H:%M UTC", &parts) == 0)
-        snprintf(text, DOCTOR_DATE, "(no date)");
-    return text;
-}
-
 const char *doctor_print_user(uid_t user, char text[DOCTOR_USER])
 {
     const struct passwd *found = getpwuid(user);

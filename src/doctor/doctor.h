@@ -6,6 +6,7 @@
 #include "running.h"
 
 #include "crossgate/account.h"
+#include "crossgate/base/date.h"
 #include "crossgate/config.h"
 #include "crossgate/doctor.h"
 #include "crossgate/plan.h"
@@ -34,10 +35,6 @@ struct doctor_text {
     char at[sizeof((struct finding *)0)->remedy];
 };
 const char *doctor_print(struct doctor_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* "2026-11-26 15:34 UTC". */
-enum { DOCTOR_DATE = 32 };
-const char *doctor_print_date(int64_t seconds, char text[DOCTOR_DATE]);
 
 /* The user's name, or its number. */
 enum { DOCTOR_USER = 64 };

@@ -132,9 +132,9 @@ static void judge_absence(struct doctor *doctor)
 static void judge_workers(struct doctor *doctor)
 {
     const struct running *running = &doctor->running;
-    char since[DOCTOR_DATE], pid[16];
+    char since[DATE_TEXT], pid[16];
     snprintf(pid, sizeof pid, "%d", (int)running->master);
-    doctor_print_date(running->started, since);
+    date_print(running->started, since);
     if (running->serving == 0)
         doctor_add(doctor, DOCTOR_RUNNING, pid, FINDING_BAD, "no-worker", "its log says why",
                    "crossgate runs (master %d, since %s), but none of its workers serves: it is %s", running->master,
