@@ -27,6 +27,14 @@ void account_deinit(struct account *account);
  * for one. A build with sanitizers must be able to look into itself: there it does nothing. */
 void account_hide_memory(void);
 
+/* For account_adopt in a process that is to be executed: "CROSSGATE_ACCOUNT=…", to be put into its environment. The caller frees it. NULL:
+ * memory is out. */
+char *account_print(const struct account *account) __attribute__((warn_unused_result));
+
+/* Such a process begins with this: it hides its memory while it still has the master's rights, so that nobody of the workers' user has
+ * looked into it before, and then takes the account over for good. False with errno; EINVAL: no account is in its environment. */
+bool account_adopt(void) __attribute__((warn_unused_result));
+
 /* In the child, for good: no capability is left, and exec gives none back. False with errno. */
 bool account_enter(const struct account *account) __attribute__((warn_unused_result));
 

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -121,4 +122,77 @@ bool account_enter(const struct account *account)
                              setresuid(account->user, account->user, account->user) < 0))
         return false;
     return drop_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+/* ---- from the master's environment to the child's account */
+
+static const char variable[] = "CROSSGATE_ACCOUNT";
+
+char *account_print(const struct account *account)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return NULL;
+    fprintf(out, "%s=", variable);
+    if (account->changes)
+        fprintf(out, "%u,%u", (unsigned)account->user, (unsigned)account->group);
+    for (size_t i = 0; account->changes && i < account->group_count; i++)
+        fprintf(out, ",%u", (unsigned)account->groups[i]);
+    bool whole = !ferror(out);
+    if (fclose(out) == 0 && whole)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool take_number(struct span *rest, unsigned *number)
+{
+    struct span item;
+    uint64_t read;
+    if (!span_next_item(rest, &item) || !span_to_uint(item, UINT32_MAX, &read))
+        return false;
+    *number = (unsigned)read;
+    return true;
+}
+
+/* Nothing: the account is the master's own. */
+static bool read_account(struct span text, struct account *account)
+{
+    *account = (struct account){.changes = text.len > 0};
+    if (!account->changes)
+        return true;
+    account->groups = calloc(text.len, sizeof *account->groups);
+    bool worked = account->groups && take_number(&text, &account->user) && take_number(&text, &account->group);
+    while (worked && text.len > 0)
+        worked = take_number(&text, &account->groups[account->group_count++]);
+    return worked;
+}
+
+/* Whoever has changed his identity is hidden anew by the kernel. */
+static bool enter_hidden(const struct account *account)
+{
+    account_hide_memory();
+    if (!account_enter(account))
+        return false;
+#ifdef CROSSGATE_SANITIZE
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+#endif
+    return true;
+}
+
+bool account_adopt(void)
+{
+    struct account account;
+    const char *text = getenv(variable);
+    errno = EINVAL;
+    bool worked = text && read_account(span_string(text), &account) && enter_hidden(&account);
+    if (text) {
+        int number = errno;
+        account_deinit(&account);
+        unsetenv(variable);
+        errno = number;
+    }
+    return worked;
 }

@@ -63,7 +63,8 @@ int errand_main(int argc, char **argv)
         fprintf(stderr, "crossgate errand: is started by `crossgate run` only\n");
         return 2;
     }
-    account_hide_memory();
+    if (!account_adopt())
+        return 1;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     return run(kind);
 }

@@ -36,17 +36,19 @@ static bool is_passed(const char *variable)
     return false;
 }
 
-/* The variables are borrowed. NULL when memory is out. */
-static char **pass_environment(void)
+/* All variables are borrowed, `account` too. NULL when memory is out. */
+static char **pass_environment(char *account)
 {
     size_t count = 0, passed = 0;
     while (environ && environ[count])
         count++;
-    char **environment = calloc(count + 1, sizeof *environment);
+    char **environment = account ? calloc(count + 2, sizeof *environment) : NULL;
     for (size_t i = 0; environment && i < count; i++) {
         if (is_passed(environ[i]))
             environment[passed++] = environ[i];
     }
+    if (environment)
+        environment[passed] = account;
     return environment;
 }
 
@@ -93,11 +95,8 @@ static _Noreturn void become(const struct spawn *how, char *const *environment)
     close_range((unsigned)(SPAWN_FIRST + how->count), ~0U, CLOSE_RANGE_CLOEXEC);
     reset_signals();
     setsid(); /* else the terminal we were started from takes input from the process as if it were typed (TIOCSTI) */
-    if (account_enter(how->account)) {
-        fexecve(executable, how->words, environment);
-        how->give_up("cannot execute the program as the workers' user");
-    }
-    how->give_up("cannot drop privileges");
+    fexecve(executable, how->words, environment);
+    how->give_up("cannot execute the program");
     _exit(2);
 }
 
@@ -106,12 +105,14 @@ static _Noreturn void become(const struct spawn *how, char *const *environment)
 pid_t spawn(const struct spawn *how)
 {
     assert(how->count <= SPAWN_DESCRIPTORS);
-    char **environment = pass_environment();
+    char *account = account_print(how->account);
+    char **environment = pass_environment(account);
     pid_t pid = environment ? fork() : -1;
     if (pid == 0)
         become(how, environment);
     int number = errno;
     free(environment);
+    free(account);
     errno = number;
     return pid;
 }

@@ -8,9 +8,11 @@
 
 #include "crossgate/limits.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -129,7 +131,6 @@ static void on_terminate(uv_signal_t *handle, int number)
 
 static void shape_process(void)
 {
-    account_hide_memory();
     prctl(PR_SET_NAME, "crossgate", 0, 0, 0);
     umask(0077);
 }
@@ -201,12 +202,26 @@ static bool was_started_by_master(int argc)
     return argc == 2 && getsockopt(CHILD_CONTROL, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
 }
 
+/* False: the master is told, if it can be. */
+static bool drop_privileges(void)
+{
+    struct handover message = {.type = HANDOVER_REFUSED};
+    if (account_adopt())
+        return true;
+    snprintf(message.text, sizeof message.text, "cannot drop privileges: %s", strerror(errno));
+    if (!handover_send(CHILD_CONTROL, &message))
+        fprintf(stderr, "crossgate worker: %s\n", message.text);
+    return false;
+}
+
 int worker_main(int argc, char **argv)
 {
     if (!was_started_by_master(argc)) {
         fprintf(stderr, "crossgate worker: is started by `crossgate run` only\n");
         return 2;
     }
+    if (!drop_privileges())
+        return 1;
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;

@@ -572,3 +572,43 @@ def test_descriptor_limit_is_raised_to_the_hard_limit(crossgate):
     worker, = gate.workers()
     with open(f"/proc/{worker}/limits") as file:
         assert re.search(rf"Max open files +{hard} +{hard} ", file.read())
+
+
+# Memory
+
+# Of the workers' user: opens the memory of every child of a process, as fast as it can. Says "looking" first, and in the end how often it
+# could.
+SPY = """
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+opened = 0
+def parent(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[1]
+print("looking", flush=True)
+while not os.path.exists(sys.argv[1]):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/mem", "rb"):
+                opened += parent(pid) == sys.argv[2]
+        except OSError:
+            pass
+print(opened)
+"""
+
+
+@AS_ROOT
+def test_memory_of_workers_is_closed_from_their_first_instruction(crossgate, directory, sanitized):
+    """Not even others of their user can look into them, while they start, either."""
+    if sanitized:
+        pytest.skip("a program with sanitizers must be able to look into itself")
+    gate = crossgate(web({"/": HELLO}))
+    over = directory / "over"
+    spy = subprocess.Popen([sys.executable, "-c", SPY, over, str(gate.pid)], stdout=subprocess.PIPE, text=True)
+    assert spy.stdout.readline() == "looking\n"
+    for turn in range(6):  # both of them, so that nobody has to wait long for his successor
+        worker = gate.workers()[turn % 2]
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda: worker not in gate.workers() and len(gate.workers()) == 2, 30)
+    over.touch()
+    assert spy.communicate(timeout=30)[0] == "0\n"

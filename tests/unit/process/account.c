@@ -5,6 +5,7 @@
 
 #include <pwd.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,6 +85,65 @@ static void entering_is_for_good(void **state)
     account_deinit(&account);
 }
 
+/* 0 if the account that is printed is the one that is adopted. */
+static int try_to_adopt(const struct account *account)
+{
+    char *text = account_print(account);
+    gid_t groups[64];
+    if (!text || putenv(text) != 0 || !account_adopt())
+        return 1;
+    int count = getgroups(64, groups);
+    bool same = geteuid() == account->user && getegid() == account->group && count == (int)account->group_count &&
+                memcmp(groups, account->groups, (size_t)count * sizeof *groups) == 0;
+    return same && !getenv("CROSSGATE_ACCOUNT") && setuid(0) < 0 ? 0 : 2;
+}
+
+static int exit_status_of(int (*run)(const struct account *), const struct account *account)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run(account));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void account_travels_in_the_environment(void **state)
+{
+    (void)state;
+    unless_root();
+    struct account account;
+    struct error error = {0};
+    gid_t groups[] = {3, 7, 65534};
+    assert_true(account_init(&account, "daemon", NULL, &error));
+    assert_int_equal(exit_status_of(try_to_adopt, &account), 0);
+    struct account more = account;
+    more.groups = groups;
+    more.group_count = 3;
+    assert_int_equal(exit_status_of(try_to_adopt, &more), 0);
+    account_deinit(&account);
+}
+
+static int adopt_text(const struct account *account)
+{
+    (void)account;
+    return account_adopt() ? 1 : 0;
+}
+
+static void text_that_is_no_account_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x", "1", "1,", "1,x", "1,2,x", "-1,2", "4294967296,1", "1 2"};
+    unsetenv("CROSSGATE_ACCOUNT");
+    assert_int_equal(exit_status_of(adopt_text, NULL), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        setenv("CROSSGATE_ACCOUNT", texts[i], 1);
+        assert_int_equal(exit_status_of(adopt_text, NULL), 0);
+    }
+    unsetenv("CROSSGATE_ACCOUNT");
+}
+
 /* As an ordinary user: exit status 0 if all is as it should be. */
 static int try_without_root(void)
 {
@@ -117,6 +177,8 @@ int main(void)
         cmocka_unit_test(root_becomes_nobody_if_nothing_is_said),
         cmocka_unit_test(names_may_be_numbers),
         cmocka_unit_test(entering_is_for_good),
+        cmocka_unit_test(account_travels_in_the_environment),
+        cmocka_unit_test(text_that_is_no_account_is_refused),
         cmocka_unit_test(others_than_root_stay_who_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
