@@ -223,7 +223,7 @@ enum {
     MASTER_FIELDS = 6,
     WORKER_FIELDS = 5,
     HANDSHAKE_FIELDS = 6,
-    RENEWALS_FIELDS = 3,
+    RENEWALS_FIELDS = 4,
     CERTIFICATE_FIELDS = 6,
     ACME_FIELDS = 8
 };
@@ -294,6 +294,8 @@ static bool print_renewals(const struct control_fields *fields)
     if (fields->count != RENEWALS_FIELDS + 1)
         return false;
     printf("renewals of files: %s done, %s failed\n", fields->at[1], fields->at[2]);
+    if (*fields->at[4])
+        printf("  what is there now cannot be served: %s\n", fields->at[4]);
     return true;
 }
 
@@ -307,7 +309,10 @@ static bool print_renewals_json(const struct control_fields *fields)
         !span_to_uint(span_string(failed), UINT64_MAX, &number) ||
         (*least && !span_to_uint(span_string(least + (*least == '-')), UINT64_MAX, &number)))
         return false;
-    printf("{\"done\": %s, \"failed\": %s, \"seconds_to_first_end\": %s}", done, failed, *least ? least : "null");
+    printf("{\"done\": %s, \"failed\": %s, \"seconds_to_first_end\": %s, \"refused\": ", done, failed,
+           *least ? least : "null");
+    config_print_string(fields->at[4], stdout);
+    putchar('}');
     return true;
 }
 

@@ -173,13 +173,15 @@ static void print_certificate(const struct master *master, const struct expiry_r
     putc('\n', out);
 }
 
-/* The seconds until the first certificate ends are "" if there is none. */
+/* The seconds until the first certificate ends are "" if there is none; so is what has been refused, and is not mended. */
 static void print_renewals(const struct master *master, FILE *out)
 {
     int64_t least = expiry_least(&master->expiry, time(NULL));
     fprintf(out, "renewals\t%" PRIu64 "\t%" PRIu64 "\t", master->renewal.done, master->renewal.failed);
     if (least != INT64_MAX)
         fprintf(out, "%" PRId64, least);
+    putc('\t', out);
+    print_name(master->renewal.told, out);
     putc('\n', out);
     for (size_t i = 0; i < master->expiry.count; i++)
         print_certificate(master, &master->expiry.rows[i], out);

@@ -180,7 +180,7 @@ static int finish(struct worker *worker)
 /* The drain took too long: there is no orderly way to end what does not end. */
 static _Noreturn void cut(struct worker *worker)
 {
-    log_write(&worker->log, LOG_WARNING, "the drain is over: %llu connection(s) are cut",
+    log_write(&worker->log, LOG_WARNING, "the drain is over: %llu connection(s) are cut, and those to backends",
               (unsigned long long)atomic_load(&worker->counters->connections_open));
     _exit(worker->status);
 }

@@ -243,13 +243,16 @@ def test_a_pair_that_stays_torn_is_told_once_and_applied_when_it_fits(served, pk
     assert "no certificate in it belongs to the private key" in line and "what was in force stays so" in line
     assert all_show(gate, pki, file_fingerprint(pki["ec.pem"]))
     assert renewals(gate) == (0, 1)
+    assert "no certificate in it belongs to the private key" in status(gate)["renewals"]["refused"]
+    told = run("status", "--config", gate.config).stdout
+    assert re.search(r"what is there now cannot be served: .*crossgate cert show", told)
     has_looked(gate, 2)
     os.utime(directory / "server.key")
     has_looked(gate)
     assert len(re.findall("warning|error", gate.log[since:])) == 1
     replace(directory / "server.pem", pki["renewed.pem"])
     shows(gate, pki, "renewed")
-    assert renewals(gate) == (4, 1)
+    assert renewals(gate) == (4, 1) and status(gate)["renewals"]["refused"] == ""
 
 
 def cut(path):
