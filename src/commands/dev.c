@@ -60,35 +60,22 @@ static bool fits_stores(const char *stores)
     return true;
 }
 
-/* All names of trust_stores, with commas. */
-enum { STORES_TEXT = 64 };
-
-static void append_store(char list[STORES_TEXT], const char *name)
-{
-    size_t used = strlen(list);
-    snprintf(list + used, STORES_TEXT - used, "%s%s", used > 0 ? "," : "", name);
-}
-
 /* False: a store that is here could not be changed. */
 static bool change_trust(const struct dev_authority *authority, const char *stores, bool install)
 {
     const struct trust_anchor anchor = {authority->certificate, authority->name};
-    char changed[STORES_TEXT] = "";
     bool worked = true;
     for (const struct trust_store *store = trust_stores; store->name; store++) {
         if (!is_chosen(store, stores))
             continue;
         enum trust_result result = install ? store->install(&anchor) : store->remove(&anchor);
-        if (result == TRUST_DONE) {
-            append_store(changed, store->name);
+        if (result == TRUST_DONE)
             printf("%s: the development authority is %s\n", store->whose, install ? "trusted" : "not trusted");
-        } else if (result == TRUST_NONE)
+        else if (result == TRUST_NONE)
             printf("%s: %s\n", store->whose, install ? "not found here" : "it was not trusted");
         worked &= result != TRUST_FAILED;
     }
     fflush(stdout);
-    if (!worked && install && changed[0])
-        fprintf(stderr, "To go on with what could be changed: crossgate dev --trust --stores %s\n", changed);
     return worked;
 }
 
@@ -263,8 +250,8 @@ static int run(const struct usage *usage, struct dev_words *words)
         if (words->untrust)
             return untrust(words, &authority);
         bool files = words->directory.count > 0 || !words->proxy;
-        if (words->trust && !change_trust(&authority, words->stores, true))
-            return status;
+        if (words->trust) /* serving goes on with what could be changed */
+            words->trust = change_trust(&authority, words->stores, true);
         directory = files ? find_directory(words, &error) : NULL;
         site.directory = directory;
         if (!files || directory)

@@ -4,8 +4,8 @@
 #include "crossgate/account.h"
 
 #include <pwd.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
