@@ -3,6 +3,9 @@
 /* Renewals of certificates that were issued together are spread over this part of their lifetime. */
 enum { SPREAD = 48 };
 
+/* This part of its lifetime is left for orders that fail, whatever an authority recommends. */
+enum { RESERVE = 12 };
+
 /* A share of `length`, as the dice fall. */
 static int64_t share(int64_t length, uint32_t chance)
 {
@@ -12,6 +15,11 @@ static int64_t share(int64_t length, uint32_t chance)
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 static int64_t bounded(uint32_t seconds)
@@ -32,6 +40,7 @@ void acme_schedule_renewal(struct acme_schedule *schedule, int64_t begins, int64
         .order = later(begins + lifetime / 3 * 2 + share(lifetime / SPREAD, chance), now),
         .ask = now + share(ACME_ASK_WITHIN, chance),
         .settled = begins + ACME_KEPT_LEAST,
+        .latest = ends - lifetime / RESERVE,
         .not_before = schedule->not_before,
     };
     schedule->order = later(schedule->order, schedule->not_before);
@@ -45,8 +54,8 @@ void acme_schedule_window(struct acme_schedule *schedule, int64_t first, int64_t
         return;
     schedule->first = first;
     schedule->last = last;
-    schedule->order =
-        later(later(first + share(last - first, chance), schedule->settled), later(now, schedule->not_before));
+    int64_t chosen = earlier(later(first + share(last - first, chance), schedule->settled), schedule->latest);
+    schedule->order = later(chosen, later(now, schedule->not_before));
 }
 
 void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32_t chance)

@@ -13,6 +13,7 @@ struct acme_schedule {
     int64_t ask;         /* when the authority is asked for its window; INT64_MAX: there is nothing to renew */
     int64_t first, last; /* the window that `order` was chosen from; 0: the authority has said nothing */
     int64_t settled; /* a window does not bring an order before: else one that is wrong would bring one after another */
+    int64_t latest;  /* nor put it off beyond this: one that begins when the certificate has ended helps nobody */
     int64_t not_before; /* what the authority has asked for; holds for impatient operators, too */
     unsigned failures;  /* in a row */
 };

@@ -81,6 +81,21 @@ static void a_new_certificate_is_kept_for_a_while(void **state)
     assert_int_equal(schedule.ask, NOW + ACME_ASK_LEAST);
 }
 
+static void no_window_lets_a_certificate_end(void **state)
+{
+    struct acme_schedule schedule = {0};
+    (void)state;
+    acme_schedule_renewal(&schedule, NOW, NOW + LIFETIME, NOW, 5);
+    acme_schedule_window(&schedule, NOW + LIFETIME, NOW + 2 * LIFETIME, 0, NOW, 9);
+    assert_int_equal(schedule.order, NOW + LIFETIME - LIFETIME / 12);
+    acme_schedule_window(&schedule, NOW + LIFETIME + DAY, NOW + 2 * LIFETIME, 0, NOW + LIFETIME, 9);
+    assert_int_equal(schedule.order, NOW + LIFETIME);
+    /* Of one that is kept for less than a day, its end comes before the time that others are kept for. */
+    acme_schedule_renewal(&schedule, NOW, NOW + 3600, NOW, 5);
+    acme_schedule_window(&schedule, NOW + 1800, NOW + 1801, 0, NOW, 9);
+    assert_in_range(schedule.order, NOW, NOW + 3600 - 3600 / 12);
+}
+
 static void a_window_that_is_none_changes_nothing(void **state)
 {
     struct acme_schedule schedule = {0};
@@ -163,6 +178,7 @@ int main(void)
         cmocka_unit_test(an_expired_certificate_is_renewed_at_once),
         cmocka_unit_test(the_authority_chooses_a_window_and_we_a_moment_in_it),
         cmocka_unit_test(a_new_certificate_is_kept_for_a_while),
+        cmocka_unit_test(no_window_lets_a_certificate_end),
         cmocka_unit_test(a_window_that_is_none_changes_nothing),
         cmocka_unit_test(failures_are_followed_by_longer_and_longer_pauses),
         cmocka_unit_test(who_is_held_off_stays_away),
