@@ -74,9 +74,20 @@ void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32
                            uint32_t chance)
 {
     int64_t pause = pause_after(++schedule->failures);
-    schedule->not_before = now + bounded(retry_after);
+    schedule->not_before = retry_after > 0 ? now + bounded(retry_after) : 0;
     schedule->order =
         hopeless ? INT64_MAX : later(now + pause * 3 / 4 + share(pause / 2, chance), schedule->not_before);
+}
+
+void acme_schedule_bound(struct acme_schedule *schedule, int64_t now)
+{
+    bool at_once = schedule->failures == 0 && schedule->ask == INT64_MAX;
+    schedule->not_before = earlier(schedule->not_before, now + ACME_HOLD_MAX);
+    if (schedule->ask != INT64_MAX)
+        schedule->ask = earlier(schedule->ask, now + ACME_HOLD_MAX);
+    if (schedule->order != INT64_MAX && (at_once || schedule->failures > 0))
+        schedule->order =
+            earlier(schedule->order, later(at_once ? now : now + ACME_PAUSE_LAST / 4 * 5, schedule->not_before));
 }
 
 void acme_schedule_retry(struct acme_schedule *schedule, int64_t now)

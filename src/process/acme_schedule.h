@@ -48,6 +48,9 @@ void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32
 void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32_t retry_after, int64_t now,
                            uint32_t chance);
 
+/* The clock may have been put back, as on a machine that started with a wrong one: nothing is further off than it would be by now. */
+void acme_schedule_bound(struct acme_schedule *schedule, int64_t now);
+
 /* An operator may have done something about it: what has failed is tried again, and the authority is asked anew. */
 void acme_schedule_retry(struct acme_schedule *schedule, int64_t now);
 

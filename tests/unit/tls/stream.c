@@ -768,8 +768,8 @@ static void early_data_is_skipped(void **state)
 static void resumption_without_a_key_exchange_is_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *groups;
+    static struct {
+        char groups[16];
         bool opens;
     } rows[] = {{"P-521:X25519", true}, {"P-521", false}};
     struct tls_server_settings settings = rsa_settings();
@@ -1433,10 +1433,11 @@ static void ask_for_challenge(struct guest_client *guest, struct tls_context *se
     static const struct challenge challenge = {CHALLENGE_TLS_ALPN_01, "localhost", "token", "token.thumbprint"};
     static const unsigned char acme[] = "\x0a"
                                         "acme-tls/1";
+    char groups[] = "P-521:X25519", name[] = "localhost";
     assert_true(challenges_add(&world.loop.challenges, &challenge));
     guest_join(guest, server, TLS1_3_VERSION, NULL);
-    assert_int_equal(SSL_set1_groups_list(guest->ssl, "P-521:X25519"), 1);
-    assert_int_equal(SSL_set_tlsext_host_name(guest->ssl, "localhost"), 1);
+    assert_int_equal(SSL_set1_groups_list(guest->ssl, groups), 1);
+    assert_int_equal(SSL_set_tlsext_host_name(guest->ssl, name), 1);
     assert_int_equal(SSL_set_alpn_protos(guest->ssl, acme, sizeof acme - 1), 0);
     guest_talk(guest, 1);
 }
