@@ -332,6 +332,10 @@ bool sources_keep_made(struct sources *sources, const char *name, struct span by
         return false;
     memcpy(copy, bytes.at, bytes.len);
     copy[bytes.len] = '\0';
+    struct answer *before = find(sources, ANSWER_MADE, name);
+    if (before)
+        list_remove(&before->link);
+    answer_free(before);
     return remember(sources, ANSWER_MADE, span_string(name), copy, bytes.len) != NULL;
 }
 
@@ -476,6 +480,17 @@ struct sources *sources_new_renewed(const struct sources *previous, const char *
     }
     sources_free(sources);
     return NULL;
+}
+
+bool sources_inherit_made(struct sources *sources, const struct sources *previous)
+{
+    bool worked = true;
+
+    for (const struct list *at = previous->answers.next; worked && at != &previous->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link);
+        worked = answer->kind != ANSWER_MADE || copy_answer(sources, answer);
+    }
+    return worked;
 }
 
 /* Trust. */

@@ -151,7 +151,7 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
     }
     *edition = (struct edition){
         .number = number, .read = time(NULL), .packed = -1, .sources = sources_new_disk(&options->request)};
-    if (!edition->sources) {
+    if (!edition->sources || (previous && !sources_inherit_made(edition->sources, previous->sources))) {
         error_set(&error, ERROR_MEMORY, "out of memory");
     } else if (load(edition, previous, log)) {
         edition->workers = count_workers(options, &edition->plan->process);
