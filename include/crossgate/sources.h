@@ -86,8 +86,7 @@ bool sources_keep_made(struct sources *sources, const char *name, struct span by
     __attribute__((warn_unused_result));
 
 /* What the master has made for `previous` is there for these, too. False when memory is out. */
-bool sources_inherit_made(struct sources *sources, const struct sources *previous)
-    __attribute__((warn_unused_result));
+bool sources_inherit_made(struct sources *sources, const struct sources *previous) __attribute__((warn_unused_result));
 
 /* A descriptor of the directory (O_PATH), owned by the sources; a plan that keeps it duplicates it. -1 on error. */
 int sources_directory(struct sources *sources, const char *path, struct error *error)

@@ -65,6 +65,10 @@ struct tls_server_settings {
     struct tls_words groups;
     struct tls_words signature_algorithms;
     bool channel_binding; /* the streams' facts hold the exporter of RFC 9266 */
+    /* Contexts of servers that were built before: keys and certificates that they have of the same bytes are taken over, where
+     * the problems are vouched. */
+    struct tls_context *const *before;
+    size_t before_count;
 };
 
 /* Crossbar's endpoint.tls on the connecting side. */
@@ -101,6 +105,9 @@ struct tls_certificate {
 /* All that the context may serve, as they were given; the first is served to clients without a server name, and for
  * names that no certificate is for. Valid as long as the context. */
 size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list);
+
+/* How many of them were taken over from contexts before. */
+size_t tls_context_taken_over(const struct tls_context *context);
 
 /* From now until it ends (s since 1970), the OCSP response (DER, copied) goes with the certificate, which is of that list, to each client
  * that asks for one. While the context is made, not when it is in use. False when memory is out. */

@@ -165,7 +165,7 @@ static void all_workers_serve_the_masters_placeholder(void **state)
     struct diagnostics *diagnostics = diagnostics_new();
     assert_int_equal(sources_directories(loaded.sources, &directories), 0);
     struct sources *sources = sources_new_packed(packed, NULL, 0, &error);
-    struct plan *plan = plan_load(sources, diagnostics);
+    struct plan *plan = plan_load(sources, NULL, diagnostics);
     assert_non_null(plan);
     tls_context_certificates(loaded.plan->transports[0].tls, &ours);
     tls_context_certificates(plan->transports[0].tls, &theirs);

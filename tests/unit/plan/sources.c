@@ -273,7 +273,7 @@ static void a_plan_is_the_same_in_master_and_worker(void **state)
     close(packed);
     unsetenv("CROSSGATE_TEST_PORT");
     struct diagnostics *diagnostics = diagnostics_new();
-    struct plan *plan = plan_load(sources, diagnostics);
+    struct plan *plan = plan_load(sources, NULL, diagnostics);
     assert_non_null(plan);
     sources_free(sources);
     assert_int_equal(plan->transport_count, 2);
