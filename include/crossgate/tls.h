@@ -114,7 +114,7 @@ size_t tls_context_taken_over(const struct tls_context *context);
 bool tls_context_staple(struct tls_context *context, size_t certificate, struct span response, int64_t ends)
     __attribute__((warn_unused_result));
 
-/* For people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
+/* For people: "EC 256, self-signed, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
 void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size);
 
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's

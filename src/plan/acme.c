@@ -417,7 +417,9 @@ static void report(struct problems *self, const struct problem *problem)
         if (problems->placeholder && problem->severity == PROBLEM_NOTE)
             return;
         ours.key = "acme";
-        ours.remedy = "it is got again by itself; what keeps it from that is in the log, and told by: crossgate status";
+        if (strcmp(problem->key, "certificate") == 0)
+            ours.remedy =
+                "it is got again by itself; what keeps it from that is in the log, and told by: crossgate status";
     }
     problems->whole->report(problems->whole, &ours);
 }

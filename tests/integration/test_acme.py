@@ -145,6 +145,7 @@ def test_a_placeholder_outlives_reloads_until_it_is_for_other_domains(site):
     serial = site.shown().serial_number
     gate.reload()
     assert site.all_show(serial)
+    assert f"EC 256, self-signed, 89 days left: {BOX}" in run("check", "--config", gate.config).stdout
     gate.reload(site.config(pebble, domains=[BOX, OTHER]))
     shown = site.shown(OTHER)
     names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
