@@ -256,7 +256,7 @@ struct section {
 
 static bool print_master(const struct control_fields *fields)
 {
-    char started[TIME_TEXT], read[TIME_TEXT];
+    char started[DATE_TEXT], read[DATE_TEXT];
     if (fields->count != MASTER_FIELDS + 1 || !print_time(fields->at[5], started) || !print_time(fields->at[6], read))
         return false;
     printf("master (pid %s) is %s, edition %s of %s\n  started %s, configuration read %s\n", fields->at[1],
@@ -266,7 +266,7 @@ static bool print_master(const struct control_fields *fields)
 
 static bool print_master_json(const struct control_fields *fields)
 {
-    char started[TIME_TEXT], read[TIME_TEXT];
+    char started[DATE_TEXT], read[DATE_TEXT];
     if (fields->count != MASTER_FIELDS + 1 || !print_time(fields->at[5], started) || !print_time(fields->at[6], read))
         return false;
     struct control_fields text = *fields;
