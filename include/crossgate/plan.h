@@ -96,11 +96,14 @@ struct plan {
     size_t backend_count;        /* different names in them */
     struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
     struct plan_acme *acmes;     /* linked by `next` */
+    size_t taken_over;           /* certificates with their keys, from the plan before */
 };
 
-/* Reads, checks and builds. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first
+/* Reads, checks and builds. `before`, in a worker: the plan in force, from which keys and certificates are taken over whose files have
+ * not changed, since reading many of them takes long; may be NULL. Every problem goes to the diagnostics; NULL if any was an error. The caller holds the first
  * reference (counted_unref(&plan->counted)). */
-struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics) __attribute__((warn_unused_result));
+struct plan *plan_load(struct sources *sources, const struct plan *before, struct diagnostics *diagnostics)
+    __attribute__((warn_unused_result));
 
 /* The configuration of a plan that plan_load has made of the same sources, as JSON that can be read again: with
  * defaults, without what is the node's own, secrets hidden. False: memory is out, or `out` takes no more. */

@@ -80,9 +80,13 @@ bool sources_file_if_any(struct sources *sources, const char *path, struct sourc
  * made. Valid until sources_free. */
 bool sources_made(const struct sources *sources, const char *name, struct span *bytes);
 
-/* Remembers a copy. Once for each name, in the master. False when memory is out. */
+/* Remembers a copy in place of what is there by that name, before anybody has asked for that: in the master. False when memory is
+ * out. */
 bool sources_keep_made(struct sources *sources, const char *name, struct span bytes)
     __attribute__((warn_unused_result));
+
+/* What the master has made for `previous` is there for these, too. False when memory is out. */
+bool sources_inherit_made(struct sources *sources, const struct sources *previous) __attribute__((warn_unused_result));
 
 /* A descriptor of the directory (O_PATH), owned by the sources; a plan that keeps it duplicates it. -1 on error. */
 int sources_directory(struct sources *sources, const char *path, struct error *error)

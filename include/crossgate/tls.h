@@ -65,6 +65,10 @@ struct tls_server_settings {
     struct tls_words groups;
     struct tls_words signature_algorithms;
     bool channel_binding; /* the streams' facts hold the exporter of RFC 9266 */
+    /* Contexts of servers that were built before: keys and certificates that they have of the same bytes are taken over, where
+     * the problems are vouched. */
+    struct tls_context *const *before;
+    size_t before_count;
 };
 
 /* Crossbar's endpoint.tls on the connecting side. */
@@ -102,12 +106,15 @@ struct tls_certificate {
  * names that no certificate is for. Valid as long as the context. */
 size_t tls_context_certificates(const struct tls_context *context, const struct tls_certificate **list);
 
+/* How many of them were taken over from contexts before. */
+size_t tls_context_taken_over(const struct tls_context *context);
+
 /* From now until it ends (s since 1970), the OCSP response (DER, copied) goes with the certificate, which is of that list, to each client
  * that asks for one. While the context is made, not when it is in use. False when memory is out. */
 bool tls_context_staple(struct tls_context *context, size_t certificate, struct span response, int64_t ends)
     __attribute__((warn_unused_result));
 
-/* For people: "EC 256, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
+/* For people: "EC 256, self-signed, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
 void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size);
 
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's

@@ -246,7 +246,7 @@ static int check(const struct node_dir *place, const struct plan_request *reques
         goto out;
     }
     node_dir_report(place, diagnostics);
-    plan = plan_load(sources, diagnostics);
+    plan = plan_load(sources, NULL, diagnostics);
     const struct result result = {request, sources, plan, diagnostics};
     bool printed = words->json ? print_json(&result, words->print) : print_words(&result, words->print);
     if (plan && printed)

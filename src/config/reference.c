@@ -27,6 +27,8 @@ static void print_count(const struct config_row *row, FILE *out)
 {
     if (row->min > 0 && row->min == row->max)
         fprintf(out, " of %" PRId64, row->min);
+    else if (row->max > 0)
+        fprintf(out, " of %" PRId64 " to %" PRId64, row->min, row->max);
     else if (row->min > 0)
         fprintf(out, " of at least %" PRId64, row->min);
 }

@@ -87,7 +87,7 @@ static bool load(struct doctor *doctor)
     doctor->sources = sources_new_disk(doctor->request);
     if (!doctor->diagnostics || !doctor->sources)
         return false;
-    doctor->plan = plan_load(doctor->sources, doctor->diagnostics);
+    doctor->plan = plan_load(doctor->sources, NULL, doctor->diagnostics);
     return true;
 }
 

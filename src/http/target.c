@@ -24,6 +24,16 @@ static bool is_literal_byte(uint8_t c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') || c == ':' || c == '.';
 }
 
+/* One final dot is the root's. An empty label is in no name, but others may read past it to one that is. */
+static bool is_name(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_name_byte(name.at[i]) || (name.at[i] == '.' && (i == 0 || name.at[i - 1] == '.')))
+            return false;
+    }
+    return name.len > 0;
+}
+
 bool target_host_is_valid(struct span host)
 {
     const uint8_t *colon = NULL;
@@ -42,7 +52,7 @@ bool target_host_is_valid(struct span host)
     } else {
         colon = memchr(host.at, ':', host.len);
         struct span name = colon ? span_of(host.at, (size_t)(colon - host.at)) : host;
-        if (name.len == 0 || !all_of(name, is_name_byte))
+        if (!is_name(name))
             return false;
         if (!colon)
             return true;

@@ -238,16 +238,33 @@ static bool keep_placeholder(struct sources *sources, const char *name, const st
     return kept;
 }
 
+/* Whether the one that there is will do: in a worker always. In the master it comes from the plan before, so that a reload shows
+ * nobody who has agreed to it another one; it may be for other domains, or have ended. */
+static bool have_placeholder(const struct sources *sources, const char *name, struct plan_acme *acme)
+{
+    struct error error = {.class = ERROR_NONE};
+    struct pki_pair pair;
+
+    if (!sources_made(sources, name, &acme->pair.bytes))
+        return false;
+    if (sources_are_packed(sources))
+        return true;
+    bool fits = pki_pair_read(acme->pair.bytes, &pair, &error) && pair.ends > (int64_t)time(NULL) &&
+                pki_pair_covers(&pair, acme->domains, acme->domain_count);
+    pki_text_free(&pair.leaf);
+    return fits;
+}
+
 /* Self-signed, in memory only; the workers get the one that the master has made. */
 static bool use_placeholder(struct builder *builder, struct plan_acme *acme, struct error *error)
 {
     const char *name = config_format(&builder->reader, "the placeholder for %s", acme->path);
     struct pki_text key = {0}, certificate = {0};
-    bool worked = sources_made(builder->sources, name, &acme->pair.bytes);
+    bool worked = false;
 
     acme->placeholder = true;
     acme->pair.path = name;
-    if (worked)
+    if (have_placeholder(builder->sources, name, acme))
         return true;
     if (make_placeholder(acme, &key, &certificate, error))
         worked = keep_placeholder(builder->sources, name, &key, &certificate) &&
@@ -400,7 +417,9 @@ static void report(struct problems *self, const struct problem *problem)
         if (problems->placeholder && problem->severity == PROBLEM_NOTE)
             return;
         ours.key = "acme";
-        ours.remedy = "it is got again by itself; what keeps it from that is in the log, and told by: crossgate status";
+        if (strcmp(problem->key, "certificate") == 0)
+            ours.remedy =
+                "it is got again by itself; what keeps it from that is in the log, and told by: crossgate status";
     }
     problems->whole->report(problems->whole, &ours);
 }

@@ -34,6 +34,8 @@ struct builder {
     struct upstream *by_source;    /* the same for the node's services; NULL: not asked for, or there is none */
     bool backend_used;
     struct acme_entry *acmes;
+    struct tls_context **before; /* of the plan before */
+    size_t before_count;
     struct worker *proxy; /* the proxy worker that is being read, else NULL */
 };
 

@@ -236,7 +236,16 @@ static void read_document(struct builder *builder, const struct config_text *tex
     check_whole(builder);
 }
 
-struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
+static void list_before(struct builder *builder, const struct plan *before)
+{
+    builder->before = before ? builder_alloc(builder, before->transport_count * sizeof *builder->before + 1) : NULL;
+    for (size_t i = 0; builder->before && i < before->transport_count; i++) {
+        if (before->transports[i].tls)
+            builder->before[builder->before_count++] = before->transports[i].tls;
+    }
+}
+
+struct plan *plan_load(struct sources *sources, const struct plan *before, struct diagnostics *diagnostics)
 {
     const char *file = sources_request(sources)->config;
     struct error error = {.class = ERROR_NONE};
@@ -270,6 +279,7 @@ struct plan *plan_load(struct sources *sources, struct diagnostics *diagnostics)
     };
     plan->process.control = builder_path(&builder, PROCESS_CONTROL);
     plan->process.state = builder_path(&builder, PROCESS_STATE);
+    list_before(&builder, before);
     if (text)
         read_document(&builder, text);
     config_text_free(text);

@@ -26,6 +26,7 @@ enum answer_kind {
 
 struct answer {
     struct list link;
+    struct answer *alike; /* the next one in the same bucket */
     enum answer_kind kind;
     uint32_t key; /* of the name: names are long, and alike */
     char *name;
@@ -43,10 +44,14 @@ struct naming {
     char *place;
 };
 
+/* Ten thousand certificates are twenty thousand files, and more questions. */
+enum { BUCKETS = 1024 };
+
 struct sources {
     struct plan_request request; /* strings belong to the answers */
     bool packed;                 /* in a worker: what is not among the answers is not there */
     struct list answers;
+    struct answer *buckets[BUCKETS]; /* the same, by their keys */
     struct list namings;
     int *directories; /* in the order of the answers of that kind */
     size_t directory_count;
@@ -54,13 +59,18 @@ struct sources {
 
 /* Answers. */
 
+static void forget_bytes(struct answer *answer)
+{
+    if (answer->bytes)
+        explicit_bzero(answer->bytes, answer->length);
+    free(answer->bytes);
+}
+
 static void answer_free(struct answer *answer)
 {
     if (!answer)
         return;
-    if (answer->bytes)
-        explicit_bzero(answer->bytes, answer->length);
-    free(answer->bytes);
+    forget_bytes(answer);
     free(answer->name);
     free(answer);
 }
@@ -79,8 +89,7 @@ static struct answer *find(const struct sources *sources, enum answer_kind kind,
 {
     uint32_t key = key_of(span_string(name));
 
-    for (struct list *at = sources->answers.next; at != &sources->answers; at = at->next) {
-        struct answer *answer = CONTAINER_OF(at, struct answer, link);
+    for (struct answer *answer = sources->buckets[key % BUCKETS]; answer; answer = answer->alike) {
         if (answer->key == key && answer->kind == kind && strcmp(answer->name, name) == 0)
             return answer;
     }
@@ -109,6 +118,9 @@ static struct answer *remember(struct sources *sources, enum answer_kind kind, s
         return NULL;
     }
     list_append(&sources->answers, &answer->link);
+    struct answer **bucket = &sources->buckets[answer->key % BUCKETS];
+    answer->alike = *bucket;
+    *bucket = answer;
     return answer;
 }
 
@@ -332,7 +344,13 @@ bool sources_keep_made(struct sources *sources, const char *name, struct span by
         return false;
     memcpy(copy, bytes.at, bytes.len);
     copy[bytes.len] = '\0';
-    return remember(sources, ANSWER_MADE, span_string(name), copy, bytes.len) != NULL;
+    struct answer *before = find(sources, ANSWER_MADE, name);
+    if (!before)
+        return remember(sources, ANSWER_MADE, span_string(name), copy, bytes.len) != NULL;
+    forget_bytes(before);
+    before->bytes = copy;
+    before->length = bytes.len;
+    return true;
 }
 
 static int known_directory(const struct sources *sources, const char *path)
@@ -476,6 +494,17 @@ struct sources *sources_new_renewed(const struct sources *previous, const char *
     }
     sources_free(sources);
     return NULL;
+}
+
+bool sources_inherit_made(struct sources *sources, const struct sources *previous)
+{
+    bool worked = true;
+
+    for (const struct list *at = previous->answers.next; worked && at != &previous->answers; at = at->next) {
+        const struct answer *answer = CONTAINER_OF(at, const struct answer, link);
+        worked = answer->kind != ANSWER_MADE || copy_answer(sources, answer);
+    }
+    return worked;
 }
 
 /* Trust. */

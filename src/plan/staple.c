@@ -143,13 +143,25 @@ static struct span find_issuer(struct builder *builder, const struct tls_certifi
     return issuer;
 }
 
+/* A worker has no use for what it cannot send, and looking at each of many certificates takes it long. */
+static bool has_use(struct builder *builder, const struct staple_words *words,
+                    const struct tls_certificate *certificate)
+{
+    const char *path = state_path(builder, certificate);
+    struct error error = {.class = ERROR_NONE};
+    struct source_file source;
+    return !sources_are_packed(builder->sources) || words->response ||
+           (path && sources_file_if_any(builder->sources, path, &source, &error) && source.bytes.at);
+}
+
 void staple_build(struct config_reader *reader, const struct config_place *place, const struct staple_words *words,
                   const struct staple_files *files, struct tls_context *context, size_t index)
 {
     struct builder *builder = builder_of(reader);
     const struct tls_certificate *certificates;
     struct pki_file file = {0};
-    if (!context || index >= tls_context_certificates(context, &certificates))
+    if (!context || index >= tls_context_certificates(context, &certificates) ||
+        !has_use(builder, words, &certificates[index]))
         return;
     struct plan_staple *made = builder_alloc(builder, sizeof *made);
     if (!made)

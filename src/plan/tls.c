@@ -418,6 +418,8 @@ static void finish_server(struct config_reader *reader, const struct config_plac
         .min_version = version_of(tls->min_version),
         .max_version = version_of(tls->max_version),
         .channel_binding = tls->channel_binding != NULL,
+        .before = builder_of(reader)->before,
+        .before_count = builder_of(reader)->before_count,
     };
     struct files files = {reader, place, true};
     const struct pair_words pair = {tls->key, tls->certificate, &tls->chain_certificates, tls->acme};
@@ -438,6 +440,8 @@ static void finish_server(struct config_reader *reader, const struct config_plac
     acme_problems_init(&problems, &whole.problems, tls->acme);
     struct tls_context *context = tls_server_context_new(&server, &problems.problems);
     tls->context = keep(builder_of(reader), context, errors_of(&problems.problems, &server));
+    if (tls->context)
+        builder_of(reader)->plan->taken_over += tls_context_taken_over(tls->context);
     staple_build(reader, place, &tls->staple, &(struct staple_files){&server.certificate, &server.chain}, tls->context,
                  0);
     staple_more(reader, &tls->certificates, tls->context);

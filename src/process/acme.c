@@ -166,6 +166,7 @@ static void begin_what_is_due(struct acme_certificate *certificate)
 void acme_settle(struct acme *acme)
 {
     for (struct list *at = acme->certificates.next; at != &acme->certificates; at = at->next) {
+        acme_schedule_bound(&certificate_at(at)->schedule, acme->time);
         acme_order_settle(certificate_at(at));
         begin_what_is_due(certificate_at(at));
     }

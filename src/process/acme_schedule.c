@@ -3,6 +3,9 @@
 /* Renewals of certificates that were issued together are spread over this part of their lifetime. */
 enum { SPREAD = 48 };
 
+/* This part of its lifetime is left for orders that fail, whatever an authority recommends. */
+enum { RESERVE = 12 };
+
 /* A share of `length`, as the dice fall. */
 static int64_t share(int64_t length, uint32_t chance)
 {
@@ -12,6 +15,11 @@ static int64_t share(int64_t length, uint32_t chance)
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 static int64_t bounded(uint32_t seconds)
@@ -32,6 +40,7 @@ void acme_schedule_renewal(struct acme_schedule *schedule, int64_t begins, int64
         .order = later(begins + lifetime / 3 * 2 + share(lifetime / SPREAD, chance), now),
         .ask = now + share(ACME_ASK_WITHIN, chance),
         .settled = begins + ACME_KEPT_LEAST,
+        .latest = ends - lifetime / RESERVE,
         .not_before = schedule->not_before,
     };
     schedule->order = later(schedule->order, schedule->not_before);
@@ -45,8 +54,8 @@ void acme_schedule_window(struct acme_schedule *schedule, int64_t first, int64_t
         return;
     schedule->first = first;
     schedule->last = last;
-    schedule->order =
-        later(later(first + share(last - first, chance), schedule->settled), later(now, schedule->not_before));
+    int64_t chosen = earlier(later(first + share(last - first, chance), schedule->settled), schedule->latest);
+    schedule->order = later(chosen, later(now, schedule->not_before));
 }
 
 void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32_t chance)
@@ -65,9 +74,20 @@ void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32
                            uint32_t chance)
 {
     int64_t pause = pause_after(++schedule->failures);
-    schedule->not_before = now + bounded(retry_after);
+    schedule->not_before = retry_after > 0 ? now + bounded(retry_after) : 0;
     schedule->order =
         hopeless ? INT64_MAX : later(now + pause * 3 / 4 + share(pause / 2, chance), schedule->not_before);
+}
+
+void acme_schedule_bound(struct acme_schedule *schedule, int64_t now)
+{
+    bool at_once = schedule->failures == 0 && schedule->ask == INT64_MAX;
+    schedule->not_before = earlier(schedule->not_before, now + ACME_HOLD_MAX);
+    if (schedule->ask != INT64_MAX)
+        schedule->ask = earlier(schedule->ask, now + ACME_HOLD_MAX);
+    if (schedule->order != INT64_MAX && (at_once || schedule->failures > 0))
+        schedule->order =
+            earlier(schedule->order, later(at_once ? now : now + ACME_PAUSE_LAST / 4 * 5, schedule->not_before));
 }
 
 void acme_schedule_retry(struct acme_schedule *schedule, int64_t now)

@@ -13,6 +13,7 @@ struct acme_schedule {
     int64_t ask;         /* when the authority is asked for its window; INT64_MAX: there is nothing to renew */
     int64_t first, last; /* the window that `order` was chosen from; 0: the authority has said nothing */
     int64_t settled; /* a window does not bring an order before: else one that is wrong would bring one after another */
+    int64_t latest;  /* nor put it off beyond this: one that begins when the certificate has ended helps nobody */
     int64_t not_before; /* what the authority has asked for; holds for impatient operators, too */
     unsigned failures;  /* in a row */
 };
@@ -46,6 +47,9 @@ void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32
 /* An order has failed. `hopeless`: nothing will be different the next time. */
 void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32_t retry_after, int64_t now,
                            uint32_t chance);
+
+/* The clock may have been put back, as on a machine that started with a wrong one: nothing is further off than it would be by now. */
+void acme_schedule_bound(struct acme_schedule *schedule, int64_t now);
 
 /* An operator may have done something about it: what has failed is tried again, and the authority is asked anew. */
 void acme_schedule_retry(struct acme_schedule *schedule, int64_t now);

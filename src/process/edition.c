@@ -63,7 +63,7 @@ static bool load(struct edition *edition, const struct edition *previous, struct
         log_write(log, LOG_ERROR, "out of memory");
         return false;
     }
-    edition->plan = plan_load(edition->sources, diagnostics);
+    edition->plan = plan_load(edition->sources, NULL, diagnostics);
     count(edition, diagnostics);
     print(diagnostics, least_printed(edition, previous, log), previous != NULL, log);
     unsigned errors = diagnostics_count(diagnostics, PROBLEM_ERROR);
@@ -151,7 +151,7 @@ struct edition *edition_new(const struct run_options *options, uint64_t number, 
     }
     *edition = (struct edition){
         .number = number, .read = time(NULL), .packed = -1, .sources = sources_new_disk(&options->request)};
-    if (!edition->sources) {
+    if (!edition->sources || (previous && !sources_inherit_made(edition->sources, previous->sources))) {
         error_set(&error, ERROR_MEMORY, "out of memory");
     } else if (load(edition, previous, log)) {
         edition->workers = count_workers(options, &edition->plan->process);
@@ -213,7 +213,7 @@ static bool load_again(struct edition *edition, const struct edition *previous, 
 {
     struct diagnostics *diagnostics = diagnostics_new();
     if (diagnostics)
-        edition->plan = plan_load(edition->sources, diagnostics);
+        edition->plan = plan_load(edition->sources, NULL, diagnostics);
     if (edition->plan) {
         count(edition, diagnostics);
         if (edition->warnings > previous->warnings)

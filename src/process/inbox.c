@@ -36,7 +36,7 @@ static void explain(const struct diagnostics *diagnostics, struct error *error)
 }
 
 /* The sources' directories are gone from the parcel afterwards; the sources themselves are wiped. */
-static struct plan *build(struct parcel *parcel, struct error *error)
+static struct plan *build(struct parcel *parcel, const struct plan *in_force, struct error *error)
 {
     struct plan *plan = NULL;
     struct diagnostics *diagnostics = diagnostics_new();
@@ -44,7 +44,7 @@ static struct plan *build(struct parcel *parcel, struct error *error)
         sources_new_packed(parcel->packed, parcel->directories.at, parcel->directories.count, error);
     parcel->directories.count = 0;
     if (sources && diagnostics) {
-        plan = plan_load(sources, diagnostics);
+        plan = plan_load(sources, in_force, diagnostics);
         if (!plan)
             explain(diagnostics, error);
     }
@@ -54,10 +54,10 @@ static struct plan *build(struct parcel *parcel, struct error *error)
     return plan;
 }
 
-static bool prepare(struct inbox *inbox, struct loop *loop, struct error *error)
+static bool prepare(struct inbox *inbox, struct loop *loop, const struct plan *in_force, struct error *error)
 {
     struct parcel *parcel = &inbox->parcel;
-    struct plan *plan = build(parcel, error);
+    struct plan *plan = build(parcel, in_force, error);
     if (!plan)
         return false;
     if (plan->transport_count != parcel->sockets.count) {
@@ -67,18 +67,21 @@ static bool prepare(struct inbox *inbox, struct loop *loop, struct error *error)
         counted_unref(&plan->counted);
         return false;
     }
+    if (in_force)
+        log_write(loop->log, LOG_DEBUG, "of the certificates %zu are taken over from the plan in force",
+                  plan->taken_over);
     inbox->next = front_new(loop, plan, parcel->sockets.at);
     parcel->sockets.count = 0;
     return inbox->next != NULL;
 }
 
-static enum inbox_event on_complete(struct inbox *inbox, struct loop *loop)
+static enum inbox_event on_complete(struct inbox *inbox, struct loop *loop, const struct plan *in_force)
 {
     struct error error = {0};
     front_close(inbox->next);
     inbox->next = NULL;
     loop->log->level = (enum log_level)inbox->parcel.level;
-    bool prepared = prepare(inbox, loop, &error);
+    bool prepared = prepare(inbox, loop, in_force, &error);
     bool heard = prepared ? answer(inbox, HANDOVER_READY, "") : answer(inbox, HANDOVER_REFUSED, error.text);
     uint64_t edition = inbox->parcel.edition;
     parcel_deinit(&inbox->parcel);
@@ -88,13 +91,14 @@ static enum inbox_event on_complete(struct inbox *inbox, struct loop *loop)
     return prepared ? INBOX_NOTED : INBOX_REFUSED;
 }
 
-static enum inbox_event on_part(struct inbox *inbox, struct loop *loop, const struct handover *message)
+static enum inbox_event on_part(struct inbox *inbox, struct loop *loop, const struct plan *in_force,
+                                const struct handover *message)
 {
     switch (parcel_take(&inbox->parcel, message)) {
     case PARCEL_MORE:
         return INBOX_NOTED;
     case PARCEL_COMPLETE:
-        return on_complete(inbox, loop);
+        return on_complete(inbox, loop, in_force);
     case PARCEL_BROKEN:
         break;
     }
@@ -116,14 +120,15 @@ static void on_challenge(struct inbox *inbox, struct loop *loop, const struct ha
         log_write(loop->log, LOG_WARNING, "the master does not hear that a challenge is answered");
 }
 
-static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const struct handover *message)
+static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const struct plan *in_force,
+                                   const struct handover *message)
 {
     bool expected = inbox->next && message->edition == inbox->parcel.edition;
     switch (message->type) {
     case HANDOVER_PLAN:
     case HANDOVER_DIRECTORIES:
     case HANDOVER_SOCKETS:
-        return on_part(inbox, loop, message);
+        return on_part(inbox, loop, in_force, message);
     case HANDOVER_SWITCH:
         return expected ? INBOX_SWITCH : INBOX_NOTED;
     case HANDOVER_DROP:
@@ -152,13 +157,13 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
     return INBOX_NOTED;
 }
 
-enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop)
+enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop, const struct plan *in_force)
 {
     struct handover message;
     enum inbox_event event;
     switch (handover_receive(inbox->socket, &message)) {
     case HANDOVER_OK:
-        event = on_message(inbox, loop, &message);
+        event = on_message(inbox, loop, in_force, &message);
         explicit_bzero(message.text, sizeof message.text);
         return event;
     case HANDOVER_NOTHING:

@@ -22,8 +22,8 @@ enum inbox_event {
 void inbox_init(struct inbox *inbox, int socket);
 void inbox_deinit(struct inbox *inbox);
 
-/* Receives at most one message and answers it. */
-enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop);
+/* Receives at most one message and answers it. `in_force`: NULL as long as there is none. */
+enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop, const struct plan *in_force);
 
 /* The plan that was switched to; the caller's. */
 struct front *inbox_take(struct inbox *inbox);

@@ -100,7 +100,7 @@ static void on_control(uv_poll_t *handle, int status, int events)
     (void)events;
     loop_tick(&worker->turn.loop);
     for (enum inbox_event event = INBOX_NOTED; event != INBOX_EMPTY && !worker->turn.loop.leaving;) {
-        event = inbox_hear(&worker->inbox, &worker->turn.loop);
+        event = inbox_hear(&worker->inbox, &worker->turn.loop, worker->front ? front_plan(worker->front) : NULL);
         if (event == INBOX_SWITCH) {
             put_in_force(worker, inbox_take(&worker->inbox));
         } else if (event == INBOX_LEAVE) {

@@ -20,9 +20,10 @@ struct pipe {
     struct loop *loop;
     struct task *flush; /* deferred before each write, so that it runs before below's own: one send per event */
     /* Of servers, by hello.c: */
-    const struct choice *choice; /* what the hello has chosen; NULL: nothing yet */
+    const struct choice *choice; /* what the hello has chosen; NULL: nothing (yet) */
     bool is_named;               /* by the server name */
     bool is_nameless;            /* refused, since no certificate is for the name */
+    bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */
 };
 
 /* Counted by nobody: lives as long as its BIOs' context. NULL when memory is out. */

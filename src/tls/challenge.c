@@ -93,11 +93,3 @@ enum challenge_answer challenge_context(SSL *ssl, const struct challenges *table
     SSL_set_options(ssl, SSL_OP_NO_TICKET);
     return CHALLENGE_GIVEN;
 }
-
-bool challenge_was_answered(const SSL *ssl)
-{
-    const unsigned char *protocol = NULL;
-    unsigned length = 0;
-    SSL_get0_alpn_selected(ssl, &protocol, &length);
-    return span_equal(span_of(protocol, length), SPAN(PROTOCOL));
-}

@@ -13,7 +13,4 @@
 enum challenge_answer { CHALLENGE_NONE, CHALLENGE_GIVEN, CHALLENGE_FAILED };
 enum challenge_answer challenge_context(SSL *ssl, const struct challenges *table, struct span name);
 
-/* Whether a handshake that is done was for that, so that nothing more is to come (RFC 8737 section 3). */
-bool challenge_was_answered(const SSL *ssl);
-
 #endif

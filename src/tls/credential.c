@@ -1,6 +1,7 @@
 #include "credential.h"
 
 #include "crossgate/pki/key.h"
+#include "crossgate/pki/report.h"
 
 #include <openssl/err.h>
 
@@ -62,7 +63,8 @@ static struct credential *make(EVP_PKEY *key, X509 *leaf, STACK_OF(X509) * issue
         pki_report(place, PROBLEM_ERROR, NULL, "out of memory");
         return NULL;
     }
-    *credential = (struct credential){key, kind_of(key), leaf, held, place->path};
+    *credential =
+        (struct credential){.key = key, .kind = kind_of(key), .leaf = leaf, .issuers = held, .path = place->path};
     return credential;
 }
 
@@ -81,8 +83,49 @@ static void share_issuers(struct credential *credential, struct credential_memor
     credential->issuers = shared;
 }
 
-struct credential *credential_read(const struct credential_files *files, enum pki_purpose purpose, int strength,
-                                   struct credential_memory *memory, struct problems *problems)
+static bool digest_file(EVP_MD_CTX *sum, const struct pki_file *file)
+{
+    return EVP_DigestUpdate(sum, &file->bytes.len, sizeof file->bytes.len) == 1 &&
+           EVP_DigestUpdate(sum, file->bytes.at, file->bytes.len) == 1;
+}
+
+static bool digest_files(const struct credential_files *files, uint8_t digest[CREDENTIAL_DIGEST])
+{
+    EVP_MD_CTX *sum = EVP_MD_CTX_new();
+    bool worked = sum && EVP_DigestInit_ex(sum, EVP_sha256(), NULL) == 1 && digest_file(sum, files->key) &&
+                  digest_file(sum, files->certificate);
+    for (size_t i = 0; worked && files->chain && i < files->chain->count; i++)
+        worked = digest_file(sum, &files->chain->at[i]);
+    worked = worked && EVP_DigestFinal_ex(sum, digest, NULL) == 1;
+    EVP_MD_CTX_free(sum);
+    return worked;
+}
+
+/* Files mostly stay in their order. */
+static const struct credential *find_known(struct credential_memory *memory, const uint8_t digest[CREDENTIAL_DIGEST])
+{
+    for (size_t i = 0; i < memory->known_count; i++) {
+        size_t at = (memory->next + i) % memory->known_count;
+        if (memcmp(memory->known[at]->digest, digest, CREDENTIAL_DIGEST) != 0)
+            continue;
+        memory->next = at + 1;
+        return memory->known[at];
+    }
+    return NULL;
+}
+
+/* Decoding keys is what costs (OpenSSL 3.0): a worker serves nobody meanwhile. What is there is shared with connections that are open,
+ * and never changed. */
+static struct credential *take_over(const struct credential *known, const struct pki_place *place)
+{
+    struct credential *credential = make(known->key, known->leaf, known->issuers, place);
+    if (credential)
+        credential->taken_over = true;
+    return credential;
+}
+
+static struct credential *read_files(const struct credential_files *files, enum pki_purpose purpose, int strength,
+                                     struct credential_memory *memory, struct problems *problems)
 {
     struct pki_place key_place = {problems, "key", PROBLEM_WHOLE, files->key->path};
     struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, files->certificate->path};
@@ -99,7 +142,25 @@ struct credential *credential_read(const struct credential_files *files, enum pk
     sk_X509_free(issuers);
     sk_X509_pop_free(all, X509_free);
     EVP_PKEY_free(key);
-    if (credential && memory)
+    return credential;
+}
+
+struct credential *credential_read(const struct credential_files *files, enum pki_purpose purpose, int strength,
+                                   struct credential_memory *memory, struct problems *problems)
+{
+    struct pki_place place = {problems, "certificate", PROBLEM_WHOLE, files->certificate->path};
+    uint8_t digest[CREDENTIAL_DIGEST];
+    if (!digest_files(files, digest)) {
+        pki_report_library(&place, "it cannot be read");
+        return NULL;
+    }
+    const struct credential *known = memory && problems->vouched ? find_known(memory, digest) : NULL;
+    struct credential *credential =
+        known ? take_over(known, &place) : read_files(files, purpose, strength, memory, problems);
+    if (!credential)
+        return NULL;
+    memcpy(credential->digest, digest, sizeof digest);
+    if (memory)
         share_issuers(credential, memory);
     return credential;
 }

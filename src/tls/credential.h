@@ -9,12 +9,16 @@
 /* Kinds of key: OpenSSL holds one certificate of each, and chooses between them by what the client supports. */
 enum key_kind { KEY_RSA, KEY_RSA_PSS, KEY_EC, KEY_ED25519, KEY_ED448, KEY_KINDS };
 
+enum { CREDENTIAL_DIGEST = 32 };
+
 struct credential {
     EVP_PKEY *key;
     enum key_kind kind;
     X509 *leaf;
     STACK_OF(X509) * issuers;
-    const char *path; /* of the certificate's file; borrowed of the settings */
+    const char *path;                  /* of the certificate's file; borrowed of the settings */
+    uint8_t digest[CREDENTIAL_DIGEST]; /* of all bytes that it was read from */
+    bool taken_over;                   /* from a known one */
 };
 
 struct credential_files {
@@ -23,10 +27,14 @@ struct credential_files {
     const struct pki_files *chain; /* may be NULL */
 };
 
-/* What is remembered of those that were read before. Begins zeroed. */
+/* What is remembered of those that were read before. Begins zeroed, but for `known`. */
 struct credential_memory {
     struct chain_memory chains;
     const struct credential *last; /* many have the same chain, which is kept once */
+    /* Of contexts before: what has the same bytes is taken over from there, where the problems are vouched. */
+    const struct credential *const *known;
+    size_t known_count;
+    size_t next; /* where the next one is likely to be */
 };
 
 /* Reads key, certificate and chain, and checks them against each other and against `strength` bits of security. `memory` may be

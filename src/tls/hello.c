@@ -70,28 +70,22 @@ static int refuse(int *alert, int why)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
-/* An authority that asks for proof of a name gets that and nothing else, after a second hello, too. Without a loop nobody could have
- * been told of a challenge. */
-static enum challenge_answer answer_challenge(SSL *ssl, const struct tls_context *context, struct span name)
+static int on_hello(SSL *ssl, int *alert, void *user);
+
+/* Without a loop nobody could have been told of a challenge. The context of the challenge looks at a second hello, too. */
+static enum challenge_answer answer_challenge(SSL *ssl, struct tls_context *context, struct span name)
 {
     const struct loop *loop = SSL_get_app_data(ssl);
-    if (SSL_get_SSL_CTX(ssl) != context->ssl)
-        return CHALLENGE_GIVEN;
-    return loop && loop->challenges ? challenge_context(ssl, loop->challenges, name) : CHALLENGE_NONE;
+    enum challenge_answer answer =
+        loop && loop->challenges ? challenge_context(ssl, loop->challenges, name) : CHALLENGE_NONE;
+    if (answer == CHALLENGE_GIVEN)
+        SSL_CTX_set_client_hello_cb(SSL_get_SSL_CTX(ssl), on_hello, context);
+    return answer;
 }
 
-/* Called again for the second hello after a HelloRetryRequest, which must ask for the same name (RFC 8446 section
- * 4.1.2). */
-static int on_hello(SSL *ssl, int *alert, void *user)
+static int use_choice(SSL *ssl, const struct tls_context *context, struct span name, int *alert)
 {
-    const struct tls_context *context = user;
     struct pipe *pipe = pipe_of(ssl);
-    struct span name;
-    if (!server_name(ssl, &name))
-        return refuse(alert, SSL_AD_DECODE_ERROR);
-    enum challenge_answer answer = answer_challenge(ssl, context, name);
-    if (answer != CHALLENGE_NONE)
-        return answer == CHALLENGE_GIVEN ? SSL_CLIENT_HELLO_SUCCESS : refuse(alert, SSL_AD_INTERNAL_ERROR);
     const struct choice *standard = names_default(context->names);
     const struct choice *named = names_find(context->names, name);
     const struct choice *choice = named || context->strict ? named : standard;
@@ -107,6 +101,27 @@ static int on_hello(SSL *ssl, int *alert, void *user)
     pipe->is_named = named != NULL;
     ERR_clear_error();
     return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Called again for the second hello after a HelloRetryRequest, which must ask for the same (RFC 8446 section 4.1.2): an authority
+ * that asks for proof of a name gets that and nothing else, since nobody asks it for a certificate. */
+static int on_hello(SSL *ssl, int *alert, void *user)
+{
+    struct tls_context *context = user;
+    struct pipe *pipe = pipe_of(ssl);
+    struct span name;
+    if (!server_name(ssl, &name))
+        return refuse(alert, SSL_AD_DECODE_ERROR);
+    switch (answer_challenge(ssl, context, name)) {
+    case CHALLENGE_NONE:
+        return pipe->is_challenge ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : use_choice(ssl, context, name, alert);
+    case CHALLENGE_GIVEN:
+        pipe->is_challenge = true;
+        return pipe->choice ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : SSL_CLIENT_HELLO_SUCCESS;
+    case CHALLENGE_FAILED:
+        break;
+    }
+    return refuse(alert, SSL_AD_INTERNAL_ERROR);
 }
 
 /* RFC 6066 section 3: a server that has used the name says so. */

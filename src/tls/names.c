@@ -270,7 +270,7 @@ static void note_lost(struct owner *owner, const char *name, const struct creden
 
 static bool check_policy(const struct claim *first, const struct claim *later)
 {
-    const struct pki_place place = {later->owner->problems, "certificate", PROBLEM_WHOLE, NULL};
+    const struct pki_place place = {later->owner->problems, "client_certificates", PROBLEM_WHOLE, NULL};
     if (later->owner->policy == first->owner->policy)
         return true;
     pki_report(&place, PROBLEM_ERROR, "give both the same client_certificates, ca_certificates and crl_files",
@@ -348,7 +348,7 @@ static int compare_claims(const void *a, const void *b)
 
 static void report_lost(const struct owner *owner)
 {
-    const struct pki_place place = {owner->problems, "certificate", PROBLEM_WHOLE, owner->credential->path};
+    const struct pki_place place = {owner->problems, NULL, PROBLEM_WHOLE, owner->credential->path};
     char more[48] = "";
     char kind[KEY_TEXT];
     if (owner->lost_count == 0)

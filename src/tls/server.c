@@ -84,6 +84,20 @@ static bool add_more(struct tls_context *context, const struct tls_server_settin
     return worked;
 }
 
+/* All credentials of contexts before, in their order; the caller's. NULL: there are none, or memory is out, and all is read. */
+static const struct credential **list_known(const struct tls_server_settings *settings, size_t *count)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < settings->before_count; i++)
+        room += settings->before[i]->credential_count;
+    const struct credential **known = room > 0 ? calloc(room, sizeof *known) : NULL;
+    *count = 0;
+    for (size_t i = 0; known && i < settings->before_count; i++)
+        for (size_t j = 0; j < settings->before[i]->credential_count; j++)
+            known[(*count)++] = settings->before[i]->credentials[j];
+    return known;
+}
+
 static bool add_all(struct tls_context *context, const struct tls_server_settings *settings, struct problems *problems)
 {
     const struct tls_server_certificate first = {.key = settings->key,
@@ -98,9 +112,12 @@ static bool add_all(struct tls_context *context, const struct tls_server_setting
         return false;
     if (settings->more_count == 0)
         check_authorities(&first, &settings->clients);
+    const struct credential **known = list_known(settings, &memory.known_count);
+    memory.known = known;
     bool pair = add_certificate(context, &first, &settings->clients, &memory);
     bool more = add_more(context, settings, &memory);
     chain_memory_deinit(&memory.chains);
+    free(known);
     return pair && more && names_settle(context->names);
 }
 
@@ -148,6 +165,14 @@ static bool configure(struct tls_context *context, const struct tls_server_setti
     bool dhparam = use_dhparam(context->ssl, settings, problems);
     bool keys = !offer || check_keys(context, settings, problems);
     return offer && certificates && dhparam && keys && use_default(context, problems);
+}
+
+size_t tls_context_taken_over(const struct tls_context *context)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < context->credential_count; i++)
+        count += context->credentials[i]->taken_over;
+    return count;
 }
 
 struct tls_context *tls_server_context_new(const struct tls_server_settings *settings, struct problems *problems)

@@ -1,6 +1,8 @@
 /* What a server's certificate tells, in one line. */
 #include "context.h"
 
+#include "crossgate/pki/certificate.h"
+
 #include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
@@ -93,6 +95,8 @@ void tls_certificate_print(const struct tls_certificate *certificate, char *text
     EVP_PKEY *key = X509_get0_pubkey(leaf);
     const char *type = EVP_PKEY_get0_type_name(key);
     put(&line, "%s %d", type ? type : "key of", EVP_PKEY_get_bits(key));
+    if (certificate_is_self_signed(leaf))
+        put(&line, ", self-signed");
     put_days(&line, leaf);
     put_names(&line, leaf, ": ");
     X509_free(leaf);

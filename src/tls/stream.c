@@ -8,7 +8,6 @@
  * half: the peer has said close_notify, we have not. closing: nothing is said to the user any more but on_end, which
  * comes when the stream below has ended. */
 #include "bio.h"
-#include "challenge.h"
 #include "error.h"
 #include "facts.h"
 #include "hello.h"
@@ -470,7 +469,7 @@ static void count_handshake(struct tls_stream *self)
         counter_add(resumed ? &counters->handshakes_resumed_tls12 : &counters->handshakes_full_tls12, 1);
 }
 
-/* The handshake was all there is to say. */
+/* Nothing more is to come (RFC 8737 section 3), and nothing is heard: no policy has let anybody in. */
 static void finish_challenge(struct tls_stream *self)
 {
     log_write(self->loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
@@ -487,7 +486,7 @@ static void become_open(struct tls_stream *self)
     deadline_disarm(&self->deadline);
     count_handshake(self);
     staple_drop(self->ssl);
-    if (challenge_was_answered(self->ssl)) {
+    if (self->pipe.is_challenge) {
         finish_challenge(self);
         return;
     }

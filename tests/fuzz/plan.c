@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct diagnostics *diagnostics = diagnostics_new();
     if (!sources || !diagnostics)
         abort();
-    struct plan *plan = plan_load(sources, diagnostics);
+    struct plan *plan = plan_load(sources, NULL, diagnostics);
     assert((plan == NULL) == (diagnostics_count(diagnostics, PROBLEM_ERROR) > 0));
     if (plan) {
         FILE *out = fopen("/dev/null", "w");

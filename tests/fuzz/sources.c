@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct diagnostics *diagnostics = diagnostics_new();
     if (!diagnostics || (!sources && error.class == ERROR_NONE))
         abort();
-    struct plan *plan = sources ? plan_load(sources, diagnostics) : NULL;
+    struct plan *plan = sources ? plan_load(sources, NULL, diagnostics) : NULL;
     if (plan)
         counted_unref(&plan->counted);
     diagnostics_free(diagnostics);

@@ -139,6 +139,20 @@ def test_a_reload_to_another_authority_asks_that_one_only_and_keeps_its_word(sit
     assert site.status()[0]["next_order"] == said
 
 
+def test_a_placeholder_outlives_reloads_until_it_is_for_other_domains(site):
+    pebble = site.authority(start=False)
+    gate = site.start(pebble)
+    serial = site.shown().serial_number
+    gate.reload()
+    assert site.all_show(serial)
+    assert f"EC 256, self-signed, 89 days left: {BOX}" in run("check", "--config", gate.config).stdout
+    gate.reload(site.config(pebble, domains=[BOX, OTHER]))
+    shown = site.shown(OTHER)
+    names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert set(names.get_values_for_type(x509.DNSName)) == {BOX, OTHER}
+    assert shown.serial_number != serial and site.all_show(shown.serial_number)
+
+
 def test_an_authority_that_comes_back_is_asked_again_without_a_word(site):
     pebble = site.authority(start=False)
     gate = site.start(pebble)

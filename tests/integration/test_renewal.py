@@ -338,6 +338,20 @@ def test_a_broken_file_keeps_no_other_out(served, pki, directory):
     shows(gate, pki, "rsa")
 
 
+def test_workers_read_only_what_has_changed(crossgate, pki, directory):
+    put(directory, pki, "ec")
+    gate = crossgate(transport(pki), web({"/": HELLO}, tls=pki.tls("rsa")),
+                     words=["--log-level", "debug"], workers=2)
+    shows(gate, pki, "ec")
+    put(directory, pki, "renewed")
+    shows(gate, pki, "renewed")
+    gate.wait_log("worker 0: of the certificates 1 are taken over")
+    gate.wait_log("worker 1: of the certificates 1 are taken over")
+    gate.reload(expect="reloaded:")
+    gate.wait_log("worker 0: of the certificates 2 are taken over")
+    assert all_show(gate, pki, file_fingerprint(pki["renewed.pem"]))
+
+
 # The configuration, reloads, the option
 
 def test_the_configuration_itself_waits_for_a_reload(served, pki, directory):

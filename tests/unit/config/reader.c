@@ -417,7 +417,7 @@ static void each_kind_says_what_it_wants(void **state)
     expect("{\"name\": \"x\"}", false, NULL, PROBLEM_ERROR, "a capitalised name, found \"x\"", NULL);
     expect("{\"engine\": {}}", false, NULL, PROBLEM_ERROR, "power is missing", NULL);
     expect("{\"engine\": {\"power\": 501}}", false, NULL, PROBLEM_ERROR, "from 0 to 500 (kW)", NULL);
-    expect("{\"wheels\": []}", false, NULL, PROBLEM_ERROR, "a list of at least 1", NULL);
+    expect("{\"wheels\": []}", false, NULL, PROBLEM_ERROR, "a list of 1 to 4", NULL);
     expect("{\"wheels\": [1,2,3,4,5]}", false, NULL, PROBLEM_ERROR, "found a list of 5", NULL);
     expect("{\"wheels\": [1,31]}", false, NULL, PROBLEM_ERROR, "element 1 must be", NULL);
     expect("{\"drivers\": {\"zoe\": true}}", false, NULL, PROBLEM_ERROR, "a key of drivers must be names", NULL);

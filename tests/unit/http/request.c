@@ -32,6 +32,7 @@ static const struct row {
     {200, STAYS, "\r\n\r\n\r\nGET / HTTP/1.1\r\n" H "\r\n", NULL},
     {200, STAYS, "GET /a/b?c HTTP/1.1\r\nhOsT:a.example\r\n\r\n", "GET|/a/b|c|a.example"},
     {200, STAYS, "GET / HTTP/1.1\r\nHost: \t a.example \t \r\n\r\n", "|a.example"},
+    {200, STAYS, "GET / HTTP/1.1\r\nHost: a.example.:8443\r\n\r\n", "a.example.:8443"},
     {200, STAYS, "GET / HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n", "[::1]:8443"},
     {200, STAYS, "GET / HTTP/1.1\r\n" H "Empty:\r\nX: \x80\xff\tq\r\n\r\n", NULL},
     {200, CLOSES, "GET / HTTP/1.1\r\n" H "Connection: close\r\n\r\n", "Connection: close"},
@@ -72,6 +73,9 @@ static const struct row {
     {400, CLOSES, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", NULL},
     {400, CLOSES, "GET / HTTP/1.1\r\nHost: a:70000\r\n\r\n", NULL},
     {400, CLOSES, "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", NULL},
+    {400, CLOSES, "GET / HTTP/1.1\r\nHost: a.example..\r\n\r\n", NULL},
+    {400, CLOSES, "GET / HTTP/1.1\r\nHost: .a.example\r\n\r\n", NULL},
+    {400, CLOSES, "GET https://a..example/ HTTP/1.1\r\n" H "\r\n", NULL},
     {400, CLOSES, "GET http://b.example/x HTTP/1.1\r\n\r\n", NULL},
     {400, CLOSES, "GET http://u@b.example/x HTTP/1.1\r\n" H "\r\n", NULL},
     /* framing */

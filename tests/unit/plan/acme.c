@@ -165,7 +165,7 @@ static void all_workers_serve_the_masters_placeholder(void **state)
     struct diagnostics *diagnostics = diagnostics_new();
     assert_int_equal(sources_directories(loaded.sources, &directories), 0);
     struct sources *sources = sources_new_packed(packed, NULL, 0, &error);
-    struct plan *plan = plan_load(sources, diagnostics);
+    struct plan *plan = plan_load(sources, NULL, diagnostics);
     assert_non_null(plan);
     tls_context_certificates(loaded.plan->transports[0].tls, &ours);
     tls_context_certificates(plan->transports[0].tls, &theirs);
@@ -269,6 +269,37 @@ static void an_account_has_one_email(void **state)
     node_unload(&loaded);
 }
 
+static const char *remedy_of(const struct loaded *loaded, const char *phrase)
+{
+    for (size_t i = 0; i < diagnostics_kept(loaded->diagnostics); i++) {
+        const struct diagnostic *one = diagnostics_at(loaded->diagnostics, i);
+        if (strstr(one->text, phrase))
+            return one->remedy ? one->remedy : "";
+    }
+    return "nothing of the kind is said";
+}
+
+/* That it is got again by itself helps against what is wrong with the certificate, and against nothing else. */
+static void each_problem_has_its_own_remedy(void **state)
+{
+    struct loaded loaded;
+    (void)state;
+    keep_pair(2);
+    assert_true(shell_run(node_path(), "chmod 644 ." STATE "/a.example.pem"));
+    load(&loaded, WITH(SECURE("443", OURS)));
+    assert_non_null(strstr(remedy_of(&loaded, "has mode 0644"), "chmod"));
+    node_unload(&loaded);
+    node_load(
+        &loaded,
+        WITH("{'type': 'web', 'paths': {}, 'endpoint': {'type': 'tcp', 'port': 443, 'tls': {'acme': {'agree_tos': "
+             "true, " OURS "}, 'certificates': [{'client_certificates': 'optional', 'ca_certificates': "
+             "['server.pem'], 'acme': {'agree_tos': true, " OURS "}}]}}}"),
+        NULL, false);
+    assert_null(loaded.plan);
+    assert_non_null(strstr(remedy_of(&loaded, "ask for different client certificates"), "give both the same"));
+    node_unload(&loaded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +311,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_kept_is_served, forget_state),
         cmocka_unit_test_teardown(one_for_fewer_domains_is_served_until_there_is_another, forget_state),
         cmocka_unit_test_teardown(a_damaged_one_is_not, forget_state),
+        cmocka_unit_test_teardown(each_problem_has_its_own_remedy, forget_state),
         cmocka_unit_test(endpoints_share_what_is_the_same),
         cmocka_unit_test(one_of_several_certificates_may_be_issued),
         cmocka_unit_test(an_account_has_one_email),

@@ -58,7 +58,7 @@ void node_load(struct loaded *loaded, const char *text, const char *backend, boo
     loaded->diagnostics = diagnostics_new();
     assert_non_null(loaded->sources);
     assert_non_null(loaded->diagnostics);
-    loaded->plan = plan_load(loaded->sources, loaded->diagnostics);
+    loaded->plan = plan_load(loaded->sources, NULL, loaded->diagnostics);
     /* Whole or not at all. */
     assert_int_equal(loaded->plan == NULL, diagnostics_count(loaded->diagnostics, PROBLEM_ERROR) > 0);
 }

@@ -225,15 +225,16 @@ static void what_is_no_readable_file_is_an_error_with_its_path(void **state)
     sources_free(sources);
 }
 
-static void what_the_master_has_made_is_the_same_in_a_worker(void **state)
+static void what_the_master_has_made_is_the_same_in_a_worker_and_after_a_reload(void **state)
 {
     struct error error = {0};
     const struct plan_request request = {"config.json", "/", NULL, false};
-    struct sources *sources = sources_new_disk(&request);
+    struct sources *sources = sources_new_disk(&request), *next = sources_new_disk(&request);
     struct span bytes;
 
     (void)state;
     assert_false(sources_made(sources, "a thing", &bytes));
+    assert_true(sources_keep_made(sources, "a thing", SPAN("something else")));
     assert_true(sources_keep_made(sources, "a thing", SPAN("with a \0 in it")));
     assert_true(sources_made(sources, "a thing", &bytes));
     int packed = sources_pack(sources, &error);
@@ -244,7 +245,11 @@ static void what_the_master_has_made_is_the_same_in_a_worker(void **state)
     assert_false(sources_made(worker, "another thing", &bytes));
     close(packed);
     sources_free(worker);
+    assert_true(sources_inherit_made(next, sources));
     sources_free(sources);
+    assert_true(sources_made(next, "a thing", &bytes));
+    assert_true(span_equal(bytes, SPAN("with a \0 in it")));
+    sources_free(next);
 }
 
 /* The same plan from the disk and from what was packed. */
@@ -268,7 +273,7 @@ static void a_plan_is_the_same_in_master_and_worker(void **state)
     close(packed);
     unsetenv("CROSSGATE_TEST_PORT");
     struct diagnostics *diagnostics = diagnostics_new();
-    struct plan *plan = plan_load(sources, diagnostics);
+    struct plan *plan = plan_load(sources, NULL, diagnostics);
     assert_non_null(plan);
     sources_free(sources);
     assert_int_equal(plan->transport_count, 2);
@@ -479,7 +484,7 @@ int main(void)
         cmocka_unit_test(directories_must_be_as_many_as_were_packed),
         cmocka_unit_test(a_file_is_read_once),
         cmocka_unit_test(what_is_no_readable_file_is_an_error_with_its_path),
-        cmocka_unit_test(what_the_master_has_made_is_the_same_in_a_worker),
+        cmocka_unit_test(what_the_master_has_made_is_the_same_in_a_worker_and_after_a_reload),
         cmocka_unit_test(a_plan_is_the_same_in_master_and_worker),
         cmocka_unit_test(a_renewal_reads_files_again_and_nothing_else),
         cmocka_unit_test(what_is_gone_is_missed_only_by_who_needs_it),

@@ -30,6 +30,7 @@ static SSL_CTX *new_server(void)
     struct pki_order order = {.use = PKI_USE_SERVER, .names = names, .name_count = 1, .days = 1};
     struct pki_text key = {0}, certificate = {0};
     struct error error = {0};
+    char groups[] = "P-384:X25519";
     assert_true(pki_make_key(PKI_KEY_RSA_2048, &key, &error));
     assert_true(pki_make_certificate(&order, span_of(key.at, key.len), &(struct pki_signer){0}, &certificate, &error));
     X509 *leaf = pki_text_certificate(span_of(certificate.at, certificate.len));
@@ -38,7 +39,7 @@ static SSL_CTX *new_server(void)
     SSL_CTX_set_security_level(context, 0);
     assert_int_equal(SSL_CTX_set_min_proto_version(context, TLS1_VERSION), 1);
     assert_int_equal(SSL_CTX_set_cipher_list(context, "ALL:@SECLEVEL=0"), 1);
-    assert_int_equal(SSL_CTX_set1_groups_list(context, "P-384:X25519"), 1);
+    assert_int_equal(SSL_CTX_set1_groups_list(context, groups), 1);
     assert_int_equal(SSL_CTX_set_dh_auto(context, 1), 1);
     assert_int_equal(SSL_CTX_use_certificate(context, leaf), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(context, private_key), 1);

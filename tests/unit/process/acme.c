@@ -277,6 +277,20 @@ static void a_failed_errand_leaves_nothing_but_a_pause(void **state)
     end(&t);
 }
 
+static void the_clock_may_be_put_back(void **state)
+{
+    struct scene t;
+    (void)state;
+    begin(&t, "/bin/false");
+    acme_adopt(&t.acme, &t.plan);
+    acme_settle(&t.acme);
+    bury(&t);
+    t.acme.time -= 3650 * (int64_t)DAY;
+    acme_settle(&t.acme);
+    assert_true(acme_next(&t.acme) < t.acme.now + 2000 * (uint64_t)DAY);
+    end(&t);
+}
+
 static void state_that_cannot_be_kept_costs_no_order(void **state)
 {
     struct scene t;
@@ -456,6 +470,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_fits_is_kept_for_its_owner_only),
         cmocka_unit_test(what_does_not_fit_is_not),
         cmocka_unit_test(a_failed_errand_leaves_nothing_but_a_pause),
+        cmocka_unit_test(the_clock_may_be_put_back),
         cmocka_unit_test(state_that_cannot_be_kept_costs_no_order),
         cmocka_unit_test(a_damaged_account_is_told_of),
         cmocka_unit_test(an_account_has_one_order_at_a_time),

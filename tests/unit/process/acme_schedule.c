@@ -81,6 +81,21 @@ static void a_new_certificate_is_kept_for_a_while(void **state)
     assert_int_equal(schedule.ask, NOW + ACME_ASK_LEAST);
 }
 
+static void no_window_lets_a_certificate_end(void **state)
+{
+    struct acme_schedule schedule = {0};
+    (void)state;
+    acme_schedule_renewal(&schedule, NOW, NOW + LIFETIME, NOW, 5);
+    acme_schedule_window(&schedule, NOW + LIFETIME, NOW + 2 * LIFETIME, 0, NOW, 9);
+    assert_int_equal(schedule.order, NOW + LIFETIME - LIFETIME / 12);
+    acme_schedule_window(&schedule, NOW + LIFETIME + DAY, NOW + 2 * LIFETIME, 0, NOW + LIFETIME, 9);
+    assert_int_equal(schedule.order, NOW + LIFETIME);
+    /* Of one that is kept for less than a day, its end comes before the time that others are kept for. */
+    acme_schedule_renewal(&schedule, NOW, NOW + 3600, NOW, 5);
+    acme_schedule_window(&schedule, NOW + 1800, NOW + 1801, 0, NOW, 9);
+    assert_in_range(schedule.order, NOW, NOW + 3600 - 3600 / 12);
+}
+
 static void a_window_that_is_none_changes_nothing(void **state)
 {
     struct acme_schedule schedule = {0};
@@ -132,6 +147,37 @@ static void who_is_held_off_stays_away(void **state)
     assert_int_equal(schedule.order, NOW + ACME_HOLD_MAX);
 }
 
+/* Ten years ahead at the start, for example, which fails since no certificate of the authority is valid then. */
+static void a_clock_that_is_put_back_holds_nobody_up(void **state)
+{
+    struct acme_schedule schedule = {0};
+    int64_t wrong = NOW + 3650 * (int64_t)DAY, order;
+    (void)state;
+    acme_schedule_at_once(&schedule, wrong);
+    acme_schedule_bound(&schedule, NOW);
+    assert_int_equal(schedule.order, NOW);
+    acme_schedule_failure(&schedule, false, UINT32_MAX, wrong, 9);
+    acme_schedule_bound(&schedule, NOW);
+    assert_in_range(schedule.order, NOW, NOW + ACME_HOLD_MAX);
+    acme_schedule_renewal(&schedule, NOW, NOW + LIFETIME, wrong, 9);
+    acme_schedule_no_window(&schedule, wrong, 9);
+    acme_schedule_bound(&schedule, NOW);
+    assert_in_range(schedule.ask, NOW, NOW + ACME_HOLD_MAX);
+    /* One that runs changes nothing. */
+    acme_schedule_failure(&schedule, false, 3600, NOW, 9);
+    order = schedule.order;
+    acme_schedule_bound(&schedule, NOW);
+    acme_schedule_bound(&schedule, NOW + DAY);
+    assert_int_equal(schedule.order, order);
+    acme_schedule_failure(&schedule, true, 0, NOW, 9);
+    acme_schedule_bound(&schedule, NOW);
+    assert_true(schedule.order == INT64_MAX);
+    acme_schedule_renewal(&schedule, NOW, NOW + LIFETIME, NOW, 9);
+    order = schedule.order;
+    acme_schedule_bound(&schedule, NOW - DAY);
+    assert_int_equal(schedule.order, order);
+}
+
 static void what_is_hopeless_waits_for_an_operator(void **state)
 {
     struct acme_schedule schedule = {0};
@@ -163,9 +209,11 @@ int main(void)
         cmocka_unit_test(an_expired_certificate_is_renewed_at_once),
         cmocka_unit_test(the_authority_chooses_a_window_and_we_a_moment_in_it),
         cmocka_unit_test(a_new_certificate_is_kept_for_a_while),
+        cmocka_unit_test(no_window_lets_a_certificate_end),
         cmocka_unit_test(a_window_that_is_none_changes_nothing),
         cmocka_unit_test(failures_are_followed_by_longer_and_longer_pauses),
         cmocka_unit_test(who_is_held_off_stays_away),
+        cmocka_unit_test(a_clock_that_is_put_back_holds_nobody_up),
         cmocka_unit_test(what_is_hopeless_waits_for_an_operator),
         cmocka_unit_test(an_operator_does_not_move_what_is_well),
     };

@@ -800,6 +800,49 @@ static void all_problems_are_reported_in_one_go(void **state)
     assert_int_equal(world.recorder.problems.errors, 5);
 }
 
+/* -- what was built before -- */
+
+static size_t taken_over(const struct tls_server_settings *settings, struct tls_context *before, bool vouched)
+{
+    struct tls_server_settings next = *settings;
+    world.recorder = (struct recorder){.problems = {.report = record, .vouched = vouched}};
+    next.before = &before;
+    next.before_count = 1;
+    struct tls_context *context = tls_server_context_new(&next, &world.recorder.problems);
+    assert_non_null(context);
+    size_t count = tls_context_taken_over(context);
+    tls_context_unref(context);
+    return count;
+}
+
+static void what_has_the_same_bytes_is_taken_over_in_a_worker(void **state)
+{
+    (void)state;
+    struct recorder more_recorder = {.problems = {.report = record, .vouched = true}};
+    struct tls_server_certificate more = {.key = forge_key(world.arena, "ec.key", world.ec),
+                                          .certificate =
+                                              forge_chain(world.arena, "ec.pem", world.ec_leaf, world.middle, NULL),
+                                          .problems = &more_recorder.problems};
+    struct tls_server_settings settings = world.good;
+    settings.more = &more;
+    settings.more_count = 1;
+    struct tls_context *before = tls_server_context_new(&settings, &world.recorder.problems);
+    assert_int_equal(tls_context_taken_over(before), 0);
+    assert_int_equal(taken_over(&settings, before, true), 2);
+    /* In the master all is judged again: a certificate may have ended meanwhile. */
+    more_recorder.problems.vouched = false;
+    assert_int_equal(taken_over(&settings, before, false), 0);
+    more_recorder.problems.vouched = true;
+    /* One byte more, or the same bytes in other files, are another one. */
+    settings.certificate = forge_chain(world.arena, "cert.pem", world.leaf, world.middle, NULL);
+    assert_int_equal(taken_over(&settings, before, true), 1);
+    struct pki_file middle = forge_chain(world.arena, "middle.pem", world.middle, NULL, NULL);
+    more.certificate = forge_chain(world.arena, "ec.pem", world.ec_leaf, NULL, NULL);
+    more.chain = (struct pki_files){&middle, 1, true};
+    assert_int_equal(taken_over(&settings, before, true), 0);
+    tls_context_unref(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -851,6 +894,7 @@ int main(void)
         cmocka_unit_test(client_key_and_certificate_come_in_pairs),
         cmocka_unit_test(system_without_trust_store_warns),
         cmocka_unit_test(all_problems_are_reported_in_one_go),
+        cmocka_unit_test(what_has_the_same_bytes_is_taken_over_in_a_worker),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

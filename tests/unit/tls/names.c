@@ -229,7 +229,7 @@ static void second_certificate_with_the_same_kind_of_key_is_warned_of(void **sta
     expect_path(context, "a.example", KEY_EC, "one.pem");
     expect_path(context, "d.example", KEY_EC, "two.pem");
     assert_string_equal(world.recorders[1].text, "");
-    assert_non_null(strstr(world.recorders[2].text, "certificate: two.pem is not used for a.example and 1 more of its "
+    assert_non_null(strstr(world.recorders[2].text, "two.pem is not used for a.example and 1 more of its "
                                                     "names: one.pem comes first, and has a key of the same kind"));
     tls_context_unref(context);
 }
