@@ -424,21 +424,6 @@ def test_trust_of_firefox_and_chromium_and_back(home):
     assert done.returncode == 0
 
 
-def test_a_store_that_cannot_be_changed_leaves_a_way_on(home):
-    """Without certutil, and with a keytool that always succeeds."""
-    java = home / "java"
-    for directory in ("bin", "lib/security", "empty"):
-        (java / directory).mkdir(parents=True)
-    (java / "bin/keytool").write_text("#!/bin/sh\nexit 0\n")
-    (java / "bin/keytool").chmod(0o755)
-    (java / "lib/security/cacerts").touch()
-    env = {**os.environ, "HOME": str(home), "JAVA_HOME": str(java), "PATH": str(java / "empty")}
-    env.pop("XDG_DATA_HOME", None)
-    done = run("dev", "--trust", "--stores", "nss,java", cwd=home, env=env)
-    assert done.returncode == 1 and "apt install libnss3-tools" in done.stderr
-    assert "crossgate dev --trust --stores java\n" in done.stderr
-
-
 def test_store_that_cannot_be_changed_keeps_nobody_from_serving(home):
     """A database that is none."""
     profile = home / ".mozilla/firefox/broken"
