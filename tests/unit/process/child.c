@@ -62,18 +62,6 @@ static void what_cannot_be_executed_is_told_by_the_child_itself(void **state)
     child_free(child);
 }
 
-static void account_that_cannot_be_entered_is_no_worker(void **state)
-{
-    (void)state;
-    struct account impossible = {.changes = true, .user = (uid_t)-2, .group = (gid_t)-2, .group_count = 1u << 30};
-    struct child *child = start("/bin/true", &impossible);
-    assert_true(WIFEXITED(wait_for(child)));
-    struct handover message;
-    assert_int_equal(handover_receive(child->control, &message), HANDOVER_OK);
-    assert_non_null(strstr(message.text, "privileges"));
-    child_free(child);
-}
-
 /* A shell takes the word "worker" for its script, which stops where it can be looked at. */
 static void child_has_the_agreed_descriptors_and_no_other(void **state)
 {
@@ -107,6 +95,28 @@ static void child_has_the_agreed_descriptors_and_no_other(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* It enters it when its memory is hidden. */
+static void child_is_told_its_account(void **state)
+{
+    (void)state;
+    gid_t groups[] = {7, 9};
+    struct account account = {.changes = true, .user = 5, .group = 6, .groups = groups, .group_count = 2};
+    char directory[] = "/tmp/crossgate-XXXXXX", home[4096];
+    assert_non_null(getcwd(home, sizeof home));
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(chdir(directory), 0);
+    FILE *script = fopen("worker", "we");
+    assert_true(fputs("test \"$CROSSGATE_ACCOUNT\" = 5,6,7,9", script) > 0);
+    fclose(script);
+    struct child *child = start("/bin/sh", &account);
+    int status = wait_for(child);
+    child_free(child);
+    assert_int_equal(unlink("worker"), 0);
+    assert_int_equal(chdir(home), 0);
+    assert_int_equal(rmdir(directory), 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* It could type into the terminal that we were started from. */
 static void child_has_no_terminal(void **state)
 {
@@ -137,7 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(child_runs_the_program_and_its_end_is_seen),
         cmocka_unit_test(what_cannot_be_executed_is_told_by_the_child_itself),
-        cmocka_unit_test(account_that_cannot_be_entered_is_no_worker),
+        cmocka_unit_test(child_is_told_its_account),
         cmocka_unit_test(child_has_the_agreed_descriptors_and_no_other),
         cmocka_unit_test(child_has_no_terminal),
         cmocka_unit_test(signals_are_named),
