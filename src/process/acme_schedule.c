@@ -73,10 +73,12 @@ static int64_t pause_after(unsigned failures)
 void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32_t retry_after, int64_t now,
                            uint32_t chance)
 {
-    int64_t pause = pause_after(++schedule->failures);
+    bool serves = schedule->latest != 0;
+    schedule->failures++;
+    int64_t pause = hopeless ? ACME_PAUSE_LAST : pause_after(schedule->failures);
     schedule->not_before = retry_after > 0 ? now + bounded(retry_after) : 0;
     schedule->order =
-        hopeless ? INT64_MAX : later(now + pause * 3 / 4 + share(pause / 2, chance), schedule->not_before);
+        hopeless && !serves ? INT64_MAX : later(now + pause * 3 / 4 + share(pause / 2, chance), schedule->not_before);
 }
 
 void acme_schedule_bound(struct acme_schedule *schedule, int64_t now)

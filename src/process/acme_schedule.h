@@ -44,7 +44,8 @@ void acme_schedule_window(struct acme_schedule *schedule, int64_t first, int64_t
 /* It says nothing of the kind: what was decided stays. */
 void acme_schedule_no_window(struct acme_schedule *schedule, int64_t now, uint32_t chance);
 
-/* An order has failed. `hopeless`: nothing will be different the next time. */
+/* An order has failed. `hopeless`: nothing will be different the next time, says the authority. Where a certificate is served it is asked
+ * once a day all the same: one answer that was wrong must not let it lapse. */
 void acme_schedule_failure(struct acme_schedule *schedule, bool hopeless, uint32_t retry_after, int64_t now,
                            uint32_t chance);
 

@@ -13,6 +13,8 @@ from support.authority import Authority, problem, window
 from support.pebble import Pebble
 from support.pki import _certificate as sign, _ec as new_key
 
+pytestmark = pytest.mark.checked
+
 
 def names_of(certificate):
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -14,6 +14,8 @@ from support.gate import HELLO, binary, document, run, tcp, web
 from support.terminal import Terminal
 from support.wire import Wire
 
+pytestmark = pytest.mark.checked
+
 VERBS = ["self-signed", "key", "csr", "ca", "sign", "chain", "decrypt", "dhparam", "show", "verify"]
 
 

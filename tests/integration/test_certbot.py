@@ -15,7 +15,7 @@ from support.wire import TEXT, WebSocketWire, Wire, frame
 
 NAME = "shop.example.com"
 
-pytestmark = pytest.mark.skipif(not shutil.which("certbot"), reason="no certbot here")
+pytestmark = [pytest.mark.released, pytest.mark.skipif(not shutil.which("certbot"), reason="no certbot here")]
 
 
 class Certbot:

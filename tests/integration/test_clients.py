@@ -12,6 +12,8 @@ from support.visitors import ECHO_ON_PAGE, SAID, VISITORS, is_here, nss_home
 
 from test_facts import told_of
 
+pytestmark = pytest.mark.released
+
 PAGE = {"type": "static", "directory": "public"}
 
 

@@ -16,6 +16,8 @@ from support.origin import Origin
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, frame
 
+pytestmark = pytest.mark.checked
+
 
 class Dev:
     """One `crossgate dev`, of a user whose home is `home`."""

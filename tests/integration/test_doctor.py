@@ -20,6 +20,8 @@ from support.wait import eventually
 from test_acme import site  # noqa: F401
 from test_ocsp import responder  # noqa: F401
 
+pytestmark = pytest.mark.checked
+
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODY = pwd.getpwnam("nobody")
 

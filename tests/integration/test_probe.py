@@ -21,6 +21,8 @@ from support import ports
 from support.foreign import Nginx, Scripted, accept_value, openssl, read_head
 from support.gate import ECHO, HELLO, binary, run, web
 
+pytestmark = pytest.mark.checked
+
 PATHS = {"/": HELLO, "ws": ECHO, "moved": {"type": "redirect", "url": "https://example.com/there"}}
 
 

@@ -13,6 +13,8 @@ from support.wait import eventually
 
 from test_renewal import certbot, renewals
 
+pytestmark = pytest.mark.released
+
 RENEWALS = 9
 WARM = 4  # renewals that the allocator needs to have all that it will ever need
 BALLAST = 2 << 20  # bytes in each plan, so that one that is kept is seen

@@ -10,6 +10,8 @@ from support.gate import ECHO, HELLO, web
 from support.ocsp import Responder
 from support.wait import eventually
 
+pytestmark = pytest.mark.released
+
 # Settings of endpoint.tls by name, with the kind of key, and what has to be seen of them.
 SETTINGS = {
     "default": ("rsa", {}, {"1.2", "1.3"}),

@@ -169,6 +169,7 @@ static void a_clock_that_is_put_back_holds_nobody_up(void **state)
     acme_schedule_bound(&schedule, NOW);
     acme_schedule_bound(&schedule, NOW + DAY);
     assert_int_equal(schedule.order, order);
+    acme_schedule_at_once(&schedule, NOW);
     acme_schedule_failure(&schedule, true, 0, NOW, 9);
     acme_schedule_bound(&schedule, NOW);
     assert_true(schedule.order == INT64_MAX);
@@ -187,6 +188,18 @@ static void what_is_hopeless_waits_for_an_operator(void **state)
     assert_true(schedule.order == INT64_MAX);
     acme_schedule_retry(&schedule, NOW + 5);
     assert_int_equal(schedule.order, NOW + 5);
+}
+
+/* An answer that was wrong must not let a certificate lapse. */
+static void what_is_served_is_asked_for_once_a_day_whatever_is_hopeless(void **state)
+{
+    struct acme_schedule schedule = {0};
+    (void)state;
+    acme_schedule_renewal(&schedule, NOW, NOW + LIFETIME, NOW, 5);
+    for (int64_t now = NOW; now < NOW + 3 * DAY; now = schedule.order) {
+        acme_schedule_failure(&schedule, true, 0, now, 1u << 31);
+        assert_int_equal(schedule.order, now + DAY);
+    }
 }
 
 static void an_operator_does_not_move_what_is_well(void **state)
@@ -215,6 +228,7 @@ int main(void)
         cmocka_unit_test(who_is_held_off_stays_away),
         cmocka_unit_test(a_clock_that_is_put_back_holds_nobody_up),
         cmocka_unit_test(what_is_hopeless_waits_for_an_operator),
+        cmocka_unit_test(what_is_served_is_asked_for_once_a_day_whatever_is_hopeless),
         cmocka_unit_test(an_operator_does_not_move_what_is_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
