@@ -576,7 +576,7 @@ def test_ends_of_certificates_are_told_once(crossgate, pki, directory):
     assert status(gate)["renewals"]["seconds_to_first_end"] < -86000
     assert "over.test\n  expired, until" in run("status", "--cbdir", gate.directory).stdout
     since = len(gate.log)
-    pki_module.self_signed(directory, "over", -100, 3)
+    pki_module.self_signed(directory, "over", -100, 2.5)
     line = gate.wait_log("the certificate .*", SOON, since=since)[0]
     assert "over.test) ends in 2 days" in line
     assert "renewed: " in gate.log[since:]
