@@ -3,6 +3,8 @@ import pytest
 
 from play import BINARY, CLOSE, CONTINUATION, PING, TEXT, Transcript, cases, close_frame, frame, play, send
 
+pytestmark = pytest.mark.checked
+
 VALID = [*range(1000, 1004), *range(1007, 1015), 3000, 3999, 4000, 4999]
 INVALID = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
 

@@ -3,6 +3,8 @@ import pytest
 
 from play import BINARY, CONTINUATION, PING, TEXT, cases, frame, play
 
+pytestmark = pytest.mark.checked
+
 HELLO = (TEXT, b"hello")
 
 

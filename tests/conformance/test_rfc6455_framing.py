@@ -3,6 +3,8 @@ import pytest
 
 from play import BINARY, CLOSE, CONTINUATION, PING, TEXT, cases, exchange, frame, play, send
 
+pytestmark = pytest.mark.checked
+
 HELLO = (TEXT, b"hello")
 SIZES = [0, 1, 125, 126, 127, 128, 65535, 65536]
 

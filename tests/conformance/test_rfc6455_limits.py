@@ -6,6 +6,8 @@ import pytest
 
 from play import BINARY, CONTINUATION, LIMITS, PING, TEXT, cases, exchange, frame, play, send
 
+pytestmark = pytest.mark.checked
+
 KIB = 1024
 MIB = 1024 * KIB
 

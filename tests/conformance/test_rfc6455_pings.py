@@ -3,6 +3,8 @@ import pytest
 
 from play import CONTINUATION, PING, PONG, TEXT, cases, frame, play
 
+pytestmark = pytest.mark.checked
+
 TEN = [f"payload {i}".encode() for i in range(10)]
 
 

@@ -3,6 +3,8 @@ import pytest
 
 from play import CONTINUATION, TEXT, Transcript, cases, frame, play, send
 
+pytestmark = pytest.mark.checked
+
 GREETING = "Hello-µ@ßöäüàá-UTF-8!!".encode()
 KOSME = "κόσμε".encode()
 

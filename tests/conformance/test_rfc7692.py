@@ -6,6 +6,8 @@ import pytest
 
 from play import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Inflater, cases, close_frame, frame, play
 
+pytestmark = pytest.mark.checked
+
 RSV1, RSV2, RSV3 = 4, 2, 1
 OFFER = "permessage-deflate; client_max_window_bits"
 HELLO = (TEXT, b"Hello")

@@ -21,6 +21,8 @@ from support.pki import _ec as new_key
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, frame
 
+pytestmark = pytest.mark.checked
+
 BOX, OTHER = "box1.example.com", "box2.example.com"
 
 

@@ -15,6 +15,8 @@ from test_proxy_worker import connection, proxy
 from test_rawsocket import SERIALIZERS, joined, rpc_and_pubsub, universal
 from wamp_router import Router, RouterProcess
 
+pytestmark = pytest.mark.released
+
 EXCHANGED = [{"did": part} for part in ("callEverything", "publishEverything", "callProgressively", "leave")]
 STEPS = 50
 

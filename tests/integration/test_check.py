@@ -8,6 +8,8 @@ import pytest
 from support import ports
 from support.gate import CHECKOUT, ECHO, HELLO, document, run, tcp, web
 
+pytestmark = pytest.mark.checked
+
 DOCUMENTED = "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA256:DHE-RSA-AES128-SHA256:"
 
 

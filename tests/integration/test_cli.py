@@ -5,6 +5,8 @@ import pytest
 
 from support.gate import run
 
+pytestmark = pytest.mark.checked
+
 COMMANDS = ["run", "check", "schema", "status", "backend", "reload", "stop", "dev", "cert", "probe", "version"]
 
 

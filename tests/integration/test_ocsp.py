@@ -16,6 +16,8 @@ from support.gate import ECHO, HELLO, Gate, children, document, run, web
 from support.ocsp import DAY, Responder, now
 from support.wait import eventually
 
+pytestmark = pytest.mark.checked
+
 PATHS = {"/": HELLO, "ws": ECHO}
 SECOND = datetime.timedelta(seconds=1)
 

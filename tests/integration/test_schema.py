@@ -8,6 +8,8 @@ from jsonschema import Draft202012Validator
 
 from support.gate import CHECKOUT, ECHO, HELLO, document, run, web
 
+pytestmark = pytest.mark.checked
+
 BACKEND = "ws://127.0.0.1:1"
 BATCH = 60  # workers of one document, so that their errors stay below what is kept
 

@@ -11,6 +11,8 @@ from support import ports
 from support.gate import CHECKOUT, HELLO, Gate, document, run, web
 from support.wait import eventually
 
+pytestmark = pytest.mark.checked
+
 ALPHABETS = ["0123456789_.:+-eExXbBoOnNaAfFiIsSyYtTrRlLuU~<=Z ", "01256789_.:+-e"]
 
 
