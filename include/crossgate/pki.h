@@ -81,9 +81,8 @@ bool pki_make_certificate(const struct pki_order *order, struct span subject, co
 #define PKI_BASE64URL(n) (((n)*4 + 2) / 3 + 1)
 void pki_base64url(struct span bytes, char *text);
 
-/* The SHA-256 of the bytes. False when memory is out. */
+/* Bytes of a SHA-256. */
 enum { PKI_SHA256 = 32 };
-bool pki_sha256(struct span bytes, uint8_t digest[PKI_SHA256]) __attribute__((warn_unused_result));
 
 /* A key that signs JSON: ES256 (RFC 7518 section 3.4), as ACME wants its requests signed (RFC 8555 section 6.2). */
 struct pki_jws;

@@ -34,7 +34,8 @@ void pki_base64url(struct span bytes, char *text)
     *text = '\0';
 }
 
-bool pki_sha256(struct span bytes, uint8_t digest[PKI_SHA256])
+/* False when memory is out. */
+static bool sha256(struct span bytes, uint8_t digest[PKI_SHA256])
 {
     bool worked = EVP_Digest(bytes.at, bytes.len, digest, NULL, EVP_sha256(), NULL) == 1;
     ERR_clear_error();
@@ -69,7 +70,7 @@ static bool describe(struct pki_jws *self)
         !print_coordinate(self->key, OSSL_PKEY_PARAM_EC_PUB_Y, y))
         return false;
     snprintf(self->public, sizeof self->public, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", x, y);
-    if (!pki_sha256(span_string(self->public), digest))
+    if (!sha256(span_string(self->public), digest))
         return false;
     pki_base64url(span_of(digest, sizeof digest), self->thumbprint);
     return true;
