@@ -43,7 +43,7 @@ class Scene:
 def handshake(name, text, key, version):
     def run(scene, tls):
         scene.visit(key, tls).leave()
-    return Operation(name, text, lambda scene: scene.context(version), run, 1, 4, 12)
+    return Operation(name, text, lambda scene: scene.context(version), run, 1, 3, 8)
 
 
 def resume(scene, prepared):
@@ -64,25 +64,25 @@ def visit(scene):
     return scene.visit("ec", scene.context(ssl.TLSVersion.TLSv1_3))
 
 
-def echo(name, text, path, payload, depth=1, few=10, many=30):
+def echo(name, text, path, payload, depth=1):
     def prepare(scene):
         visitor = visit(scene)
         visitor.upgrade(path)
         return visitor
-    return Operation(name, text, prepare, lambda scene, visitor: visitor.echo(payload, depth), depth, few, many)
+    return Operation(name, text, prepare, lambda scene, visitor: visitor.echo(payload, depth), depth, 5, 20)
 
 
 def get(name, text, target):
     def run(scene, visitor):
         assert visitor.get(target) == BODY
-    return Operation(name, text, lambda scene: visit(scene), run, 1, 10, 30)
+    return Operation(name, text, lambda scene: visit(scene), run, 1, 5, 20)
 
 
 OPERATIONS = [
     handshake("handshake-tls1.3-ecdsa", "connect, full handshake, close; TLS 1.3, P-256", "ec", ssl.TLSVersion.TLSv1_3),
     handshake("handshake-tls1.3-rsa", "the same, RSA-2048", "rsa", ssl.TLSVersion.TLSv1_3),
     handshake("handshake-tls1.2-ecdsa", "the same, TLS 1.2, ECDHE, P-256", "ec", ssl.TLSVersion.TLSv1_2),
-    Operation("handshake-tls1.3-resumed", "the same, TLS 1.3, resumed", get_session, resume, 1, 4, 12),
+    Operation("handshake-tls1.3-resumed", "the same, TLS 1.3, resumed", get_session, resume, 1, 3, 8),
     echo("echo-64", "WebSocket message of 64 bytes and its echo, one at a time", "/echo", b"x" * 64),
     echo("echo-64x16", "the same, 16 messages at a time; per message", "/echo", b"x" * 64, depth=16),
     echo("echo-16k", "WebSocket message of 16 KiB and its echo", "/echo", b"x" * 16384),

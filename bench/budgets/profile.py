@@ -18,8 +18,8 @@ class Profile:
 
 
 def library(path):
-    """libcrypto of /usr/lib/…/libcrypto.so.3; crossgate of …/crossgate."""
-    return re.sub(r"[-.](so|\d).*", "", os.path.basename(path)) or "???"
+    """libcrypto of /usr/lib/…/libcrypto.so.3; crossgate of …/crossgate. Unknown is what lies between the libraries' functions."""
+    return re.sub(r"[-.](so|\d).*", "", os.path.basename(path).replace("???", "unknown"))
 
 
 class Names:
