@@ -10,21 +10,25 @@ ACCEPT = ("If this is meant, accept it: bench/budget --update, and commit bench/
 
 def entry(profile, calls):
     """One operation as it is written down, without what is there for the measurement only."""
-    return {"instructions": {name: round(count) for name, count in sorted(profile.objects.items())
-                             if count >= 0.5 and name not in INSTRUMENTS},
+    return {"instructions": by_library(profile.libraries, 0), "allocations": by_library(profile.allocations, 2),
             "calls": {name: round(count, 4) for name, count in calls.items()}}
 
 
-def own(entry):
-    return entry["instructions"].get(OWN, 0)
+def by_library(counter, digits):
+    rounded = {name: round(count, digits or None) for name, count in sorted(counter.items()) if name not in INSTRUMENTS}
+    return {name: count for name, count in rounded.items() if count > 0}
 
 
-def libraries(entry):
-    return sum(entry["instructions"].values()) - own(entry)
+def own(entry, what):
+    return entry[what].get(OWN, 0)
 
 
-def calls(entry):
-    return sum(entry["calls"].values())
+def whole(entry, what):
+    return sum(entry[what].values())
+
+
+def libraries(entry, what):
+    return whole(entry, what) - own(entry, what)
 
 
 def change(text, before, now, tolerance):
@@ -32,7 +36,7 @@ def change(text, before, now, tolerance):
     if abs(now - before) <= tolerance * before:
         return None
     share = f"{now / before - 1:+.1%}" if before else "new"
-    return f"{text} {before:,.10g} -> {now:,.10g} ({share}, allowed ±{tolerance:.0%})"
+    return f"{text}: {before:,.10g} -> {now:,.10g} ({share}, allowed ±{tolerance:.0%})"
 
 
 def calls_apart(before, now):
@@ -43,13 +47,17 @@ def calls_apart(before, now):
 
 def operation(before, now):
     """(worse, better, notes): lines about one operation."""
-    lines = {True: [], False: []}
-    if text := change("instructions of our own:", own(before), own(now), OWN_TOLERANCE):
-        lines[own(now) > own(before)].append(text)
-    if text := change("system calls:", calls(before), calls(now), CALLS_TOLERANCE):
-        lines[calls(now) > calls(before)].append(f"{text}: {calls_apart(before, now)}")
-    text = change("instructions of libraries:", libraries(before), libraries(now), LIBRARIES_TOLERANCE)
-    return lines[True], lines[False], [text] if text else []
+    worse, better, notes = [], [], []
+    for measure, what, text, tolerance in ((own, "instructions", "instructions of our own", OWN_TOLERANCE),
+                                           (own, "allocations", "allocations of our own", CALLS_TOLERANCE),
+                                           (whole, "calls", "system calls", CALLS_TOLERANCE),
+                                           (libraries, "instructions", "instructions of libraries", LIBRARIES_TOLERANCE),
+                                           (libraries, "allocations", "allocations of libraries", LIBRARIES_TOLERANCE)):
+        if line := change(text, measure(before, what), measure(now, what), tolerance):
+            line += f": {calls_apart(before, now)}" if what == "calls" else ""
+            is_more = measure(now, what) > measure(before, what)
+            (notes if measure is libraries else worse if is_more else better).append(line)
+    return worse, better, notes
 
 
 def all_of(before, now):

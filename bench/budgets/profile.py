@@ -1,19 +1,23 @@
-"""Reads what callgrind has dumped: instructions by object and by function."""
+"""Reads what callgrind has dumped: instructions by library and by function, and who asks for memory."""
 import os
 import re
 from collections import Counter
 
 
+ALLOCATORS = {"malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign"}
+
+
 class Profile:
-    """Counters of instructions. Functions are (object, name); `inclusive` has those of the callees in it."""
+    """Instructions by library and by function, which is (library, name); `inclusive` has those of the callees in it.
+    `allocations` are calls of malloc and its like, by the library that calls."""
 
     def __init__(self):
-        self.objects, self.functions, self.inclusive = Counter(), Counter(), Counter()
+        self.libraries, self.functions, self.inclusive, self.allocations = Counter(), Counter(), Counter(), Counter()
 
     def add(self, other, factor):
-        for mine, others in ((self.objects, other.objects), (self.functions, other.functions), (self.inclusive, other.inclusive)):
-            for key, count in others.items():
-                mine[key] += count * factor
+        for name, counter in vars(other).items():
+            for key, count in counter.items():
+                getattr(self, name)[key] += count * factor
         return self
 
 
@@ -37,32 +41,47 @@ class Names:
         return self._known[number]
 
 
+class Reader:
+    """What is known while a dump is read: whose lines these are, and whom they call."""
+
+    def __init__(self):
+        self.profile = Profile()
+        self._objects, self._names = Names(), Names()
+        self._library = self._function = self._callee_library = self._callee = None
+        self._calls = None  # 0 where a call was under way when the dump before was taken
+
+    def take(self, key, value):
+        """A line "key=value"; those that are not named here tell of source files."""
+        if key == "ob":
+            self._library = library(self._objects(value))
+        elif key == "fn":
+            self._function, self._callee_library = (self._library, self._names(value)), self._library
+        elif key == "cob":
+            self._callee_library = library(self._objects(value))
+        elif key == "cfn":
+            self._callee, self._callee_library = (self._callee_library, self._names(value)), self._library
+        elif key == "calls":
+            self._calls = int(value.split()[0])
+
+    def count(self, cost):
+        """A line of costs: the function's own, or after calls= those of whom it calls."""
+        if self._calls is None:
+            self.profile.libraries[self._library] += cost
+            self.profile.functions[self._function] += cost
+        elif self._callee[1] in ALLOCATORS and self._function[1] not in ALLOCATORS:
+            self.profile.allocations[self._library] += self._calls
+        if self._calls is None or self._callee != self._function:
+            self.profile.inclusive[self._function] += cost
+        self._calls = None
+
+
 def read(path):
-    profile, objects, names = Profile(), Names(), Names()
-    place = callee_object = callee = None
-    object_now = ""
-    is_call = False
+    reader = Reader()
     with open(path, errors="replace") as file:
         for line in file:
-            line = line.rstrip("\n")
-            key, equals, value = line.partition("=")
-            if equals and key == "ob":
-                object_now = library(objects(value))
-            elif equals and key == "fn":
-                place, callee_object = (object_now, names(value)), None
-            elif equals and key == "cob":
-                callee_object = library(objects(value))
-            elif equals and key == "cfn":
-                callee = (callee_object or object_now, names(value))
-                callee_object = None
-            elif equals and key == "calls":
-                is_call = True
-            elif line[:1].isdigit() or line[:1] in "+-*" and line:
-                cost = int(line.split()[1])
-                if not is_call:
-                    profile.objects[place[0]] += cost
-                    profile.functions[place] += cost
-                if not (is_call and callee == place):
-                    profile.inclusive[place] += cost
-                is_call = False
-    return profile
+            key, equals, value = line.rstrip("\n").partition("=")
+            if equals:
+                reader.take(key, value)
+            elif line[0] in "+-*0123456789":
+                reader.count(int(line.split()[1]))
+    return reader.profile

@@ -13,11 +13,12 @@ sys.path.append(str(CHECKOUT / "bench"))
 
 from budgets import compare, profile  # noqa: E402 - found by the line above
 
-ENTRY = {"instructions": {"crossgate": 1000, "libssl": 5000}, "calls": {"recvfrom": 1.0, "sendmsg": 1.0}}
+def spent(own=1000, libssl=5000, mallocs=10, **calls):
+    return {"instructions": {"crossgate": own, "libssl": libssl}, "allocations": {"crossgate": mallocs, "libcrypto": 90},
+            "calls": calls or {"recvfrom": 1.0, "sendmsg": 1.0}}
 
 
-def spent(own=1000, libssl=5000, **calls):
-    return {"instructions": {"crossgate": own, "libssl": libssl}, "calls": calls or ENTRY["calls"]}
+ENTRY = spent()
 
 
 @pytest.mark.released
@@ -37,8 +38,9 @@ def test_no_operation_costs_more_than_is_written_down(sanitized):
     (spent(own=969), "", "of our own: 1,000 -> 969 .-3.1%", ""),
     (spent(recvfrom=2.0, sendmsg=1.0), "system calls: 2 -> 3 .*: recvfrom 1 -> 2$", "", ""),
     (spent(sendmsg=1.0), "", "system calls: 2 -> 1 .*: recvfrom 1 -> 0$", ""),
+    (spent(mallocs=11), "allocations of our own: 10 -> 11", "", ""),
     (spent(libssl=6000), "", "", "of libraries: 5,000 -> 6,000"),
-], ids=["same", "within", "own more", "own less", "calls more", "calls less", "libraries more"])
+], ids=["same", "within", "own more", "own less", "calls more", "calls less", "allocations more", "libraries more"])
 def test_what_is_told_of_a_difference(entry, worse, better, notes):
     for lines, expected in zip(compare.all_of({"echo": ENTRY}, {"echo": entry}), (worse, better, notes)):
         assert len(lines) == bool(expected)
@@ -52,7 +54,12 @@ def test_an_operation_that_nobody_has_written_down_is_told():
 DUMP = """events: Ir
 ob=(1) /usr/bin/crossgate
 fl=(1) a.c
-fn=(1) outer
+fn=(4) main
+0 0
+cfn=(1) outer
+calls=0 0
+0 360
+fn=(1)
 0 10
 cob=(2) /usr/lib/libssl.so.3
 cfn=(2) inner
@@ -61,6 +68,10 @@ calls=3 0
 cfn=(1)
 calls=1 0
 0 7
+cob=(3) /lib/libc.so.6
+cfn=(3) malloc
+calls=2 0
+0 50
 ob=(2)
 fn=(2)
 0 300
@@ -70,8 +81,8 @@ fn=(2)
 def test_a_dump_is_read_as_it_is_meant(tmp_path):
     (tmp_path / "dump").write_text(DUMP)
     read = profile.read(tmp_path / "dump")
-    assert read.objects == {"crossgate": 10, "libssl": 300}
-    assert read.inclusive == {("crossgate", "outer"): 310, ("libssl", "inner"): 300}
+    assert read.libraries == {"crossgate": 10, "libssl": 300} and read.allocations == {"crossgate": 2}
+    assert read.inclusive == {("crossgate", "main"): 360, ("crossgate", "outer"): 360, ("libssl", "inner"): 300}
 
 
 def test_every_floor_is_measured():
