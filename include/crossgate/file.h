@@ -2,7 +2,9 @@
  *
  * What is in the kernel's caches is read at once (openat2 with RESOLVE_CACHED, preadv2 with RWF_NOWAIT); all
  * else goes to libuv's pool. No path, link or race leads outside the directory (openat2 with RESOLVE_BENEATH,
- * RESOLVE_NO_MAGICLINKS); a kernel without openat2 (Linux before 5.6) gives FILE_BROKEN for every path. */
+ * RESOLVE_NO_MAGICLINKS); a kernel without openat2 (Linux before 5.6) gives FILE_BROKEN for every path.
+ *
+ * A loop that has a file_cache keeps small files for a moment. Nobody can tell but by the time it takes. */
 #ifndef CROSSGATE_FILE_H
 #define CROSSGATE_FILE_H
 
@@ -22,7 +24,10 @@ struct file_facts {
     uint64_t size;
     int64_t modified_seconds; /* since 1970 */
     uint32_t modified_nanoseconds;
+    int64_t changed_seconds; /* since 1970: of content, permissions, owner or links */
+    uint32_t changed_nanoseconds;
     uint64_t inode;
+    uint64_t device;
 };
 
 /* One name in a directory: a file or a directory, also by a link that stays beneath. What else there is, is left out. */
@@ -44,6 +49,10 @@ enum { FILE_LISTING_MAX = 10000 };
 /* Listings that a loop has in memory at a time, each up to three MiB: who asks for many and reads none of them shall not cost
  * more, nor keep the pool's threads from the files of others. */
 enum { FILE_LISTINGS_MAX = 32 };
+
+/* What a loop keeps of small files, at most 4 MiB. NULL when memory is out; free accepts NULL. */
+struct file_cache *file_cache_new(void);
+void file_cache_free(struct file_cache *cache);
 
 struct file;
 

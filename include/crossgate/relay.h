@@ -167,6 +167,9 @@ bool upstream_bind(struct upstream *upstream, struct loop *loop) __attribute__((
 /* Gives the states up. Safe on one that is not bound, or not whole. */
 void upstream_unbind(struct upstream *upstream);
 
+/* Whether one of them is told the addresses of a visitor's connection. */
+bool upstream_has_proxy_protocol(const struct upstream *upstream);
+
 /* A drained backend gets no new sessions, from no upstream; open ones go on. False: this loop has none of that name. */
 bool backend_set_drained(struct loop *loop, const char *name, bool drained);
 

@@ -55,7 +55,8 @@ const struct http_site *exchange_site(const struct exchange *exchange);
 const struct peer *exchange_peer(const struct exchange *exchange);
 struct loop *exchange_loop(const struct exchange *exchange);
 
-/* What is known of the visitor's connection; spans live as long as the exchange. False when memory is out. */
+/* What is known of the visitor's connection; spans live as long as the exchange. facts->skips_local is given by the
+ * caller. False when memory is out. */
 bool exchange_describe(const struct exchange *exchange, struct connection_facts *facts);
 
 /* The decoded path below the path of the service that is asked: "" or "/…". */

@@ -94,8 +94,8 @@ static inline size_t stream_queued(const struct stream *stream)
     return stream->ops->queued(stream);
 }
 
-/* Fills in what this layer and those below know; of an open stream. facts->arena is given by the caller, the rest is zeroed
- * by him. False when memory is out. */
+/* Fills in what this layer and those below know; of an open stream. facts->arena and skips_local are given by the caller, the
+ * rest is zeroed by him. False when memory is out. */
 static inline bool stream_describe(const struct stream *stream, struct connection_facts *facts)
 {
     return !stream->ops->describe || stream->ops->describe(stream, facts);

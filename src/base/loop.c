@@ -88,6 +88,7 @@ void loop_settle(struct loop *loop)
 
 void loop_bury(struct loop *loop)
 {
+    loop->turn++;
     do {
         run_phase(loop, PHASE_BURY);
         loop_settle(loop);

@@ -1,3 +1,4 @@
+#include "cache.h"
 #include "list.h"
 #include "open.h"
 
@@ -29,7 +30,8 @@ struct file {
     bool telling; /* on_read is on the stack */
     bool wanted;  /* a read is asked for and not begun */
     int directory;
-    int descriptor; /* -1: not open */
+    int descriptor;         /* -1: not open */
+    struct file_copy *copy; /* instead of a descriptor; NULL: none is at hand */
     enum file_result result;
     struct file_facts facts;
     uint64_t offset;
@@ -55,6 +57,8 @@ static void discard(struct file *file)
     if (file->descriptor >= 0)
         close(file->descriptor);
     file->descriptor = -1;
+    file_copy_unref(file->copy);
+    file->copy = NULL;
     arena_free(file->arena);
     file->arena = NULL;
     file->loop->listings -= file->listed;
@@ -98,13 +102,18 @@ static void tell_list(struct file *file)
     file->on->on_list(file->user, file->result, file->result == FILE_OK ? &file->listing : NULL);
 }
 
+static void tell(struct file *file, enum file_result result, struct span bytes)
+{
+    file->telling = true;
+    file->on->on_read(file->user, result, bytes);
+    file->telling = false;
+}
+
 static void tell_read(struct file *file, enum file_result result, size_t got)
 {
     struct pool_block *block = file->block;
     file->block = NULL;
-    file->telling = true;
-    file->on->on_read(file->user, result, span_of(block ? block->bytes : NULL, got));
-    file->telling = false;
+    tell(file, result, span_of(block ? block->bytes : NULL, got));
     if (block)
         pool_put(&file->loop->pool, block);
 }
@@ -165,9 +174,30 @@ static void give_to_pool(struct file *file, enum file_job job)
     assert(queued == 0); /* it fails without a work function only */
 }
 
+/* on_read may close the file. */
+static void tell_from_copy(struct file *file)
+{
+    struct file_copy *copy = file->copy;
+    struct span content = span_of(copy->content, (size_t)copy->facts.size);
+    counted_ref(&copy->counted);
+    file->wanted = false;
+    size_t offset = file->offset < content.len ? (size_t)file->offset : content.len;
+    tell(file, FILE_OK, span_head(span_tail(content, offset), file->length));
+    file_copy_unref(copy);
+}
+
+static void keep_copy(struct file *file, enum file_result result, size_t got)
+{
+    if (result == FILE_OK && file->offset == 0)
+        cache_keep(file->loop, file->directory, file->path, file->descriptor, &file->facts,
+                   span_of(file->block->bytes, got));
+}
+
 /* A loop in place of a recursion: on_read may ask for more while it is on the stack. */
 static void serve_reads(struct file *file)
 {
+    while (file->copy && file->wanted)
+        tell_from_copy(file);
     for (int reads = 0; file->wanted && !file->closed; reads++) {
         size_t got = 0;
         bool waits = reads == CACHED_READS_MAX;
@@ -180,6 +210,7 @@ static void serve_reads(struct file *file)
             give_to_pool(file, JOB_READ);
             return;
         }
+        keep_copy(file, result, got);
         tell_read(file, result, got);
     }
 }
@@ -188,7 +219,7 @@ void file_read(struct file *file, uint64_t offset, size_t length)
 {
     if (file->closed)
         return;
-    assert(file->job == JOB_NONE && !file->wanted && file->descriptor >= 0);
+    assert(file->job == JOB_NONE && !file->wanted && (file->descriptor >= 0 || file->copy));
     file->wanted = true;
     file->offset = offset;
     file->length = length < POOL_BLOCK_BYTES ? length : POOL_BLOCK_BYTES;
@@ -214,6 +245,18 @@ static void leave(struct guest *guest)
     (void)guest;
 }
 
+/* False: it would have to wait for a disk. */
+static bool open_at_once(struct file *file)
+{
+    bool waits = false;
+    file->copy = cache_find(file->loop, file->directory, file->path);
+    if (file->copy)
+        file->facts = file->copy->facts;
+    else
+        file->result = open_beneath(file->directory, file->path, true, &waits, &file->descriptor, &file->facts);
+    return !waits;
+}
+
 struct file *file_open(struct loop *loop, int directory, const char *path, const struct file_user *on, void *user)
 {
     size_t length = strlen(path);
@@ -230,9 +273,7 @@ struct file *file_open(struct loop *loop, int directory, const char *path, const
     file->guest.leave = leave;
     task_init(&file->settled, settle);
     task_init(&file->burial, bury);
-    bool waits;
-    file->result = open_beneath(directory, path, true, &waits, &file->descriptor, &file->facts);
-    if (waits)
+    if (!open_at_once(file))
         give_to_pool(file, JOB_OPEN);
     else
         loop_defer(loop, PHASE_SETTLE, &file->settled);

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* A rename under way makes the kernel unsure whether ".." in a link stays beneath: it says EAGAIN, and one tries again. */
@@ -44,19 +46,54 @@ static int open_once(int directory, const char *path, int flags, bool cached)
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+static enum file_result understand(const struct stat *status, struct file_facts *facts)
+{
+    *facts = (struct file_facts){
+        .is_directory = S_ISDIR(status->st_mode),
+        .size = (uint64_t)status->st_size,
+        .modified_seconds = status->st_mtim.tv_sec,
+        .modified_nanoseconds = (uint32_t)status->st_mtim.tv_nsec,
+        .changed_seconds = status->st_ctim.tv_sec,
+        .changed_nanoseconds = (uint32_t)status->st_ctim.tv_nsec,
+        .inode = status->st_ino,
+        .device = status->st_dev,
+    };
+    return S_ISDIR(status->st_mode) || S_ISREG(status->st_mode) ? FILE_OK : FILE_BROKEN;
+}
+
 static enum file_result look_at(int descriptor, struct file_facts *facts)
 {
     struct stat status;
-    if (fstat(descriptor, &status) != 0)
-        return result_of(errno);
-    *facts = (struct file_facts){
-        .is_directory = S_ISDIR(status.st_mode),
-        .size = (uint64_t)status.st_size,
-        .modified_seconds = status.st_mtim.tv_sec,
-        .modified_nanoseconds = (uint32_t)status.st_mtim.tv_nsec,
-        .inode = status.st_ino,
+    return fstat(descriptor, &status) == 0 ? understand(&status, facts) : result_of(errno);
+}
+
+enum file_result look_at_path(int directory, const char *path, struct file_facts *facts)
+{
+    struct stat status;
+    return fstatat(directory, path, &status, AT_NO_AUTOMOUNT) == 0 ? understand(&status, facts) : result_of(errno);
+}
+
+bool is_on_local_disk(int descriptor)
+{
+    static const uint32_t local[] = {
+        EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,       BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC,
+        TMPFS_MAGIC,      OVERLAYFS_SUPER_MAGIC, SQUASHFS_MAGIC,    EROFS_SUPER_MAGIC_V1,
     };
-    return S_ISDIR(status.st_mode) || S_ISREG(status.st_mode) ? FILE_OK : FILE_BROKEN;
+    struct statfs facts;
+    if (fstatfs(descriptor, &facts) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        if ((uint32_t)facts.f_type == local[i])
+            return true;
+    }
+    return false;
+}
+
+bool file_facts_equal(const struct file_facts *a, const struct file_facts *b)
+{
+    return a->is_directory == b->is_directory && a->size == b->size && a->inode == b->inode && a->device == b->device &&
+           a->modified_seconds == b->modified_seconds && a->modified_nanoseconds == b->modified_nanoseconds &&
+           a->changed_seconds == b->changed_seconds && a->changed_nanoseconds == b->changed_nanoseconds;
 }
 
 /* -1 with errno. */

@@ -14,6 +14,15 @@ enum file_result open_beneath(int directory, const char *path, bool cached, bool
 /* What is at the path beneath the directory, without opening it. May wait. */
 enum file_result look_beneath(int directory, const char *path, struct file_facts *facts);
 
+/* What the path leads to, wherever that is, if it is a file: good for comparing only. May wait where is_on_local_disk is not
+ * true of what was there before. */
+enum file_result look_at_path(int directory, const char *path, struct file_facts *facts);
+
+/* On a file system that asks nobody else about names and files. */
+bool is_on_local_disk(int descriptor);
+
+bool file_facts_equal(const struct file_facts *a, const struct file_facts *b);
+
 /* Reads up to `length` bytes; *got is 0 at the end of the file. `cached` and *waits likewise. */
 enum file_result read_at(int descriptor, uint64_t offset, uint8_t *to, size_t length, bool cached, bool *waits,
                          size_t *got);

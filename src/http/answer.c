@@ -22,13 +22,8 @@ static void put(struct text *text, struct span bytes)
 
 static void put_number(struct text *text, uint64_t number)
 {
-    uint8_t digits[20];
-    size_t first = sizeof digits;
-    do {
-        digits[--first] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    put(text, span_of(digits + first, sizeof digits - first));
+    char digits[SPAN_DIGITS];
+    put(text, span_print_uint(number, digits));
 }
 
 static void put_status_line(struct text *text, unsigned status)

@@ -153,7 +153,7 @@ struct loop *exchange_loop(const struct exchange *x)
 
 bool exchange_describe(const struct exchange *x, struct connection_facts *facts)
 {
-    *facts = (struct connection_facts){.arena = x->arena};
+    *facts = (struct connection_facts){.arena = x->arena, .skips_local = facts->skips_local};
     return stream_describe(x->connection->stream, facts);
 }
 

@@ -41,15 +41,6 @@ static bool end_line(struct head *head, size_t next)
     return false;
 }
 
-/* How many bytes may stand within a line, before one that may not. */
-static size_t text_run(struct span in)
-{
-    size_t n = 0;
-    while (n < in.len && (in.at[n] >= 0x20 || in.at[n] == '\t') && in.at[n] != 0x7f)
-        n++;
-    return n;
-}
-
 /* How many bytes belong to the head, and whether the next one may. */
 static enum head_progress scan(struct head *head, struct span in, size_t *taken)
 {
@@ -73,7 +64,7 @@ static enum head_progress scan(struct head *head, struct span in, size_t *taken)
             continue;
         }
         /* RFC 9112 sections 2.2 and 5.2: white space before the first field, and folded lines, are refused. */
-        size_t run = text_run(span_tail(in, i));
+        size_t run = span_text_run(span_tail(in, i));
         if (run == 0 || (head->column == 0 && (c == ' ' || c == '\t')))
             return HEAD_BROKEN;
         head->column += run;

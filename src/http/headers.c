@@ -52,11 +52,7 @@ void http_headers_named_by_connection(const struct http_headers *headers, bool *
 
 bool http_value_is_valid(struct span value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        if ((value.at[i] < 0x20 && value.at[i] != '\t') || value.at[i] == 0x7f)
-            return false;
-    }
-    return true;
+    return span_text_run(value) == value.len;
 }
 
 static bool is_token_byte(uint8_t c)

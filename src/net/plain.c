@@ -389,6 +389,8 @@ static bool plain_describe(const struct stream *stream, struct connection_facts 
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
+    if (facts->skips_local)
+        return true;
     if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->descriptor, (struct sockaddr *)&address, &size) ==
         0)
         peer_from_socket(&facts->local, (const struct sockaddr *)&address);

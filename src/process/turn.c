@@ -1,5 +1,6 @@
 #include "turn.h"
 
+#include "crossgate/file.h"
 #include "crossgate/limits.h"
 #include "crossgate/tls.h"
 #include "crossgate/websocket.h"
@@ -26,8 +27,9 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     turn->loop.handshakes = tls_queue_new();
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
+    turn->loop.files = file_cache_new();
     turn->alarm.data = turn;
-    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets &&
+    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets && turn->loop.files &&
            uv_timer_init(&turn->uv, &turn->alarm) == 0;
 }
 
@@ -40,6 +42,7 @@ void turn_deinit(struct turn *turn)
     tls_queue_free(turn->loop.handshakes);
     tls_tickets_free(turn->loop.tickets);
     websocket_codec_free(turn->loop.websockets);
+    file_cache_free(turn->loop.files);
     int closed = uv_loop_close(&turn->uv);
     assert(closed == 0);
     loop_deinit(&turn->loop);

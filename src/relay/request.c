@@ -1,18 +1,33 @@
 #include "request.h"
 
-#include <ctype.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include "crossgate/base/text.h"
+
 #include <stdlib.h>
 
 /* Of this hop only (RFC 9110 section 7.6.1), or said by ourselves. A name that ends with "-" stands for all that begin with
  * it: nothing that a visitor says about his own forwarding is passed on as truth. "Proxy" would become HTTP_PROXY, which CGI
  * scripts take for their own setting (CVE-2016-5385). */
-static const char *const fields_not_passed[] = {
-    "Host",    "Connection",     "Keep-Alive",     "Upgrade",           "TE",
-    "Trailer", "Proxy-",         "Forwarded",      "X-Forwarded-",      "X-Real-IP",
-    "Expect",  "Sec-WebSocket-", "HTTP2-Settings", "Transfer-Encoding", "Content-Length",
-    "Proxy",   "X-TLS-",         "X-SSL-",         "Client-Cert",       "Client-Cert-",
+static const struct span fields_not_passed[] = {
+    SPAN_ROW("host"),
+    SPAN_ROW("connection"),
+    SPAN_ROW("keep-alive"),
+    SPAN_ROW("upgrade"),
+    SPAN_ROW("te"),
+    SPAN_ROW("trailer"),
+    SPAN_ROW("proxy-"),
+    SPAN_ROW("forwarded"),
+    SPAN_ROW("x-forwarded-"),
+    SPAN_ROW("x-real-ip"),
+    SPAN_ROW("expect"),
+    SPAN_ROW("sec-websocket-"),
+    SPAN_ROW("http2-settings"),
+    SPAN_ROW("transfer-encoding"),
+    SPAN_ROW("content-length"),
+    SPAN_ROW("proxy"),
+    SPAN_ROW("x-tls-"),
+    SPAN_ROW("x-ssl-"),
+    SPAN_ROW("client-cert"),
+    SPAN_ROW("client-cert-"),
 };
 
 /* Base64 is written in steps that need no fill characters between them. */
@@ -20,11 +35,17 @@ enum { BASE64_STEP = 48, BASE64_STEP_TEXT = BASE64_STEP / 3 * 4 + 1 };
 
 /* Case is ignored, and "X_Real_IP" is "X-Real-IP": CGI and WSGI make HTTP_X_REAL_IP of both, and some servers of "X.Real~IP",
  * too. */
+static uint8_t folded(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c | 0x20;
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-';
+}
+
 static bool is_alike(struct span name, struct span row)
 {
     for (size_t i = 0; i < name.len && name.len == row.len; i++) {
-        uint8_t c = name.at[i];
-        if ((isalnum(c) ? tolower(c) : '-') != tolower(row.at[i]))
+        if (folded(name.at[i]) != row.at[i])
             return false;
     }
     return name.len == row.len;
@@ -33,7 +54,7 @@ static bool is_alike(struct span name, struct span row)
 static bool is_not_passed(struct span name)
 {
     for (size_t i = 0; i < sizeof fields_not_passed / sizeof *fields_not_passed; i++) {
-        struct span row = span_string(fields_not_passed[i]);
+        struct span row = fields_not_passed[i];
         bool prefix = row.at[row.len - 1] == '-';
         if (is_alike(prefix ? span_head(name, row.len) : name, row))
             return true;
@@ -42,36 +63,42 @@ static bool is_not_passed(struct span name)
 }
 
 /* The parser lets no other value through. Should it ever, it ends here and not in the backend's parser. */
-static void put_field(FILE *out, const char *name, struct span value)
+static void put_field(struct text *out, struct span name, struct span value)
 {
     if (http_value_is_valid(value))
-        fprintf(out, "%s: %.*s\r\n", name, SPAN_ARGS(value));
+        text_put_field(out, name, value);
+}
+
+static void put_number(struct text *out, struct span name, uint64_t number)
+{
+    char digits[SPAN_DIGITS];
+    text_put_field(out, name, span_print_uint(number, digits));
 }
 
 /* Extensions are of this hop (RFC 6455 section 9.1): ours are offered, not the visitor's. */
-static void put_extensions(FILE *out, const struct websocket_deflate_settings *deflate)
+static void put_extensions(struct text *out, const struct websocket_deflate_settings *deflate)
 {
     char offer[WEBSOCKET_DEFLATE_TEXT];
     if (!deflate)
         return;
     websocket_deflate_offer(deflate, offer);
-    put_field(out, "Sec-WebSocket-Extensions", span_string(offer));
+    put_field(out, SPAN("Sec-WebSocket-Extensions"), span_string(offer));
 }
 
-static void put_visitors_fields(FILE *out, const struct http_headers *headers)
+static void put_visitors_fields(struct text *out, const struct http_headers *headers)
 {
     bool named[HTTP_FIELDS_MAX];
     http_headers_named_by_connection(headers, named);
     for (size_t i = 0; i < headers->count; i++) {
         struct span name = headers->at[i].name, value = headers->at[i].value;
         bool this_hop = named[i] || is_not_passed(name);
-        if (!this_hop && http_value_is_valid(name) && http_value_is_valid(value))
-            fprintf(out, "%.*s: %.*s\r\n", SPAN_ARGS(name), SPAN_ARGS(value));
+        if (!this_hop && http_value_is_valid(name))
+            put_field(out, name, value);
     }
 }
 
 /* All offers in one field, which means the same (RFC 6455 section 11.3.4) and can be looked up as one list. */
-static void put_subprotocols(FILE *out, const struct http_headers *headers, long *start, long *end)
+static void put_subprotocols(struct text *out, const struct http_headers *headers, size_t *start, size_t *end)
 {
     *start = *end = 0;
     for (size_t i = 0; i < headers->count; i++) {
@@ -79,57 +106,57 @@ static void put_subprotocols(FILE *out, const struct http_headers *headers, long
         if (!span_equal_nocase(headers->at[i].name, SPAN("Sec-WebSocket-Protocol")) || value.len == 0 ||
             !http_value_is_valid(value))
             continue;
-        fputs(*start == 0 ? "Sec-WebSocket-Protocol: " : ", ", out);
+        text_put(out, *start == 0 ? SPAN("Sec-WebSocket-Protocol: ") : SPAN(", "));
         if (*start == 0)
-            *start = ftell(out);
-        fwrite(value.at, 1, value.len, out);
-        *end = ftell(out);
+            *start = out->length;
+        text_put(out, value);
+        *end = out->length;
     }
     if (*start != 0)
-        fputs("\r\n", out);
+        text_put(out, SPAN("\r\n"));
 }
 
 /* A byte sequence of RFC 8941 section 3.3.5. */
-static void put_bytes(FILE *out, struct span bytes)
+static void put_bytes(struct text *out, struct span bytes)
 {
-    fputc(':', out);
+    text_put(out, SPAN(":"));
     while (bytes.len > 0) {
         char text[BASE64_STEP_TEXT];
         struct span step = span_head(bytes, BASE64_STEP);
         tls_base64(step, text);
-        fputs(text, out);
+        text_put_string(out, text);
         bytes = span_tail(bytes, step.len);
     }
-    fputc(':', out);
+    text_put(out, SPAN(":"));
 }
 
 /* RFC 9440 has the certificate as it is; the rest is what people match, as Crossbar's auth.tls does with the SHA-1. */
-static void put_certificate(FILE *out, const struct tls_facts *tls)
+static void put_certificate(struct text *out, const struct tls_facts *tls)
 {
-    fputs("Client-Cert: ", out);
+    text_put(out, SPAN("Client-Cert: "));
     put_bytes(out, tls->certificate);
-    fputs("\r\n", out);
-    put_field(out, "X-TLS-Client-Verify", SPAN("SUCCESS"));
-    put_field(out, "X-TLS-Client-Subject", tls->subject);
-    put_field(out, "X-TLS-Client-Serial", tls->serial);
-    put_field(out, "X-TLS-Client-SHA1", tls->sha1);
-    put_field(out, "X-TLS-Client-SHA256", tls->sha256);
+    text_put(out, SPAN("\r\n"));
+    put_field(out, SPAN("X-TLS-Client-Verify"), SPAN("SUCCESS"));
+    put_field(out, SPAN("X-TLS-Client-Subject"), tls->subject);
+    put_field(out, SPAN("X-TLS-Client-Serial"), tls->serial);
+    put_field(out, SPAN("X-TLS-Client-SHA1"), tls->sha1);
+    put_field(out, SPAN("X-TLS-Client-SHA256"), tls->sha256);
 }
 
 /* RFC 9266: what both ends of the visitor's connection know, and nobody between. */
-static void put_channel_binding(FILE *out, struct span exporter)
+static void put_channel_binding(struct text *out, struct span exporter)
 {
-    fputs("X-TLS-Exporter: ", out);
+    text_put(out, SPAN("X-TLS-Exporter: "));
     put_bytes(out, exporter);
-    fputs("\r\n", out);
+    text_put(out, SPAN("\r\n"));
 }
 
-static void put_host(FILE *out, const struct backend *backend, const struct backend_visitor *visitor)
+static void put_host(struct text *out, const struct backend *backend, const struct backend_visitor *visitor)
 {
-    put_field(out, "Host", backend->host ? span_string(backend->host) : visitor->request->host);
+    put_field(out, SPAN("Host"), backend->host ? span_string(backend->host) : visitor->request->host);
 }
 
-static void put_forwarded(FILE *out, const struct backend *backend, const struct backend_visitor *visitor)
+static void put_forwarded(struct text *out, const struct backend *backend, const struct backend_visitor *visitor)
 {
     const char *proto = backend->forwarded_proto ? backend->forwarded_proto : visitor->secure ? "https" : "http";
     unsigned port = backend->forwarded_port ? backend->forwarded_port : visitor->port;
@@ -137,17 +164,17 @@ static void put_forwarded(FILE *out, const struct backend *backend, const struct
     if (visitor->peer->family != PEER_UNIX) {
         char host[PEER_TEXT];
         peer_print_host(visitor->peer, host);
-        put_field(out, "X-Forwarded-For", span_string(host));
+        put_field(out, SPAN("X-Forwarded-For"), span_string(host));
     }
-    put_field(out, "X-Forwarded-Proto", span_string(proto));
+    put_field(out, SPAN("X-Forwarded-Proto"), span_string(proto));
     if (!visitor->serializer) /* RawSocket visitors name no host */
-        put_field(out, "X-Forwarded-Host", visitor->request->host);
+        put_field(out, SPAN("X-Forwarded-Host"), visitor->request->host);
     if (port != 0)
-        fprintf(out, "X-Forwarded-Port: %u\r\n", port);
+        put_number(out, SPAN("X-Forwarded-Port"), port);
     if (visitor->facts && visitor->facts->tls.has_certificate)
         put_certificate(out, &visitor->facts->tls);
     else if (visitor->facts && visitor->facts->tls.asks_certificate)
-        put_field(out, "X-TLS-Client-Verify", SPAN("NONE")); /* as nginx has it in $ssl_client_verify */
+        put_field(out, SPAN("X-TLS-Client-Verify"), SPAN("NONE")); /* as nginx has it in $ssl_client_verify */
     if (visitor->facts && visitor->facts->tls.exporter.len > 0)
         put_channel_binding(out, visitor->facts->tls.exporter);
 }
@@ -159,14 +186,27 @@ static bool is_visible(uint8_t c)
     return c > ' ' && c < 0x7F;
 }
 
-/* What the parser let through is visible; should it ever not be, it shall not end the request line. */
-static void put_visible(FILE *out, struct span text)
+static size_t visible_run(struct span text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (is_visible(text.at[i]))
-            fputc(text.at[i], out);
-        else
-            fprintf(out, "%%%02X", text.at[i]);
+    size_t n = 0;
+    while (n < text.len && is_visible(text.at[n]))
+        n++;
+    return n;
+}
+
+/* What the parser let through is visible; should it ever not be, it shall not end the request line. */
+static void put_visible(struct text *out, struct span text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    while (text.len > 0) {
+        struct span run = span_head(text, visible_run(text));
+        text_put(out, run);
+        text = span_tail(text, run.len);
+        if (text.len == 0)
+            return;
+        const char escape[] = {'%', digits[text.at[0] >> 4], digits[text.at[0] & 15]};
+        text_put(out, span_of(escape, sizeof escape));
+        text = span_tail(text, 1);
     }
 }
 
@@ -179,7 +219,7 @@ static struct span raw_tail(const struct http_request *request, size_t tail_leng
     return raw;
 }
 
-static void put_target(FILE *out, const char *base, const struct backend_visitor *visitor)
+static void put_target(struct text *out, const char *base, const struct backend_visitor *visitor)
 {
     if (!base) {
         put_visible(out, visitor->request->target);
@@ -191,7 +231,7 @@ static void put_target(FILE *out, const char *base, const struct backend_visitor
     put_visible(out, path);
     put_visible(out, raw_tail(visitor->request, visitor->tail.len));
     if (visitor->request->query.len > 0) {
-        fputc('?', out);
+        text_put(out, SPAN("?"));
         put_visible(out, visitor->request->query);
     }
 }
@@ -202,28 +242,27 @@ bool handshake_request_init(struct handshake_request *request, const struct back
                             const struct backend_visitor *visitor, const char *key)
 {
     const struct http_headers *headers = &visitor->request->headers;
-    long offered_start, offered_end;
+    size_t offered_start, offered_end;
+    struct text text = {0};
     *request = (struct handshake_request){0};
-    FILE *out = open_memstream(&request->text, &request->length);
-    if (!out)
+    text_put(&text, SPAN("GET "));
+    put_target(&text, backend->path, visitor);
+    text_put(&text, SPAN(" HTTP/1.1\r\n"));
+    put_host(&text, backend, visitor);
+    text_put(&text, SPAN("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
+    put_field(&text, SPAN("Sec-WebSocket-Key"), span_string(key));
+    put_subprotocols(&text, headers, &offered_start, &offered_end);
+    put_extensions(&text, backend->settings.deflate);
+    put_visitors_fields(&text, headers);
+    put_forwarded(&text, backend, visitor);
+    text_put(&text, SPAN("\r\n"));
+    if (!text_end(&text))
         return false;
-    fputs("GET ", out);
-    put_target(out, backend->path, visitor);
-    fputs(" HTTP/1.1\r\n", out);
-    put_host(out, backend, visitor);
-    fputs("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", out);
-    put_field(out, "Sec-WebSocket-Key", span_string(key));
-    put_subprotocols(out, headers, &offered_start, &offered_end);
-    put_extensions(out, backend->settings.deflate);
-    put_visitors_fields(out, headers);
-    put_forwarded(out, backend, visitor);
-    fputs("\r\n", out);
-    bool broken = ferror(out);
-    if (fclose(out) != 0 || broken || offered_start < 0 || offered_end < offered_start) {
-        handshake_request_deinit(request);
-        return false;
-    }
-    request->offered = span_of(request->text + offered_start, (size_t)(offered_end - offered_start));
+    *request = (struct handshake_request){
+        .text = text.at,
+        .length = text.length,
+        .offered = span_of(text.at + offered_start, offered_end - offered_start),
+    };
     return true;
 }
 
@@ -236,45 +275,43 @@ void handshake_request_deinit(struct handshake_request *request)
 /* ---- ordinary requests */
 
 /* RFC 9110 section 8.6: whoever says that there is no body is not made silent about it. */
-static void put_framing(FILE *out, const struct http_headers *headers, uint64_t length)
+static void put_framing(struct text *out, const struct http_headers *headers, uint64_t length)
 {
     if (length == HTTP_LENGTH_UNKNOWN)
-        fputs("Transfer-Encoding: chunked\r\n", out);
+        text_put(out, SPAN("Transfer-Encoding: chunked\r\n"));
     else if (length > 0 || http_header_count(headers, SPAN("Content-Length")) > 0)
-        fprintf(out, "Content-Length: %" PRIu64 "\r\n", length);
+        put_number(out, SPAN("Content-Length"), length);
 }
 
-static void put_real_ip(FILE *out, const struct peer *peer)
+static void put_real_ip(struct text *out, const struct peer *peer)
 {
     char host[PEER_TEXT];
     if (peer->family == PEER_UNIX)
         return;
     peer_print_host(peer, host);
-    put_field(out, "X-Real-IP", span_string(host));
+    put_field(out, SPAN("X-Real-IP"), span_string(host));
 }
 
 bool request_text_init(struct request_text *request, const struct backend *backend,
                        const struct backend_visitor *visitor, uint64_t length)
 {
     const struct http_headers *headers = &visitor->request->headers;
+    struct text text = {0};
     *request = (struct request_text){0};
-    FILE *out = open_memstream(&request->text, &request->length);
-    if (!out)
+    text_put(&text, visitor->request->method_name);
+    text_put(&text, SPAN(" "));
+    put_target(&text, backend->path, visitor);
+    text_put(&text, SPAN(" HTTP/1.1\r\n"));
+    put_host(&text, backend, visitor);
+    put_visitors_fields(&text, headers);
+    put_forwarded(&text, backend, visitor);
+    put_real_ip(&text, visitor->peer);
+    put_framing(&text, headers, length);
+    text_put(&text, SPAN("\r\n"));
+    if (!text_end(&text))
         return false;
-    fprintf(out, "%.*s ", SPAN_ARGS(visitor->request->method_name));
-    put_target(out, backend->path, visitor);
-    fputs(" HTTP/1.1\r\n", out);
-    put_host(out, backend, visitor);
-    put_visitors_fields(out, headers);
-    put_forwarded(out, backend, visitor);
-    put_real_ip(out, visitor->peer);
-    put_framing(out, headers, length);
-    fputs("\r\n", out);
-    bool broken = ferror(out);
-    if (fclose(out) == 0 && !broken)
-        return true;
-    request_text_deinit(request);
-    return false;
+    *request = (struct request_text){.text = text.at, .length = text.length};
+    return true;
 }
 
 void request_text_deinit(struct request_text *request)

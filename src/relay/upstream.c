@@ -39,6 +39,15 @@ void upstream_unbind(struct upstream *upstream)
     }
 }
 
+bool upstream_has_proxy_protocol(const struct upstream *upstream)
+{
+    for (size_t i = 0; i < upstream->count; i++) {
+        if (upstream->members[i].backend->proxy_protocol)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the call */
 
 static void call_free(struct upstream_call *call)

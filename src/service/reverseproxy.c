@@ -133,7 +133,10 @@ static struct visit *visit_new(const struct reverseproxy_service *self, struct e
 {
     const struct http_site *site = exchange_site(exchange);
     struct visit *visit = arena_alloc(exchange_request(exchange)->arena, sizeof *visit);
-    if (!visit || !exchange_describe(exchange, &visit->facts))
+    if (!visit)
+        return NULL;
+    visit->facts.skips_local = !upstream_has_proxy_protocol(self->settings.upstream);
+    if (!exchange_describe(exchange, &visit->facts))
         return NULL;
     const struct backend_visitor visitor = {
         .request = exchange_request(exchange),

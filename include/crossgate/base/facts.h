@@ -29,6 +29,7 @@ struct tls_facts {
 
 struct connection_facts {
     struct arena *arena; /* owns what the spans point to, save what is the connection's own */
+    bool skips_local;    /* set by who asks: nobody wants to know `local`, which is a call of the system */
     struct peer local;   /* the address that was connected to; PEER_UNIX: not known */
     struct tls_facts tls;
 };

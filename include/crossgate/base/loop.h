@@ -45,20 +45,23 @@ enum { LOOP_MESSAGE_BYTES = 65536 };
 /* Above STREAM_HIGH queued bytes a stream's writer must wait for room, which is told below STREAM_LOW. */
 enum { STREAM_HIGH = 262144, STREAM_LOW = 65536 };
 
+struct file_cache;
 struct tls_queue;
 struct tls_tickets;
 struct websocket_codec;
 
 struct loop {
-    void *uv;     /* uv_loop_t, for net, file and process */
-    uint64_t now; /* ms, monotonic; set by loop_tick */
+    void *uv;      /* uv_loop_t, for net, file and process */
+    uint64_t now;  /* ms, monotonic; set by loop_tick */
+    uint64_t turn; /* how many have ended */
     struct pool pool;
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];
     struct list guests;
-    struct list kept; /* owned by relay/kept.c: connections to backends between two requests */
-    size_t listings;  /* of directories, in memory now; owned by file/file.c */
-    bool leaving;     /* the worker drains: no keep-alive, no new session */
+    struct list kept;         /* owned by relay/kept.c: connections to backends between two requests */
+    size_t listings;          /* of directories, in memory now; owned by file/file.c */
+    struct file_cache *files; /* owned by file/cache.c; NULL: none are kept */
+    bool leaving;             /* the worker drains: no keep-alive, no new session */
     struct log *log;
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */

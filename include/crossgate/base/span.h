@@ -19,6 +19,12 @@ struct span {
 /* A span over a string literal, without its terminating zero. */
 #define SPAN(literal) ((struct span){(const uint8_t *)("" literal), sizeof(literal) - 1})
 
+/* The same for tables. */
+#define SPAN_ROW(literal)                                                                                              \
+    {                                                                                                                  \
+        (const uint8_t *)("" literal), sizeof(literal) - 1                                                             \
+    }
+
 /* printf arguments for "%.*s". */
 #define SPAN_ARGS(s) (int)(s).len, (const char *)(s).at
 
@@ -40,7 +46,8 @@ static inline bool span_equal(struct span a, struct span b)
 /* ASCII case is ignored, as for HTTP field names and tokens (RFC 9110 section 5.1). */
 static inline bool span_equal_nocase(struct span a, struct span b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp((const char *)a.at, (const char *)b.at, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || ((a.at[0] | 0x20) == (b.at[0] | 0x20) &&
+                                             strncasecmp((const char *)a.at, (const char *)b.at, a.len) == 0));
 }
 
 static inline bool span_starts(struct span s, struct span prefix)
@@ -77,5 +84,12 @@ bool span_next_item(struct span *rest, struct span *item);
 
 /* A decimal number of digits only. False if empty, not digits, or over max. */
 bool span_to_uint(struct span s, uint64_t max, uint64_t *out);
+
+/* The decimal digits of a number, at the end of `digits`. */
+enum { SPAN_DIGITS = 20 };
+struct span span_print_uint(uint64_t number, char digits[SPAN_DIGITS]);
+
+/* How many bytes may stand within a line of a head, before one that may not: a control character other than a tab. */
+size_t span_text_run(struct span s);
 
 #endif
