@@ -1,0 +1,66 @@
+"""The machine that is measured on: which cores are whose, what it is, and what /proc knows of processes."""
+import os
+import platform
+import resource
+from pathlib import Path
+
+from .programs import output
+
+
+def cores():
+    """(those of servers, those of the load and of backends): the first one, and all others; with a single core the same one."""
+    mine = sorted(os.sched_getaffinity(0))
+    return {mine[0]}, set(mine[1:2]) or {mine[0]}
+
+
+def raise_descriptors(wanted):
+    """The limit of open files as it is now: of all programs that are started from here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in (max(hard, wanted), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return limit
+        except (ValueError, OSError):
+            continue
+    return soft
+
+
+def first_line(path, beginning=""):
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() or line for line in lines if line.startswith(beginning)), "")
+
+
+def facts():
+    """What a reader must know to understand the figures."""
+    return {"processor": first_line("/proc/cpuinfo", "model name"), "cores": os.cpu_count(), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+            "kernel": platform.release(), "memory": first_line("/proc/meminfo", "MemTotal"), "hypervisor": output(["systemd-detect-virt"]).strip(),
+            "load_before": os.getloadavg()[0], "openssl": output(["openssl", "version"]).strip(),
+            "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
+
+
+def tree(root):
+    """The process and all that descend from it."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def cpu_time(pid):
+    """Nanoseconds of CPU of all its threads."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+
+
+def open_files(pid):
+    """Of the one in its tree that has the most."""
+    return max(len(os.listdir(f"/proc/{one}/fd")) for one in tree(pid))
