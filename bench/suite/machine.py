@@ -2,15 +2,24 @@
 import os
 import platform
 import resource
+from dataclasses import dataclass
 from pathlib import Path
 
 from .programs import output
 
 
+@dataclass(frozen=True)
+class Cores:
+    server: set
+    wide: set       # of a server with two workers
+    load: set
+    backend: set
+
+
 def cores():
-    """(those of servers, those of the load and of backends): the first one, and all others; with a single core the same one."""
+    """The first one is the server's and the last one the load's; what is between them takes second workers and backends."""
     mine = sorted(os.sched_getaffinity(0))
-    return {mine[0]}, set(mine[1:2]) or {mine[0]}
+    return Cores(server=set(mine[:1]), wide=set(mine[:2]), load=set(mine[-1:]), backend=set(mine[2:-1][-1:] or mine[-1:]))
 
 
 def raise_descriptors(wanted):

@@ -42,14 +42,14 @@ class Program:
     def pid(self):
         return self.process.pid
 
-    def wait_until(self, is_ready, what, seconds=30):
+    def wait_until(self, is_ready, what, seconds=30, pause=0.02):
         end = time.monotonic() + seconds
         while not is_ready():
             if self.process.poll() is not None:
                 raise Failure(f"ended with {self.process.returncode}: {self.last_words()}")
             if time.monotonic() > end:
                 raise Failure(f"not {what} after {seconds} s: {self.last_words()}")
-            time.sleep(0.02)
+            time.sleep(pause)
         return self
 
     def wait_for_port(self, port):
