@@ -107,6 +107,9 @@ def rss(pid):
 class Gate:
     """One `crossgate run`. All that it writes is in `log`."""
 
+    under = ()  # words of a program that it is run by
+    patience = 20  # s
+
     def __init__(self, directory):
         self.directory = Path(directory)
         self.config = self.directory / "config.json"
@@ -127,7 +130,7 @@ class Gate:
         self.transports = listening(config) if isinstance(config, dict) else []
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
         self.process = subprocess.Popen(
-            [binary(), "run", "--config", str(self.config), "--workers", str(workers), "--log-level", "info", *words],
+            [*self.under, binary(), "run", "--config", str(self.config), "--workers", str(workers), "--log-level", "info", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory,
             env={**os.environ, **(env or {})}, preexec_fn=limit)
         self._readers = [threading.Thread(target=self._collect, args=(stream, name), daemon=True)
@@ -144,9 +147,9 @@ class Gate:
 
     def wait_ready(self, workers):
         for transport in self.transports:
-            eventually(lambda: self.listens(transport["endpoint"]), 20, why=f"listening on {transport['endpoint']}")
-        eventually(lambda: len(self.workers()) == workers or self._assert_alive(), 20, why=f"{workers} workers")
-        eventually(lambda: self.is_announced() or self._assert_alive(), 20, why="ready")
+            eventually(lambda: self.listens(transport["endpoint"]), self.patience, why=f"listening on {transport['endpoint']}")
+        eventually(lambda: len(self.workers()) == workers or self._assert_alive(), self.patience, why=f"{workers} workers")
+        eventually(lambda: self.is_announced() or self._assert_alive(), self.patience, why="ready")
 
     def is_announced(self):
         return self.out != ""

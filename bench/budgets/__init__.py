@@ -1,0 +1,1 @@
+"""What bench/budget is made of."""
