@@ -1,6 +1,8 @@
 #include "doctor.h"
 #include "proc.h"
 
+#include "crossgate/base/disk.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

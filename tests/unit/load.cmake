@@ -1,1 +1,3 @@
-unit_test(load target)
+foreach(name histogram pace target tree)
+  unit_test(load ${name})
+endforeach()
