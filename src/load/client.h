@@ -4,7 +4,7 @@
 
 #include "crossgate/load.h"
 
-#include <openssl/types.h>
+#include <openssl/ssl.h>
 
 enum { CLIENT_SESSIONS = 1024 };
 
@@ -19,13 +19,13 @@ struct client {
 };
 
 /* False: the settings are of no use, or memory is out. The target is borrowed. */
-bool client_init(struct client *client, const struct load_settings *settings, const struct load_tls *tls, struct error *error)
-    __attribute__((warn_unused_result));
+bool client_init(struct client *client, const struct load_settings *settings, const struct load_tls *tls,
+                 struct error *error) __attribute__((warn_unused_result));
 void client_deinit(struct client *client);
 
-/* A connection that has not begun; of so many in a hundred as was asked for with a session to resume, if there is one. NULL when memory
- * is out. */
-SSL *client_connection(struct client *client) __attribute__((warn_unused_result));
+/* A connection that has not begun; of so many in a hundred as was asked for with a session to resume, if there is one. *left_session
+ * becomes true when it has left one behind. NULL when memory is out. */
+SSL *client_connection(struct client *client, bool *left_session) __attribute__((warn_unused_result));
 
 /* Whether handshakes are to leave sessions behind. */
 static inline bool client_resumes(const struct client *client)

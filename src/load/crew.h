@@ -11,17 +11,18 @@ struct crew;
 struct lane;
 
 struct job {
-    size_t lane_size;      /* of the struct whose first member is the lane */
-    bool per_operation;    /* each operation has a connection of its own */
-    struct link_user on;   /* on_end is the crew's */
-    void (*begin)(struct lane *lane);   /* operations may be begun: crew_take, as long as there is room */
-    void (*forget)(struct lane *lane);  /* the connection is gone; may be NULL */
+    size_t lane_size;                  /* of the struct whose first member is the lane */
+    bool per_operation;                /* each operation has a connection of its own */
+    struct link_user on;               /* on_end is the crew's */
+    void (*begin)(struct lane *lane);  /* operations may be begun: crew_take, as long as there is room */
+    void (*forget)(struct lane *lane); /* the connection is gone; may be NULL */
 };
 
 struct lane {
     struct link link;
     struct crew *crew;
     unsigned index;
+    bool opening;           /* and counted as that */
     bool ready;             /* it can take operations */
     unsigned first, flying; /* in the ring of `crew->depth` intended times */
     uint64_t *intended;
@@ -29,28 +30,35 @@ struct lane {
 };
 
 struct crew {
+    /* The plan. */
     struct run *run;
     const struct job *job;
-    struct client *client;
+    struct client *client; /* NULL: no TLS */
     struct work *work;
-    void *shared; /* the job's */
-    unsigned count, depth;
-    struct pace pace; /* rate 0: closed loop */
-    uv_poll_t alarm;  /* for what is due next */
+    void *shared; /* the job's, for all lanes */
+    unsigned count;
+    unsigned depth;   /* operations of one lane that are under way at most */
+    struct pace pace; /* its rate; 0: closed loop */
+
+    struct link_user on;
+    uv_poll_t alarm; /* for what is due next */
     int alarm_fd;
     bool alarmed;
     unsigned begun, opening, ready;
-    unsigned turn; /* of the lane that is asked next */
+    unsigned flying; /* operations */
+    unsigned turn;   /* of the lane that is asked next */
     uint8_t *lanes;
+    uint64_t *intended;
 };
 
-/* Makes and opens `count` lanes; at most `depth` operations of each are under way. `rate` 0: closed loop. Client NULL: no TLS. */
-bool crew_start(struct crew *crew, struct run *run, const struct job *job, struct client *client, struct work *work,
-                unsigned count, unsigned depth, double rate, struct error *error) __attribute__((warn_unused_result));
+/* Makes the lanes and opens them. False: stop and free it all the same. */
+bool crew_start(struct crew *crew, const struct crew *plan, struct error *error) __attribute__((warn_unused_result));
 
-/* The run is over: all links end. */
+/* The warm-up begins, and with it the operations. */
+void crew_begin(struct crew *crew);
+
+/* The run is over: all links end. Memory goes when the loop has let go of them. */
 void crew_stop(struct crew *crew);
-/* When the loop has let go of all of them. */
 void crew_free(struct crew *crew);
 
 /* The lane is ready for operations, once after each opening. */

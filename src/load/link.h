@@ -13,7 +13,7 @@
 
 #include "crossgate/base/deadline.h"
 
-#include <openssl/types.h>
+#include <openssl/ssl.h>
 
 struct client;
 struct link;
@@ -22,9 +22,8 @@ struct link_user {
     void (*on_open)(struct link *link);
     void (*on_bytes)(struct link *link, struct span bytes);
     void (*on_turn)(struct link *link);
-    void (*on_session)(struct link *link); /* a session that can be resumed has come; may be NULL */
-    void (*on_eof)(struct link *link);     /* NULL: it is a failure */
-    void (*on_end)(struct link *link);     /* link->why: the failure, or "" */
+    void (*on_eof)(struct link *link); /* NULL: it is a failure */
+    void (*on_end)(struct link *link); /* link->why: the failure, or "" */
 };
 
 enum link_state {
@@ -45,14 +44,16 @@ struct link {
     SSL *ssl;
     int fd;
     enum link_state state;
-    bool resumed;
-    bool paused;          /* nothing is read */
-    uint8_t reads;        /* that this event may still make */
-    int events;           /* that are polled for */
-    uint8_t *out;         /* what the kernel has not taken; NULL: nothing */
+    bool left_session; /* a session that can be resumed has come */
+    bool paused;       /* nothing is read */
+    bool resuming;     /* it was paused, and what waits is to be read */
+    bool may_read;     /* in this event, once more */
+    bool ended;        /* the server has finished sending */
+    int events;        /* that are polled for */
+    uint8_t *out;      /* what the kernel has not taken; NULL: nothing */
     size_t out_length;
-    const char *awaited;  /* for the message, if it does not come */
-    uint32_t patience;    /* ms */
+    const char *awaited; /* for the message, if it does not come */
+    uint32_t patience;   /* ms */
     struct deadline deadline;
     char why[LINK_WHY];
 };
@@ -60,7 +61,7 @@ struct link {
 /* Once per link. `client` NULL: no TLS. */
 void link_init(struct link *link, struct run *run, struct client *client, const struct link_user *on);
 
-/* Connects a link in LINK_NONE, or from on_end. Has LINK_CONNECT_TIME for it. */
+/* Connects a link in LINK_NONE, or from on_end. */
 void link_open(struct link *link);
 
 /* Takes all of them, at most RUN_BYTES. False: wait for on_turn before more is written. */
@@ -85,9 +86,6 @@ void link_close(struct link *link);
 
 /* Ends at once, with a reason. */
 void link_fail(struct link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* How the handshake went, into the result. */
-void link_describe(const struct link *link, struct load_result *result);
 
 /* Of the BIO that joins OpenSSL to a link. NULL when memory is out. */
 BIO_METHOD *link_method_new(void);
