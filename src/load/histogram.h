@@ -7,7 +7,11 @@
 
 /* Below 2^8 ns each value has its own bucket; above, each power of two has 2^8. What is longer than 2^40 ns (18 minutes)
  * counts as that. */
-enum { HISTOGRAM_BITS = 8, HISTOGRAM_TOP = 40, HISTOGRAM_BUCKETS = (HISTOGRAM_TOP - HISTOGRAM_BITS + 1) << HISTOGRAM_BITS };
+enum {
+    HISTOGRAM_BITS = 8,
+    HISTOGRAM_TOP = 40,
+    HISTOGRAM_BUCKETS = (HISTOGRAM_TOP - HISTOGRAM_BITS + 1) << HISTOGRAM_BITS
+};
 
 /* All zero is an empty one. */
 struct histogram {

@@ -97,8 +97,8 @@ static size_t mark_members(const struct tree *tree, struct walk *walk)
             struct seen *seen = &walk->at[i];
             if (seen->is_member || seen->process.pid == observer)
                 continue;
-            seen->is_member = seen->process.pid == tree->root || is_known(tree, &seen->process) ||
-                              has_member(walk, seen->parent);
+            seen->is_member =
+                seen->process.pid == tree->root || is_known(tree, &seen->process) || has_member(walk, seen->parent);
             members += seen->is_member;
         }
     } while (members > before);
