@@ -135,6 +135,7 @@ struct load_result {
     double seconds;       /* that were counted */
     struct load_work work;
     struct load_work handshakes; /* storm: those beside the echo */
+    uint64_t unsent;             /* open loop: due within the time that is counted, and never begun */
     char first_error[240];       /* in words; "": none */
     struct load_server server;
     uint64_t client_cpu_us; /* spent by this process while operations were counted */

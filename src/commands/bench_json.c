@@ -87,6 +87,7 @@ void bench_print_json(const struct bench *bench, const struct load_result *resul
     count(&json, "operations", result->work.operations, true);
     count(&json, "bytes", result->work.bytes, true);
     count(&json, "errors", result->work.errors, true);
+    count(&json, "unsent", result->unsent, settings->rate > 0 && settings->mode != LOAD_SLOW);
     json_text(&json, "first_error", result->first_error);
     decimal(&json, "per_second", result->work.per_second, result->seconds > 0);
     print_latency(&json, &result->work.latency);

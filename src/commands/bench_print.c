@@ -97,6 +97,15 @@ static void print_latency(const struct layout *layout, const struct load_latency
                bench_time(latency->p999, p999), bench_time(latency->max, max));
 }
 
+static void print_unsent(const struct layout *layout, uint64_t unsent)
+{
+    char number[BENCH_NUMBER];
+    if (unsent > 0)
+        layout_coloured_row(layout, LAYOUT_YELLOW, "not sent",
+                            "%s that were due: the server did not keep up with the schedule",
+                            bench_count((double)unsent, number));
+}
+
 static void print_errors(const struct layout *layout, uint64_t errors, const char *first)
 {
     char number[BENCH_NUMBER];
@@ -185,6 +194,7 @@ void bench_print_words(const struct bench *bench, const struct load_result *resu
     print_work(&layout, bench_operations(settings->mode), &result->work);
     print_resumed(&layout, settings, result);
     print_latency(&layout, &result->work.latency);
+    print_unsent(&layout, result->unsent);
     if (settings->mode == LOAD_STORM) {
         print_work(&layout, "handshakes", &result->handshakes);
         print_latency(&layout, &result->handshakes.latency);
