@@ -19,8 +19,8 @@ struct client {
 };
 
 /* False: the settings are of no use, or memory is out. The target is borrowed. */
-bool client_init(struct client *client, const struct load_settings *settings, const struct load_tls *tls,
-                 struct error *error) __attribute__((warn_unused_result));
+bool client_init(struct client *client, const struct load_settings *settings, const struct load_tls *tls, struct error *error)
+    __attribute__((warn_unused_result));
 void client_deinit(struct client *client);
 
 /* A connection that has not begun; of so many in a hundred as was asked for with a session to resume, if there is one. NULL when memory

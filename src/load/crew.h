@@ -11,11 +11,11 @@ struct crew;
 struct lane;
 
 struct job {
-    size_t lane_size;                  /* of the struct whose first member is the lane */
-    bool per_operation;                /* each operation has a connection of its own */
-    struct link_user on;               /* on_end is the crew's */
-    void (*begin)(struct lane *lane);  /* operations may be begun: crew_take, as long as there is room */
-    void (*forget)(struct lane *lane); /* the connection is gone; may be NULL */
+    size_t lane_size;      /* of the struct whose first member is the lane */
+    bool per_operation;    /* each operation has a connection of its own */
+    struct link_user on;   /* on_end is the crew's */
+    void (*begin)(struct lane *lane);   /* operations may be begun: crew_take, as long as there is room */
+    void (*forget)(struct lane *lane);  /* the connection is gone; may be NULL */
 };
 
 struct lane {

@@ -46,13 +46,13 @@ struct link {
     int fd;
     enum link_state state;
     bool resumed;
-    bool paused;   /* nothing is read */
-    uint8_t reads; /* that this event may still make */
-    int events;    /* that are polled for */
-    uint8_t *out;  /* what the kernel has not taken; NULL: nothing */
+    bool paused;          /* nothing is read */
+    uint8_t reads;        /* that this event may still make */
+    int events;           /* that are polled for */
+    uint8_t *out;         /* what the kernel has not taken; NULL: nothing */
     size_t out_length;
-    const char *awaited; /* for the message, if it does not come */
-    uint32_t patience;   /* ms */
+    const char *awaited;  /* for the message, if it does not come */
+    uint32_t patience;    /* ms */
     struct deadline deadline;
     char why[LINK_WHY];
 };
