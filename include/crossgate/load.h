@@ -70,9 +70,9 @@ struct load_progress {
     unsigned open;       /* connections that are established */
     uint64_t operations; /* since the load began, warm-up included */
     uint64_t errors;
-    double per_second;   /* since the last report */
-    double p99_us;       /* of what has been counted; 0: nothing yet */
-    uint64_t handshakes; /* of the storm */
+    double per_second;     /* since the last report */
+    double p50_us, p99_us; /* of what has been counted; 0: nothing yet */
+    uint64_t handshakes;   /* of the storm */
 };
 
 /* Borrowed while load_run runs. Zeroed members mean "not given", where 0 makes no sense. */
@@ -135,6 +135,7 @@ struct load_result {
     double seconds;       /* that were counted */
     struct load_work work;
     struct load_work handshakes; /* storm: those beside the echo */
+    uint64_t unsent;             /* open loop: due within the time that is counted, and never begun */
     char first_error[240];       /* in words; "": none */
     struct load_server server;
     uint64_t client_cpu_us; /* spent by this process while operations were counted */

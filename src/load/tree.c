@@ -131,12 +131,10 @@ static void add_memory(pid_t pid, struct tree_reading *reading)
         reading->is_pss_known = false;
 }
 
-static void add(const struct seen *seen, struct tree_reading *reading)
+static void add_cpu(pid_t pid, uint64_t children_ticks, struct tree_reading *reading)
 {
     reading->processes++;
-    reading->cpu_ns += cpu_of(seen->process.pid);
-    reading->cpu_ns += seen->children_ticks * (SECOND / (uint64_t)sysconf(_SC_CLK_TCK));
-    add_memory(seen->process.pid, reading);
+    reading->cpu_ns += cpu_of(pid) + children_ticks * (SECOND / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 /* Those of this reading are the known ones of the next. */
@@ -182,9 +180,26 @@ bool tree_read(struct tree *tree, struct tree_reading *reading)
     if (walk_processes(&walk) && has_root(tree, &walk))
         members = mark_members(tree, &walk);
     bool done = members > 0 && keep_members(tree, &walk, members);
-    for (size_t i = 0; done && i < walk.count; i++)
-        if (walk.at[i].is_member)
-            add(&walk.at[i], reading);
+    for (size_t i = 0; done && i < walk.count; i++) {
+        if (!walk.at[i].is_member)
+            continue;
+        add_cpu(walk.at[i].process.pid, walk.at[i].children_ticks, reading);
+        add_memory(walk.at[i].process.pid, reading);
+    }
     free(walk.at);
     return done;
+}
+
+bool tree_read_cpu(const struct tree *tree, struct tree_reading *reading)
+{
+    bool has_root = false;
+    *reading = (struct tree_reading){.is_pss_known = false};
+    for (size_t i = 0; i < tree->count; i++) {
+        struct stat_line line;
+        if (!read_stat(tree->known[i].pid, &line) || line.began != tree->known[i].began)
+            continue;
+        has_root = has_root || tree->known[i].pid == tree->root;
+        add_cpu(tree->known[i].pid, line.children_ticks, reading);
+    }
+    return has_root;
 }

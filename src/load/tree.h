@@ -37,4 +37,8 @@ void tree_deinit(struct tree *tree);
 /* False: the root is not there (any more), or nothing can be read. We ourselves, if we are below the root, are left out. */
 bool tree_read(struct tree *tree, struct tree_reading *reading) __attribute__((warn_unused_result));
 
+/* As tree_read, but only of the processes that it found last, and without their memory: that takes microseconds and stalls nobody,
+ * while reading memory holds up whoever wants to change his map. */
+bool tree_read_cpu(const struct tree *tree, struct tree_reading *reading) __attribute__((warn_unused_result));
+
 #endif

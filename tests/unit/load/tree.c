@@ -93,7 +93,10 @@ static void a_process_is_read_to_the_nanosecond(void **state)
     assert_true(!before.is_pss_known || (before.pss > 0 && before.pss <= before.rss));
     assert_true(tree_read(&tree, &after));
     assert_true(after.cpu_ns >= before.cpu_ns);
+    assert_true(tree_read_cpu(&tree, &before));
+    assert_true(before.cpu_ns >= after.cpu_ns && before.processes == 1 && !before.is_pss_known);
     stop(&child);
+    assert_false(tree_read_cpu(&tree, &after));
     assert_false(tree_read(&tree, &after));
     tree_deinit(&tree);
 }
