@@ -23,12 +23,12 @@ class Load:
         self.program, self.cores, self.roots = str(program), cores, roots
 
     def command(self, mode, url, server, options):
-        words = [self.program, "bench", mode, url, "--ca", self.roots, "--json", *words_of(options)]
-        return pinned(words + (["--server", server] if server else []), self.cores)
+        words = [self.program, "bench", mode, url, "--ca", str(self.roots), "--json", *words_of(options)]
+        return words + (["--server", str(server)] if server else [])
 
     def run(self, mode, url, server, options):
         """One measurement: the generator's own object, with the command that made it."""
-        command = self.command(mode, url, server, options)
+        command = pinned(self.command(mode, url, server, options), self.cores)
         seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -4,9 +4,10 @@ import subprocess
 
 from .report import middle
 
-FAMILIES = {"handshakes": ("handshake", "resumed"), "messages": ("echo", "relay"), "files": ("get", "bulk"), "memory": ("idle",),
-            "storms": ("storm",)}
-SCRIPT = """set terminal svg size 1100,480 font 'sans,12' background 'white'
+FAMILIES = {"handshakes": ("CPU per handshake", ("handshake", "resumed")), "echo": ("CPU per message, echo", ("echo",)),
+            "relay": ("CPU per message, relayed", ("relay",)), "files": ("CPU per file", ("get", "bulk")),
+            "memory": ("Memory per idle connection", ("idle",)), "storms": ("p99 of an echo during a storm of handshakes", ("storm",))}
+SCRIPT = """set terminal svg size 1100,480 dynamic font 'sans,12' background 'white'
 set output '{output}'
 set title '{title} (Crossgate = 1, lower is better)'
 set style data histograms
@@ -51,9 +52,9 @@ def draw(results, directory, stem):
     if not shutil.which("gnuplot"):
         return []
     written = []
-    for title, words in FAMILIES.items():
+    for name, (title, words) in FAMILIES.items():
         rows = [row for row in results["rows"] if row["name"].split("-")[0] in words]
-        path = directory / f"{stem}-{title}.svg"
+        path = directory / f"{stem}-{name}.svg"
         text = script(title, rows, list(results["candidates"]), path)
         if text and subprocess.run(["gnuplot"], input=text, text=True, capture_output=True, timeout=60).returncode == 0:
             written.append(path)

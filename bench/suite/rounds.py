@@ -55,12 +55,13 @@ class Entry:
         self.contender, self.visit, self.command, self.rounds = contender, None, None, []
 
     def attempt(self, work):
-        """A round, or a start, that may fail: then that is what it brings."""
+        """A start, or a round, which brings its figures; what fails brings why."""
         try:
-            return work()
+            figures = work()
         except TROUBLES as trouble:
-            self.rounds.append({"failure": getattr(trouble, "stderr", None) or str(trouble)})
-            return None
+            figures = {"failure": getattr(trouble, "stderr", None) or str(trouble)}
+        if figures:
+            self.rounds.append(figures)
 
     def told(self):
         last = self.rounds[-1]
@@ -120,10 +121,15 @@ def crowd(bench, place, server, count):
         program.stop()
 
 
-def start_backend(bench, row, stack):
+def begin_all(bench, row, entries, stack):
+    """All contenders' servers, and the backend that some of them need; returns those that serve."""
     backend = Backend(bench.candidates["crossgate"].program, bench.room(row, "backend"), bench.cores.backend)
     stack.callback(backend.stop)
-    return backend
+    for entry in entries:
+        entry.attempt(lambda: begin(bench, row, entry, backend, stack))
+        if entry.visit is None:
+            bench.tell(row, 0, entry)
+    return [entry for entry in entries if entry.visit]
 
 
 def take_turns(bench, row, entries):
@@ -131,9 +137,7 @@ def take_turns(bench, row, entries):
     for number in range(min(bench.extent.rounds, row.rounds)):
         first = number % max(len(entries), 1)
         for entry in entries[first:] + entries[:first]:
-            figures = entry.attempt(lambda: measures.BY_NAME[row.measure](entry.visit))
-            if figures:
-                entry.rounds.append(figures)
+            entry.attempt(lambda: measures.BY_NAME[row.measure](entry.visit))
             bench.tell(row, number, entry)
 
 
@@ -142,12 +146,7 @@ def run_row(bench, row):
     began = time.monotonic()
     entries = [Entry(contender) for contender in row.contenders if contender.candidate in bench.candidates]
     with ExitStack() as stack:
-        backend = start_backend(bench, row, stack)
-        for entry in entries:
-            entry.attempt(lambda: begin(bench, row, entry, backend, stack))
-            if entry.visit is None:
-                bench.tell(row, 0, entry)
-        take_turns(bench, row, [entry for entry in entries if entry.visit])
+        take_turns(bench, row, begin_all(bench, row, entries, stack))
     result = {"name": row.name, "title": row.title, "unit": row.unit, "seconds": round(time.monotonic() - began, 1),
               "floor": floors.of(row.floor, bench.floors), "contenders": [entry.result() for entry in entries]}
     return {**result, "verdicts": [goal.verdict(result) for goal in row.goals]}
