@@ -50,18 +50,16 @@ def facts():
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
 
 
+def children(pid):
+    """Of all its threads; other processes of the machine are not looked at."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
 def tree(root):
     """The process and all that descend from it."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
     found = [root]
     for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
+        found += children(pid)
     return found
 
 

@@ -5,7 +5,7 @@ from . import goals
 from .candidates import Setup
 
 TLS13 = {"tls": "1.3", "ciphers": "TLS_AES_128_GCM_SHA256", "groups": "X25519"}
-ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519"}
+ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519:P-256"} # the curve of the key must be among them
 DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
 
