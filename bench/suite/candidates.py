@@ -6,7 +6,7 @@ import re
 import resource
 import shutil
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .programs import Failure, Program, free_port, output
@@ -42,7 +42,7 @@ class Place:
     keys: object
     files: Path
     backend: object
-    cores: set = field(default_factory=set)
+    cores: set
 
     def write(self, template, **words):
         """The configuration, made of its template."""
@@ -77,13 +77,8 @@ class Candidate:
         return {}
 
     def start(self, place, setup):
-        words = self.command(place, setup)
-        program = Program(words, place.home, place.cores, self.environment())
-        try:
-            return program.wait_for_port(place.port)
-        except BaseException:
-            program.stop()
-            raise
+        """Does not wait until it listens, so that others can be started meanwhile."""
+        return Program(self.command(place, setup), place.home, place.cores, self.environment())
 
 
 def found(pattern, text):
@@ -193,11 +188,9 @@ class Backend:
         config = home / "backend.json"
         config.write_text(Template(text).substitute(port=self.port, raw=self.raw, unix=self.unix))
         self.program = Program(run_crossgate(program, config, 1), home, cores)
-        try:
-            self.program.wait_for_port(self.raw).wait_until(self.unix.exists, "listening on its Unix socket")
-        except BaseException:
-            self.stop()
-            raise
+
+    def wait(self):
+        self.program.wait_for_port(self.raw, tls=False).wait_until(self.unix.exists, "listening on its Unix socket")
 
     def address(self, kind, tcp="{}:{}", unix="{}"):
         """As the peers' configurations have it. They cannot translate: to RawSocket they are compared tunnelling WebSocket."""

@@ -35,4 +35,4 @@ class Extent:
 
 
 WHOLE = Extent(rounds=3, seconds=2, warm_up=0.5)
-QUICK = Extent(rounds=1, seconds=0.3, warm_up=0.1, connections=500, certificates=50, file_bytes=64 * MIB)
+QUICK = Extent(rounds=1, seconds=0.25, warm_up=0.1, connections=500, certificates=50, file_bytes=64 * MIB)

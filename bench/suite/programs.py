@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -52,8 +53,8 @@ class Program:
             time.sleep(pause)
         return self
 
-    def wait_for_port(self, port):
-        return self.wait_until(lambda: accepts(port), f"listening on port {port}")
+    def wait_for_port(self, port, tls=True):
+        return self.wait_until(lambda: accepts(port, tls), f"serving port {port}")
 
     def last_words(self):
         lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -73,12 +74,21 @@ class Program:
         self.process.wait()
 
 
-def accepts(port):
+def accepts(port, tls):
+    """Whether somebody is there; with TLS a whole handshake, since a master may listen before its worker works."""
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            if tls:
+                unverified().wrap_socket(connection).close()
         return True
     except OSError:
         return False
+
+
+def unverified():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def output(words, seconds=20):

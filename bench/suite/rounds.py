@@ -52,7 +52,9 @@ class Entry:
     """A contender of the row that is being measured."""
 
     def __init__(self, contender):
-        self.contender, self.visit, self.command, self.rounds = contender, None, None, []
+        self.contender, self.rounds = contender, []
+        self.command = self.visit = self.wait = None
+        self.serves = False
 
     def attempt(self, work):
         """A start, or a round, which brings its figures; what fails brings why."""
@@ -86,7 +88,7 @@ def url_of(setup, port, file):
 
 
 def begin(bench, row, entry, backend, stack):
-    """Starts the contender's server, and who else is connected to it; the stack ends both."""
+    """Starts the contender's server; the stack ends it."""
     candidate = bench.candidates[entry.contender.candidate]
     if why := candidate.missing():
         raise Failure(why)
@@ -99,10 +101,17 @@ def begin(bench, row, entry, backend, stack):
     place = Place(bench.room(row, entry.contender.label), free_port(), bench.keys, bench.home / "files", backend, cores)
     server = candidate.start(place, setup)
     stack.callback(server.stop)
-    if entry.contender.crowd:
-        stack.enter_context(crowd(bench, place, server, min(entry.contender.crowd, bench.extent.connections)))
     entry.command = " ".join(server.words)
     entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options)
+    entry.wait = lambda: wait(bench, entry, place, server, stack)
+
+
+def wait(bench, entry, place, server, stack):
+    """Until it serves, and whoever else has to be connected to it is."""
+    server.wait_for_port(place.port)
+    if entry.contender.crowd:
+        stack.enter_context(crowd(bench, place, server, min(entry.contender.crowd, bench.extent.connections)))
+    entry.serves = True
 
 
 @contextmanager
@@ -127,9 +136,13 @@ def begin_all(bench, row, entries, stack):
     stack.callback(backend.stop)
     for entry in entries:
         entry.attempt(lambda: begin(bench, row, entry, backend, stack))
-        if entry.visit is None:
+    backend.wait()
+    for entry in entries:
+        if entry.wait:
+            entry.attempt(entry.wait)
+        if not entry.serves:
             bench.tell(row, 0, entry)
-    return [entry for entry in entries if entry.visit]
+    return [entry for entry in entries if entry.serves]
 
 
 def take_turns(bench, row, entries):

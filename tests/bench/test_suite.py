@@ -133,6 +133,7 @@ def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
 def test_rows_are_chosen_by_name_and_by_first_part():
     assert [one.name for one in rows.chosen(["bulk", "idle"])] == ["bulk", "idle-echo", "idle-relay"]
     assert rows.chosen([]) == list(rows.ROWS)
+    assert 20 < len(rows.chosen([], quick=True)) < len(rows.ROWS)
     with pytest.raises(LookupError, match="ech"):
         rows.chosen(["ech"])
 
@@ -148,7 +149,7 @@ def test_rows_have_names_of_their_own_and_what_they_need():
 
 def test_quick_is_less_of_everything(tmp_path):
     large = extent.QUICK.load({"connections": 50000, "depth": 2})
-    assert large == {"connections": 500, "depth": 2, "seconds": 0.3, "warm_up": 0.1}
+    assert large == {"connections": 500, "depth": 2, "seconds": 0.25, "warm_up": 0.1}
     assert extent.QUICK.setup(candidates.Setup("hello", certificates=999)).certificates == 50
     assert extent.QUICK.file(tmp_path, 1024).stat().st_size == 1024
 
