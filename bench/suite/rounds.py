@@ -134,9 +134,9 @@ def begin_all(bench, row, entries, stack):
     """All contenders' servers, and the backend that some of them need; returns those that serve."""
     backend = Backend(bench.candidates["crossgate"].program, bench.room(row, "backend"), bench.cores.backend)
     stack.callback(backend.stop)
+    backend.wait()
     for entry in entries:
         entry.attempt(lambda: begin(bench, row, entry, backend, stack))
-    backend.wait()
     for entry in entries:
         if entry.wait:
             entry.attempt(entry.wait)
