@@ -6,6 +6,7 @@ from .candidates import Setup
 
 TLS13 = {"tls": "1.3", "ciphers": "TLS_AES_128_GCM_SHA256", "groups": "X25519"}
 ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519:P-256"}  # the curve of the key must be among them
+ECDHE_RSA = {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
 
@@ -59,9 +60,9 @@ def all_of(names, **words):
     return tuple(Contender(name, name, is_peer=name not in ("crossgate", "other build"), **words) for name in names)
 
 
-def handshake(name, title, key, tls, floor, **load):
-    return Row(name, title, "µs", "cpu", "handshakes", Setup("hello", key), {"connections": 32, **tls, **load}, all_of(EVERYBODY),
-               (goals.within_floor(1.10), goals.below_peers()), {floor: 1, "call/connection": 1})
+def handshake(name, title, key, tls, floor, **words):
+    return Row(name, title, "µs", "cpu", "handshakes", Setup("hello", key), {"connections": 32, **tls}, all_of(EVERYBODY),
+               (goals.within_floor(1.10), goals.below_peers()), {floor: 1, "call/connection": 1}, **words)
 
 
 def resumed(name, title, tls):
@@ -104,6 +105,7 @@ ROWS = (
     handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
     handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa"),
     handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
+    handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa", in_quick=False),
     handshake("handshake-tls12-dhe", "Handshake, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", DHE, "handshake/tls1.2-dhe-rsa"),
     resumed("resumed-tls13", "Resumed, TLS 1.3, with a GET", TLS13),
     resumed("resumed-tls12", "Resumed, TLS 1.2, with a GET", ECDHE_ECDSA),
@@ -128,7 +130,7 @@ ROWS = (
         Setup("relay", backend="unix", idle=True), {"connections": 20000, **TLS13}, all_of(RELAYING),
         (goals.at_most(17.5, "KiB"), goals.below_peers()), rounds=1),
     storm("storm-ecdhe", "p99 of a relayed echo, quiet → during a storm of handshakes (ECDHE-RSA)",
-          {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256"}),
+          ECDHE_RSA),
     storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE),
     workers("workers-handshake", "Two workers, handshakes", "handshakes", Setup("hello", "rsa"), {"connections": 32}),
     workers("workers-echo", "Two workers, echo of 64 B", "echo", Setup("echo"), {"connections": 100, "depth": 16, "size": 64}),
