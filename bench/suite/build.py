@@ -28,7 +28,7 @@ def built(root, name, source=None):
 
 
 def libwebsockets(program, _):
-    version = output(["pkg-config", "--modversion", "libwebsockets"]).strip()
+    version = output(["pkg-config", "--modversion", "libwebsockets"]).strip(" -\n")
     if not version[:1].isdigit():
         raise LookupError("libwebsockets-dev is not installed: scripts/install-packages --bench")
     make(program, [["cc", "-O3", "-o", program, PEERS / "libwebsockets.c", "-lwebsockets", "-lssl", "-lcrypto"]],

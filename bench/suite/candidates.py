@@ -1,7 +1,6 @@
 """Who is measured, and how each is started. bench/peers has their configurations, and README.md there says why they are so."""
 import getpass
 import json
-import os
 import re
 import resource
 import shutil
@@ -9,7 +8,8 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from .programs import Failure, Program, free_port, output
+from .build import built
+from .programs import Program, free_port, output
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 CIPHERS = "ECDHE+AESGCM:DHE+AESGCM"
@@ -213,7 +213,6 @@ def descriptors():
 
 def everybody(root, crossgate, beside, uwebsockets):
     """All candidates in the order of the table; those that are not there say so when they are asked."""
-    from .build import built
     makes = ("hello", "echo", "relay", "static")
     ours = [Crossgate("crossgate", str(crossgate), makes)]
     ours += [Crossgate("other build", str(beside), makes)] if beside else []

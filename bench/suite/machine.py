@@ -44,8 +44,9 @@ def first_line(path, beginning=""):
 
 def facts():
     """What a reader must know to understand the figures."""
-    return {"processor": first_line("/proc/cpuinfo", "model name"), "cores": os.cpu_count(), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-            "kernel": platform.release(), "memory": first_line("/proc/meminfo", "MemTotal"), "hypervisor": output(["systemd-detect-virt"]).strip(),
+    return {"processor": first_line("/proc/cpuinfo", "model name"), "cores": os.cpu_count(),
+            "memory": first_line("/proc/meminfo", "MemTotal"), "hypervisor": output(["systemd-detect-virt"]).strip(),
+            "system": platform.freedesktop_os_release()["PRETTY_NAME"], "kernel": platform.release(),
             "load_before": os.getloadavg()[0], "openssl": output(["openssl", "version"]).strip(),
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}
 

@@ -34,7 +34,7 @@ def memory(visit):
 def storm(visit):
     quiet, stormy = visit(handshake_rate=0), visit()
     return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
-            "loads": [quiet, stormy]}
+            "busy": figure(stormy, "client", "busy"), "loads": [quiet, stormy]}
 
 
 def balanced(visit):

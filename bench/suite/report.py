@@ -2,6 +2,7 @@
 from statistics import median
 
 NONE = "–"
+BUSY = 0.9
 
 
 def number(value):
@@ -113,21 +114,33 @@ def floors(results):
     return aligned([["floor", "µs"], *rows]) if rows else []
 
 
+def limits(results):
+    """Latencies of a generator that had no time left are its own as well."""
+    found = []
+    for row in results["rows"]:
+        busy = [f"{contender['label']} {middle(contender['rounds'], 'busy'):.2f}" for contender in row["contenders"]
+                if (middle(contender["rounds"], "busy") or 0) > BUSY]
+        if busy:
+            found.append(f"{row['title']}: the load had no time left, its latencies are upper bounds ({', '.join(busy)})")
+    return found
+
+
 def machine(results):
     facts, extent = results["machine"], results["extent"]
-    first = (f"{results['date']}, Crossgate {results['commit']}: {facts['processor']}, {facts['cores']} cores, {facts['memory']}, {facts['system']}, "
-             f"Linux {facts['kernel']}, {facts['openssl']}.")
+    first = (f"{results['date']}, Crossgate {results['commit']}: {facts['processor']}, {facts['cores']} cores, {facts['memory']}, "
+             f"{facts['system']}, Linux {facts['kernel']}, {facts['openssl']}.")
     rounds = (f"Medians of {extent['rounds']} rounds of {extent['seconds']} s; one worker on core {facts['core_of_servers']}, load on core "
               f"{facts['core_of_load']}; CPU of the server's whole process tree per operation. Lower is better everywhere.")
     quick = [f"Quick: at most {extent['connections']} connections, {extent['certificates']} certificates, files of "
              f"{extent['file_bytes'] >> 20} MiB. Tells that it works, not how fast it is."] if results["quick"] else []
     shared = ["Servers and load share one core."] if facts["core_of_servers"] == facts["core_of_load"] else []
-    return [first, rounds, *quick, *shared, "Candidates: " + ", ".join(f"{name} {version}" for name, version in results["candidates"].items())]
+    versions = ", ".join(f"{name} {version}" for name, version in results["candidates"].items())
+    return [first, rounds, *quick, *shared, f"Candidates: {versions}"]
 
 
 def markdown(results):
     notes = Notes()
     tables = [table(results, notes), variants(results, notes)]
-    failed = notes.lines() + ([results["trouble"]] if results["trouble"] else [])
+    failed = notes.lines() + limits(results) + ([results["trouble"]] if results["trouble"] else [])
     parts = [machine(results), *tables, failed, verdict(results), floors(results)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"

@@ -5,7 +5,8 @@ from . import goals
 from .candidates import Setup
 
 TLS13 = {"tls": "1.3", "ciphers": "TLS_AES_128_GCM_SHA256", "groups": "X25519"}
-ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519:P-256"}  # the curve of the key must be among them
+# The curve of the key must be among the groups.
+ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519:P-256"}
 ECDHE_RSA = {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
@@ -105,7 +106,8 @@ ROWS = (
     handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
     handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa"),
     handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
-    handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa", in_quick=False),
+    handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
+              in_quick=False),
     handshake("handshake-tls12-dhe", "Handshake, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", DHE, "handshake/tls1.2-dhe-rsa"),
     resumed("resumed-tls13", "Resumed, TLS 1.3, with a GET", TLS13),
     resumed("resumed-tls12", "Resumed, TLS 1.2, with a GET", ECDHE_ECDSA),

@@ -124,6 +124,12 @@ def test_table():
     assert "| call/message | 3.97 |" in lines
 
 
+def test_a_generator_without_time_left_is_told():
+    stormy = {**RESULTS, "rows": [{**row(contender("crossgate", 4, quiet=[2], busy=[0.97])), "verdicts": []}]}
+    assert "upper bounds (crossgate 0.97)" in report.markdown(stormy)
+    assert "upper bounds" not in report.markdown(RESULTS)
+
+
 def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
     text = plots.script("messages", RESULTS["rows"][:1], ["crossgate", "nginx", "hitch"], "x.svg")
     assert 'row "crossgate" "nginx"' in text and '"echo-16k" 1.0000 1.8182' in text
