@@ -16,6 +16,7 @@ static const struct command rows[] = {
     {"cert", command_cert, "make keys and certificates, look at them, put them in order"},
     {"doctor", command_doctor, "look at a node and the machine below, and say what to do"},
     {"probe", command_probe, "look at a TLS server as its clients see it"},
+    {"bench", command_bench, "load a server as its clients do, and measure it"},
     {"version", command_version, "print the version"},
     {"help", command_help, "tell how to use a command"},
     {"worker", worker_main, NULL}, /* started by `run` only, both */

@@ -1,10 +1,26 @@
 #include "crossgate/base/disk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+bool disk_read_text(const char *path, char *text, size_t size)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    size_t length = 0;
+    ssize_t got = file >= 0 ? 1 : -1;
+    while (got > 0 && length < size - 1) {
+        got = read(file, text + length, size - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+    }
+    text[length] = '\0';
+    if (file >= 0)
+        close(file);
+    return got >= 0;
+}
 
 bool disk_write(int file, struct span bytes)
 {

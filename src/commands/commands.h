@@ -37,6 +37,7 @@ int command_dev(int argc, char **argv);
 int command_cert(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_probe(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 

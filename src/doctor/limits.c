@@ -1,6 +1,8 @@
 #include "doctor.h"
 #include "proc.h"
 
+#include "crossgate/base/disk.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +115,7 @@ static void judge_resolver(struct doctor *doctor)
     char text[16384];
     if (!doctor_needs_authorities(doctor->plan))
         return;
-    if (proc_read("/etc/resolv.conf", text, sizeof text) &&
+    if (disk_read_text("/etc/resolv.conf", text, sizeof text) &&
         (strncmp(text, "nameserver", 10) == 0 || strstr(text, "\nnameserver")))
         doctor_add(doctor, DOCTOR_LIMITS, "resolver", FINDING_GOOD, "resolver", NULL,
                    "/etc/resolv.conf names a server: authorities can be looked up");

@@ -1,28 +1,9 @@
 #include "proc.h"
 
-#include "crossgate/base/span.h"
+#include "crossgate/base/disk.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-bool proc_read(const char *path, char *text, size_t size)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    size_t length = 0;
-    ssize_t got = file >= 0 ? 1 : -1;
-    while (got > 0 && length < size - 1) {
-        got = read(file, text + length, size - 1 - length);
-        length += got > 0 ? (size_t)got : 0;
-    }
-    text[length] = '\0';
-    if (file >= 0)
-        close(file);
-    return got >= 0;
-}
 
 /* A number at the beginning of the text, behind spaces. */
 static bool take_number(const char *text, uint64_t *number)
@@ -34,14 +15,14 @@ static bool take_number(const char *text, uint64_t *number)
 bool proc_read_number(const char *path, uint64_t *number)
 {
     char text[64];
-    return proc_read(path, text, sizeof text) && take_number(text, number);
+    return disk_read_text(path, text, sizeof text) && take_number(text, number);
 }
 
 const char *proc_name(pid_t pid, char name[PROC_NAME])
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    if (!proc_read(path, name, PROC_NAME) || !name[0])
+    if (!disk_read_text(path, name, PROC_NAME) || !name[0])
         snprintf(name, PROC_NAME, "?");
     name[strcspn(name, "\n")] = '\0';
     for (char *at = name; *at; at++)
@@ -69,7 +50,7 @@ bool proc_identity(pid_t pid, uid_t *user, gid_t *group)
     char path[64], text[4096];
     uint64_t uid, gid;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    if (!proc_read(path, text, sizeof text) || !take_field(text, "\nUid:", 1, &uid) ||
+    if (!disk_read_text(path, text, sizeof text) || !take_field(text, "\nUid:", 1, &uid) ||
         !take_field(text, "\nGid:", 1, &gid))
         return false;
     *user = (uid_t)uid;
@@ -82,7 +63,7 @@ bool proc_descriptors(pid_t pid, uint64_t *count)
     static const char label[] = "Max open files";
     char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
-    if (!proc_read(path, text, sizeof text))
+    if (!disk_read_text(path, text, sizeof text))
         return false;
     const char *line = strstr(text, label);
     if (line && strncmp(line + sizeof label - 1 + strspn(line + sizeof label - 1, " "), "unlimited", 9) == 0)

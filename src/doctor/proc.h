@@ -7,9 +7,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A small file, cut to size, zero-terminated. False: it cannot be read. */
-bool proc_read(const char *path, char *text, size_t size);
-
 /* The number in it. False: there is none. */
 bool proc_read_number(const char *path, uint64_t *number);
 

@@ -1,120 +1,47 @@
 #include "crossgate/probe.h"
 
-#include "crossgate/base/span.h"
+#include "crossgate/base/url.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
+#include <assert.h>
 #include <stdio.h>
+
+static_assert((int)URL_HOST <= (int)PROBE_TEXT && (int)URL_PATH <= (int)PROBE_PATH, "what is parsed fits");
+
+enum { PORT = 443 };
 
 static const struct scheme {
     const char *text;
     enum probe_scheme scheme;
 } schemes[] = {
-    {"https://", PROBE_HTTPS},
-    {"wss://", PROBE_WSS},
-    {"rss://", PROBE_RAWSOCKET},
+    {"https", PROBE_HTTPS},
+    {"wss", PROBE_WSS},
+    {"rss", PROBE_RAWSOCKET},
 };
 
-/* Cuts the scheme off. False: it is one without TLS, or unknown. */
-static bool take_scheme(struct span *rest, struct probe_target *target, struct error *error)
+/* False: it is one without TLS, or unknown. */
+static bool take_scheme(struct span text, struct probe_target *target, struct error *error)
 {
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        struct span text = span_string(schemes[i].text);
-        if (!span_equal_nocase(span_head(*rest, text.len), text))
+        if (!span_equal_nocase(text, span_string(schemes[i].text)))
             continue;
         target->scheme = schemes[i].scheme;
-        *rest = span_tail(*rest, text.len);
         return true;
     }
-    const char *mark = memmem(rest->at, rest->len, "://", 3);
-    if (mark)
+    if (text.len > 0)
         error_set(error, ERROR_INPUT,
-                  "\"%.*s\" is no scheme with TLS: write https://, wss://, rss:// or the host alone",
-                  (int)(mark - (const char *)rest->at), (const char *)rest->at);
-    return !mark;
-}
-
-static bool is_path(struct span path)
-{
-    for (size_t i = 0; i < path.len; i++)
-        if (path.at[i] <= ' ' || path.at[i] > '~')
-            return false;
-    return true;
-}
-
-/* Query and fragment: a server sees the one and not the other. */
-static bool take_path(struct span *rest, struct probe_target *target, struct error *error)
-{
-    const uint8_t *slash = memchr(rest->at, '/', rest->len);
-    struct span path = slash ? span_tail(*rest, (size_t)(slash - rest->at)) : (struct span){0};
-    const uint8_t *fragment = path.len ? memchr(path.at, '#', path.len) : NULL;
-    if (fragment)
-        path.len = (size_t)(fragment - path.at);
-    if (path.len >= sizeof target->path || !is_path(path)) {
-        error_set(error, ERROR_INPUT, "the path has spaces or other letters than ASCII, or more than %zu bytes",
-                  sizeof target->path - 1);
-        return false;
-    }
-    if (slash) {
-        memcpy(target->path, path.at, path.len); /* the rest of it is zero */
-        rest->len = (size_t)(slash - rest->at);
-    }
-    return true;
-}
-
-/* "[::1]", "::1" or a name, without the port that may follow. */
-static struct span cut_host(struct span *rest)
-{
-    struct span host = *rest;
-    if (span_starts(host, SPAN("["))) {
-        const uint8_t *end = memchr(host.at, ']', host.len);
-        host = span_of(host.at + 1, end ? (size_t)(end - host.at) - 1 : 0);
-        *rest = end ? span_tail(*rest, host.len + 2) : *rest;
-        return host;
-    }
-    const uint8_t *colon = memchr(host.at, ':', host.len);
-    if (colon && !memchr(colon + 1, ':', host.len - (size_t)(colon - host.at) - 1))
-        host.len = (size_t)(colon - host.at);
-    *rest = span_tail(*rest, host.len);
-    return host;
-}
-
-static bool take_port(struct span rest, struct probe_target *target)
-{
-    uint64_t port = 443;
-    bool good = rest.len == 0 || (rest.at[0] == ':' && span_to_uint(span_tail(rest, 1), UINT16_MAX, &port) && port > 0);
-    target->port = (uint16_t)port;
-    return good;
-}
-
-static bool is_host(struct span host, bool is_address)
-{
-    for (size_t i = 0; i < host.len; i++)
-        if (!isalnum(host.at[i]) && !strchr(is_address ? ".:%" : ".-_", host.at[i]))
-            return false;
-    return host.len > 0;
-}
-
-static bool take_host(struct span host, struct probe_target *target)
-{
-    unsigned char address[sizeof(struct in6_addr)];
-    if (host.len >= sizeof target->host)
-        return false;
-    snprintf(target->host, sizeof target->host, "%.*s", SPAN_ARGS(host));
-    target->is_address = memchr(host.at, ':', host.len) != NULL || inet_pton(AF_INET, target->host, address) == 1;
-    return is_host(host, target->is_address);
+                  "\"%.*s\" is no scheme with TLS: write https://, wss://, rss:// or the host alone", SPAN_ARGS(text));
+    return text.len == 0;
 }
 
 bool probe_target_parse(const char *word, struct probe_target *target, struct error *error)
 {
-    struct span rest = span_string(word);
+    struct url url;
     *target = (struct probe_target){.scheme = PROBE_HTTPS};
-    if (!take_scheme(&rest, target, error) || !take_path(&rest, target, error))
+    if (!url_parse(word, &url, error) || !take_scheme(url.scheme, target, error))
         return false;
-    struct span host = cut_host(&rest);
-    if (take_host(host, target) && take_port(rest, target))
-        return true;
-    error_set(error, ERROR_INPUT,
-              "not a host: write HOST, HOST:PORT, [ADDRESS]:PORT or a URL; names with other letters as xn--…");
-    return false;
+    target->port = url.port ? url.port : PORT;
+    target->is_address = url.is_address;
+    snprintf(target->host, sizeof target->host, "%s", url.host);
+    snprintf(target->path, sizeof target->path, "%s", url.path);
+    return true;
 }

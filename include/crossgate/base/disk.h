@@ -5,6 +5,9 @@
 #include "crossgate/base/error.h"
 #include "crossgate/base/span.h"
 
+/* A small file, as the kernel shows them: cut to size, zero-terminated. False: it cannot be read. */
+bool disk_read_text(const char *path, char *text, size_t size) __attribute__((warn_unused_result));
+
 /* Writes all of it, as often as that takes. False with errno. */
 bool disk_write(int file, struct span bytes) __attribute__((warn_unused_result));
 

@@ -1,0 +1,1 @@
+"""What bench/run is made of: machine, candidates, rows, load, goals, report."""

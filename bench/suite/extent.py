@@ -1,0 +1,38 @@
+"""How much is measured: all that the table says, or as much as tells that it works."""
+import os
+from dataclasses import dataclass, replace
+
+MIB = 1 << 20
+NO_LIMIT = 1 << 40
+
+
+@dataclass(frozen=True)
+class Extent:
+    rounds: int
+    seconds: float
+    warm_up: float
+    connections: int = NO_LIMIT     # at most, as the rest
+    certificates: int = NO_LIMIT
+    file_bytes: int = NO_LIMIT
+
+    def load(self, options):
+        limited = {"connections": min(options["connections"], self.connections)} if "connections" in options else {}
+        return {**options, **limited, "seconds": self.seconds, "warm_up": self.warm_up}
+
+    def setup(self, setup):
+        return replace(setup, certificates=min(setup.certificates, self.certificates))
+
+    def file(self, directory, size):
+        """A file of that size, or of less, made if it is not there."""
+        size = min(size, self.file_bytes)
+        path = directory / f"{size}.bin"
+        if not path.exists():
+            block = os.urandom(min(size, MIB))
+            with open(path, "wb") as file:
+                for _ in range(size // len(block)):
+                    file.write(block)
+        return path
+
+
+WHOLE = Extent(rounds=3, seconds=2, warm_up=0.5)
+QUICK = Extent(rounds=1, seconds=0.25, warm_up=0.1, connections=500, certificates=50, file_bytes=64 * MIB)

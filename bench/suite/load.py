@@ -1,0 +1,53 @@
+"""The load: `crossgate bench … --json`, and what it says."""
+import json
+import subprocess
+
+from .programs import Failure, pinned
+
+PATIENCE = 120  # seconds, besides those that were asked for
+
+
+def words_of(options):
+    """{"handshake_rate": 5} becomes --handshake-rate 5."""
+    words = []
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return words
+
+
+class Load:
+    """One generator, on cores of its own."""
+
+    def __init__(self, program, cores, roots):
+        self.program, self.cores, self.roots = str(program), cores, roots
+
+    def command(self, mode, url, server, options):
+        words = [self.program, "bench", mode, url, "--ca", str(self.roots), "--json", *words_of(options)]
+        return words + (["--server", str(server)] if server else [])
+
+    def run(self, mode, url, server, options):
+        """One measurement: the generator's own object, with the command that made it."""
+        command = pinned(self.command(mode, url, server, options), self.cores)
+        seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                  timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the load did not end within {seconds:.0f} s") from None
+        try:
+            result = json.loads(done.stdout)
+        except ValueError:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise Failure(f"the load ended with {done.returncode}: {said[:300]}") from None
+        judge(result)
+        return {"command": " ".join(command), **result}
+
+
+def judge(result):
+    """Figures of a run with errors are figures of something else."""
+    errors = (result.get("errors") or 0) + ((result.get("handshakes") or {}).get("errors") or 0)
+    if errors:
+        raise Failure(f"{errors} errors beside {result.get('operations')} operations: {result.get('first_error')}")
+    if not result.get("operations"):
+        raise Failure("nothing was done in the time")

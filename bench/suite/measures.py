@@ -1,0 +1,50 @@
+"""What a row measures: each function makes one round for one server, and returns its figures and what the generator said."""
+from .machine import cpu_time, tree
+from .programs import Failure
+
+GIB = 1 << 30
+
+
+def figure(result, *path):
+    """A number within the generator's object, which says null for what it has not measured."""
+    value = result
+    for name in path:
+        value = (value or {}).get(name)
+    if value is None:
+        raise Failure(f"the load measured no {'.'.join(path)}")
+    return value
+
+
+def cpu(visit):
+    result = visit()
+    return {"value": figure(result, "server", "cpu_us_per_operation"), "loads": [result]}
+
+
+def bulk(visit):
+    """Milliseconds of CPU per GiB, whatever the size of the file was."""
+    result = visit()
+    return {"value": figure(result, "server", "cpu_us") / 1000 / (figure(result, "bytes") / GIB), "loads": [result]}
+
+
+def memory(visit):
+    result = visit()
+    return {"value": figure(result, "server", "pss_bytes_per_connection") / 1024, "loads": [result]}
+
+
+def storm(visit):
+    quiet, stormy = visit(handshake_rate=0), visit()
+    return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
+            "busy": figure(stormy, "client", "busy"), "loads": [quiet, stormy]}
+
+
+def balanced(visit):
+    """CPU, and all workers' share in parts of the busiest one's: 2 if two did the same."""
+    before = {pid: cpu_time(pid) for pid in tree(visit.server)}
+    result = visit()
+    spent = [cpu_time(pid) - before.get(pid, 0) for pid in tree(visit.server)]
+    if not any(spent):
+        raise Failure("no worker has done anything")
+    return {"value": figure(result, "server", "cpu_us_per_operation"), "balance": sum(spent) / max(spent), "loads": [result]}
+
+
+BY_NAME = {"cpu": cpu, "bulk": bulk, "memory": memory, "storm": storm, "balanced": balanced}

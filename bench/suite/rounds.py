@@ -1,0 +1,165 @@
+"""Measures one row: starts its contenders, lets them take turns, and ends them."""
+import re
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import floors, measures
+from .candidates import PATHS, Backend, Place, descriptors
+from .machine import open_files
+from .programs import Failure, Program, free_port
+
+SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
+SPARE_DESCRIPTORS = 1000
+LONG = 3600  # seconds: longer than a row takes
+TROUBLES = (Failure, OSError, subprocess.SubprocessError)
+
+
+@dataclass
+class Bench:
+    """What all rows share. `tell` is told of each round."""
+    candidates: dict
+    load: object
+    keys: object
+    home: Path
+    extent: object
+    cores: object
+    floors: dict
+    tell: object
+
+    def room(self, row, name):
+        """A directory that workers of any user may enter."""
+        path = self.home / re.sub(r"\W+", "-", f"{row.name}-{name}")
+        path.mkdir()
+        path.chmod(0o755)
+        return path
+
+
+class Visit:
+    """One server as a row's measure sees it: call it, and it is loaded for a round."""
+
+    def __init__(self, load, mode, url, server, options):
+        self.server = server.pid
+        self._load, self._mode, self._url, self._options = load, mode, url, options
+
+    def __call__(self, **more):
+        return self._load.run(self._mode, self._url, self.server, {**self._options, **more})
+
+
+class Entry:
+    """A contender of the row that is being measured."""
+
+    def __init__(self, contender):
+        self.contender, self.rounds = contender, []
+        self.command = self.visit = self.wait = None
+        self.serves = False
+
+    def attempt(self, work):
+        """A start, or a round, which brings its figures; what fails brings why."""
+        try:
+            figures = work()
+        except TROUBLES as trouble:
+            figures = {"failure": getattr(trouble, "stderr", None) or str(trouble)}
+        if figures:
+            self.rounds.append(figures)
+
+    def told(self):
+        last = self.rounds[-1]
+        return f"failed: {last['failure']}" if "failure" in last else f"{last['value']:.4g}"
+
+    def result(self):
+        contender = self.contender
+        return {"label": contender.label, "candidate": contender.candidate, "is_peer": contender.is_peer, "command": self.command,
+                "rounds": self.rounds}
+
+
+def check_descriptors(options, setup):
+    """A relay needs two for each connection."""
+    needed = options.get("connections", 0) * (2 if setup.role == "relay" else 1) + SPARE_DESCRIPTORS
+    if needed > descriptors():
+        raise Failure(f"needs {needed} open files, and {descriptors()} are allowed: ulimit -n")
+
+
+def url_of(setup, port, file):
+    host = "localhost" if setup.certificates else "127.0.0.1"
+    return f"{SCHEMES[setup.role]}://{host}:{port}{PATHS[setup.role]}{file.name if file else ''}"
+
+
+def begin(bench, row, entry, backend, stack):
+    """Starts the contender's server; the stack ends it."""
+    candidate = bench.candidates[entry.contender.candidate]
+    if why := candidate.missing():
+        raise Failure(why)
+    setup, options = bench.extent.setup(row.setup_of(entry.contender)), bench.extent.load(row.load_of(entry.contender))
+    check_descriptors(options, setup)
+    file = bench.extent.file(bench.home / "files", row.file) if row.file else None
+    if file:
+        options["size"] = file.stat().st_size
+    cores = bench.cores.wide if setup.workers > 1 else bench.cores.server
+    place = Place(bench.room(row, entry.contender.label), free_port(), bench.keys, bench.home / "files", backend, cores)
+    server = candidate.start(place, setup)
+    stack.callback(server.stop)
+    entry.command = " ".join(server.words)
+    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options)
+    entry.wait = lambda: wait(bench, entry, place, server, stack)
+
+
+def wait(bench, entry, place, server, stack):
+    """Until it serves, and whoever else has to be connected to it is."""
+    server.wait_for_port(place.port)
+    if entry.contender.crowd:
+        stack.enter_context(crowd(bench, place, server, min(entry.contender.crowd, bench.extent.connections)))
+    entry.serves = True
+
+
+@contextmanager
+def crowd(bench, place, server, count):
+    """WebSockets that are open and silent."""
+    options = {"connections": count, "seconds": LONG, "tls": "1.3"}
+    words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
+    room = place.home / "crowd"
+    room.mkdir()
+    before = open_files(server.pid)
+    program = Program(words, room, bench.load.cores)
+    try:
+        program.wait_until(lambda: open_files(server.pid) >= before + count, f"connected {count} times", 120, 0.2)
+        yield
+    finally:
+        program.stop()
+
+
+def begin_all(bench, row, entries, stack):
+    """All contenders' servers, and the backend that some of them need; returns those that serve."""
+    backend = Backend(bench.candidates["crossgate"].program, bench.room(row, "backend"), bench.cores.backend)
+    stack.callback(backend.stop)
+    backend.wait()
+    for entry in entries:
+        entry.attempt(lambda: begin(bench, row, entry, backend, stack))
+    for entry in entries:
+        if entry.wait:
+            entry.attempt(entry.wait)
+        if not entry.serves:
+            bench.tell(row, 0, entry)
+    return [entry for entry in entries if entry.serves]
+
+
+def take_turns(bench, row, entries):
+    """Each round begins with another one, so that nobody is always the first."""
+    for number in range(min(bench.extent.rounds, row.rounds)):
+        first = number % max(len(entries), 1)
+        for entry in entries[first:] + entries[:first]:
+            entry.attempt(lambda: measures.BY_NAME[row.measure](entry.visit))
+            bench.tell(row, number, entry)
+
+
+def run_row(bench, row):
+    """The row with all its rounds and verdicts, as it stands in the results."""
+    began = time.monotonic()
+    entries = [Entry(contender) for contender in row.contenders if contender.candidate in bench.candidates]
+    with ExitStack() as stack:
+        take_turns(bench, row, begin_all(bench, row, entries, stack))
+    result = {"name": row.name, "title": row.title, "unit": row.unit, "seconds": round(time.monotonic() - began, 1),
+              "floor": floors.of(row.floor, bench.floors), "contenders": [entry.result() for entry in entries]}
+    return {**result, "verdicts": [goal.verdict(result) for goal in row.goals]}

@@ -1,0 +1,161 @@
+"""The table: what is measured of whom, and which goals it has. A row that is not here is not measured anywhere."""
+from dataclasses import dataclass, field, replace
+
+from . import goals
+from .candidates import Setup
+
+TLS13 = {"tls": "1.3", "ciphers": "TLS_AES_128_GCM_SHA256", "groups": "X25519"}
+# The curve of the key must be among the groups.
+ECDHE_ECDSA = {"tls": "1.2", "ciphers": "ECDHE-ECDSA-AES128-GCM-SHA256", "groups": "X25519:P-256"}
+ECDHE_RSA = {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
+DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
+MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
+
+EVERYBODY = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
+ECHOING = ("crossgate", "other build", "uwebsockets", "libwebsockets", "ws")
+RELAYING = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel")
+SERVING_FILES = ("crossgate", "other build", "nginx")
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One column of a row: a candidate, and where its setup or load is another than the row's."""
+    label: str
+    candidate: str
+    setup: dict = field(default_factory=dict)
+    load: dict = field(default_factory=dict)
+    crowd: int = 0              # WebSockets that are open meanwhile
+    is_peer: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    unit: str
+    measure: str                # a function of measures.py
+    mode: str                   # of the generator
+    setup: Setup
+    load: dict
+    contenders: tuple
+    goals: tuple = ()
+    floor: dict = field(default_factory=dict)   # {name of bench/floor: times}
+    file: int = 0               # bytes of the file that is asked for
+    rounds: int = 3             # at most
+    in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
+
+    def setup_of(self, contender):
+        return replace(self.setup, **contender.setup)
+
+    def load_of(self, contender):
+        return {**self.load, **contender.load}
+
+
+def alone(*labels_and_words):
+    """Crossgate against itself."""
+    return tuple(Contender(label, "crossgate", is_peer=False, **words) for label, words in labels_and_words)
+
+
+def all_of(names, **words):
+    return tuple(Contender(name, name, is_peer=name not in ("crossgate", "other build"), **words) for name in names)
+
+
+def handshake(name, title, key, tls, floor, **words):
+    return Row(name, title, "µs", "cpu", "handshakes", Setup("hello", key), {"connections": 32, **tls}, all_of(EVERYBODY),
+               (goals.within_floor(1.10), goals.below_peers()), {floor: 1, "call/connection": 1}, **words)
+
+
+def resumed(name, title, tls):
+    return Row(name, title, "µs", "cpu", "handshakes", Setup("hello"), {"connections": 32, "resumed": 100, **tls}, all_of(EVERYBODY),
+               (goals.below_peers(),))
+
+
+def echo(name, title, size, depth, connections, records, *more_goals, floor_of="call/message", **words):
+    floor = {f"record/aes128gcm/{min(size, 16 * KIB)}": records, **({floor_of: 1} if floor_of else {})}
+    return Row(name, title, "µs", "cpu", "echo", Setup("echo"), {"connections": connections, "depth": depth, "size": size, **TLS13},
+               all_of(ECHOING), (goals.below_peers(), *more_goals), floor, **words)
+
+
+def relay(name, title, size, depth, backend, **load):
+    return Row(name, title, "µs", "cpu", "echo", Setup("relay", backend=backend),
+               {"connections": 100, "depth": depth, "size": size, **TLS13, **load}, all_of(RELAYING), (goals.below_peers(),))
+
+
+def storm(name, title, handshakes):
+    load = {"connections": 100, "size": 64, "rate": 1000, "handshake_rate": "max", "handshake_connections": 100, **TLS13,
+            **{f"handshake_{word}": value for word, value in handshakes.items() if word != "groups"}}
+    return Row(name, title, "ms", "storm", "storm", Setup("relay", "rsa"), load, all_of(RELAYING),
+               (goals.within(3, "crossgate", "crossgate", "at most 3 times the quiet p99", other_what="quiet"),
+                goals.within(0.1, "crossgate", "nginx", "at most a tenth of nginx"),
+                goals.within(0.1, "crossgate", "haproxy", "at most a tenth of HAProxy")))
+
+
+def workers(name, title, mode, setup, load):
+    one, two = "one worker", "two workers"
+    return Row(name, title, "µs", "balanced", mode, setup, {**load, **TLS13},
+               alone((one, {}), (two, {"setup": {"workers": 2}})), (goals.scales(1.9, one, two),))
+
+
+def growth(name, title, mode, setup, load, few, many, factor, text):
+    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, alone(few, many),
+               (goals.within(factor, many[0], few[0], text),))
+
+
+ROWS = (
+    handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
+    handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa"),
+    handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
+    handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
+              in_quick=False),
+    handshake("handshake-tls12-dhe", "Handshake, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", DHE, "handshake/tls1.2-dhe-rsa"),
+    resumed("resumed-tls13", "Resumed, TLS 1.3, with a GET", TLS13),
+    resumed("resumed-tls12", "Resumed, TLS 1.2, with a GET", ECDHE_ECDSA),
+    echo("echo-64-1-100", "Echo, 64 B, 1 in flight, 100 connections", 64, 1, 100, 1),
+    echo("echo-64-16-100", "Echo, 64 B, 16 in flight, 100 connections", 64, 16, 100, 1, floor_of=None),
+    echo("echo-64-1-5000", "Echo, 64 B, 1 in flight, 5,000 connections", 64, 1, 5000, 1, in_quick=False),
+    echo("echo-64-16-5000", "Echo, 64 B, 16 in flight, 5,000 connections", 64, 16, 5000, 1, floor_of=None, in_quick=False),
+    echo("echo-16k", "Echo, 16 KiB, 100 connections", 16 * KIB, 1, 100, 1, goals.share_of_floor(0.8), floor_of=None),
+    echo("echo-1m", "Echo, 1 MiB, 16 connections", MIB, 1, 16, 64, goals.share_of_floor(0.8), floor_of=None),
+    relay("relay-websocket", "Relay to WebSocket, 64 B, 1 in flight, 100 connections", 64, 1, "tcp"),
+    relay("relay-websocket-16k", "Relay to WebSocket, 16 KiB, 100 connections", 16 * KIB, 1, "tcp"),
+    relay("relay-rawsocket", "Relay to RawSocket, 64 B, 1 in flight, 100 connections (peers: tunnel)", 64, 1, "rawsocket", **MSGPACK),
+    Row("get-1k", "GET, 1 KiB, static, kept alive", "µs", "cpu", "requests", Setup("static"), {"connections": 100, **TLS13},
+        (*all_of(SERVING_FILES), Contender("nginx, files kept open", "nginx", setup={"cached": True})), (goals.below_peers(),), file=KIB),
+    Row("bulk", "Download of a large file", "ms/GiB", "bulk", "bulk", Setup("static"), {"connections": 1, **TLS13},
+        all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB),
+    Row("idle-echo", "Memory of an idle connection (peers without echo: HTTPS)", "KiB", "memory", "idle", Setup("echo", idle=True),
+        {"connections": 20000, **TLS13},
+        (*all_of(ECHOING), Contender("nginx", "nginx", {"role": "hello"}), Contender("haproxy", "haproxy", {"role": "hello"})),
+        (goals.at_most(15.5, "KiB"), goals.below_peers()), rounds=1),
+    Row("idle-relay", "Memory of an idle relayed WebSocket, backend on a Unix socket", "KiB", "memory", "idle",
+        Setup("relay", backend="unix", idle=True), {"connections": 20000, **TLS13}, all_of(RELAYING),
+        (goals.at_most(17.5, "KiB"), goals.below_peers()), rounds=1),
+    storm("storm-ecdhe", "p99 of a relayed echo, quiet → during a storm of handshakes (ECDHE-RSA)",
+          ECDHE_RSA),
+    storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE),
+    workers("workers-handshake", "Two workers, handshakes", "handshakes", Setup("hello", "rsa"), {"connections": 32}),
+    workers("workers-echo", "Two workers, echo of 64 B", "echo", Setup("echo"), {"connections": 100, "depth": 16, "size": 64}),
+    growth("growth-connections", "CPU per message by open connections", "echo", Setup("echo"), {"size": 64},
+           ("100 connections", {"load": {"connections": 100}}),
+           ("50,000 connections", {"load": {"connections": 50000, "sources": 4}}), 1.3, "at most 1.3 times that of 100"),
+    growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
+           ("none open", {}), ("20,000 open", {"crowd": 20000}), 1.05, "independent of open connections: at most 1.05"),
+    growth("growth-certificates", "CPU per handshake by certificates", "handshakes", Setup("hello"), {"connections": 32},
+           ("1 certificate", {}), ("1,000 certificates", {"setup": {"certificates": 999}}), 1.05,
+           "independent of certificates: at most 1.05"),
+)
+
+
+def is_called(row, word):
+    """By its name, or the first part of it: all of "echo"."""
+    return row.name == word or row.name.startswith(f"{word}-")
+
+
+def chosen(words, quick=False):
+    for word in words:
+        if not any(is_called(row, word) for row in ROWS):
+            raise LookupError(f"no row is called {word}: see --list")
+    if words:
+        return [row for row in ROWS if any(is_called(row, word) for word in words)]
+    return [row for row in ROWS if row.in_quick or not quick]

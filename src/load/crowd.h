@@ -1,0 +1,79 @@
+/* Many connections that do the same job: opened a few at a time, opened again when they end, each with its share of the
+ * operations. In a closed loop an operation follows the one before; in an open loop they have their times, and whoever is free
+ * takes the next that is due. */
+#ifndef CROSSGATE_LOAD_CROWD_H
+#define CROSSGATE_LOAD_CROWD_H
+
+#include "contact.h"
+#include "pace.h"
+
+struct crowd;
+struct lane;
+
+struct job {
+    size_t lane_size;                  /* of the struct whose first member is the lane */
+    bool per_operation;                /* each operation has a connection of its own */
+    struct contact_user on;            /* on_end is the crowd's */
+    void (*begin)(struct lane *lane);  /* operations may be begun: crowd_take, as long as there is room */
+    void (*forget)(struct lane *lane); /* the connection is gone; may be NULL */
+};
+
+struct lane {
+    struct contact contact;
+    struct crowd *crowd;
+    unsigned index;
+    bool opening;           /* and counted as that */
+    bool ready;             /* it can take operations */
+    unsigned first, flying; /* in the ring of `crowd->depth` intended times */
+    uint64_t *intended;
+    struct deadline rest; /* before it is opened again */
+};
+
+struct crowd {
+    /* The plan. */
+    struct run *run;
+    const struct job *job;
+    struct offer *offer; /* NULL: no TLS */
+    struct work *work;
+    void *shared; /* the job's, for all lanes */
+    unsigned count;
+    unsigned depth;   /* operations of one lane that are under way at most */
+    struct pace pace; /* its rate; 0: closed loop */
+
+    struct contact_user on;
+    uv_poll_t alarm; /* for what is due next */
+    int alarm_fd;
+    bool alarmed;
+    unsigned begun, opening, ready;
+    unsigned flying; /* operations */
+    unsigned turn;   /* of the lane that is asked next */
+    uint8_t *lanes;
+    uint64_t *intended;
+};
+
+/* Makes the lanes and opens them. False: stop and free it all the same. */
+bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *error)
+    __attribute__((warn_unused_result));
+
+/* The warm-up begins, and with it the operations. */
+void crowd_begin(struct crowd *crowd);
+
+/* The run is over: all contacts end. Memory goes when the loop has let go of them. */
+void crowd_stop(struct crowd *crowd);
+void crowd_free(struct crowd *crowd);
+
+/* The lane is ready for operations, once after each opening. */
+void crowd_ready(struct lane *lane);
+
+/* Begins one if one is due and there is room for it. */
+bool crowd_take(struct lane *lane) __attribute__((warn_unused_result));
+
+/* The one that was begun first is done. */
+void crowd_done(struct lane *lane, uint64_t bytes);
+
+static inline struct lane *lane_of(struct contact *contact)
+{
+    return CONTAINER_OF(contact, struct lane, contact);
+}
+
+#endif

@@ -1,0 +1,178 @@
+"""What bench/run makes of figures: medians, verdicts, the table. Nothing is started."""
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bench")]
+
+from suite import candidates, extent, goals, load, plots, report, rows  # noqa: E402 - found by the line above
+from suite.programs import Failure  # noqa: E402
+
+pytestmark = pytest.mark.checked
+
+
+def contender(label, *values, is_peer=None, **more):
+    rounds = [{"failure": value} if isinstance(value, str) else {"value": value} for value in values]
+    for name, numbers in more.items():
+        for one, number in zip(rounds, numbers):
+            one[name] = number
+    return {"label": label, "candidate": label, "is_peer": label != "crossgate" if is_peer is None else is_peer, "rounds": rounds}
+
+
+def row(*contenders, floor=None, name="echo-16k"):
+    return {"name": name, "title": "Echo", "unit": "µs", "floor": floor, "contenders": list(contenders)}
+
+
+def verdict(goal, *contenders, floor=None):
+    said = goal.verdict(row(*contenders, floor=floor))
+    return said["met"], said["text"]
+
+
+def test_below_every_peer_names_the_best_of_them():
+    met, text = verdict(goals.below_peers(), contender("crossgate", 8, 9, 10), contender("nginx", 10, 10, 10), contender("ws", 90, 90, 90))
+    assert (met, text) == (True, "0.90 of nginx, the best of them")
+
+
+def test_short_says_how_far():
+    met, text = verdict(goals.below_peers(), contender("crossgate", 12), contender("nginx", 10))
+    assert (met, text) == (False, "short by 20%: 1.20 of nginx")
+
+
+def test_equal_is_not_below():
+    assert verdict(goals.below_peers(), contender("crossgate", 10), contender("nginx", 10))[0] is False
+
+
+def test_ratios_are_of_rounds_so_that_a_slow_round_does_not_count_for_one_side():
+    met, text = verdict(goals.below_peers(), contender("crossgate", 9, 18, "failed"), contender("nginx", 10, 20, 5))
+    assert (met, text) == (True, "0.90 of nginx")
+
+
+def test_who_fails_or_is_another_build_is_no_peer():
+    met, text = verdict(goals.below_peers(), contender("crossgate", 10), contender("hitch", "not installed"),
+                        contender("other build", 5, is_peer=False))
+    assert (met, text) == (None, "no peer was measured")
+
+
+def test_without_our_own_figure_there_is_no_verdict():
+    assert verdict(goals.below_peers(), contender("crossgate", "broken"), contender("nginx", 1)) == \
+        (None, "crossgate was not measured: broken")
+
+
+@pytest.mark.parametrize("value, met, text", [(110, True, "1.10 of the floor"), (121, False, "short by 10%: 1.21 of the floor")])
+def test_floor(value, met, text):
+    assert verdict(goals.within_floor(1.10), contender("crossgate", value), floor=100) == (met, text)
+
+
+def test_floor_that_is_not_known():
+    assert verdict(goals.within_floor(1.10), contender("crossgate", 1)) == (None, "the floor was not measured")
+
+
+@pytest.mark.parametrize("value, met, text", [(12.5, True, "0.80 of the speed of OpenSSL's records"),
+                                              (20, False, "short by 60%: 0.50 of the speed of OpenSSL's records")])
+def test_share_of_the_speed_of_records(value, met, text):
+    assert verdict(goals.share_of_floor(0.8), contender("crossgate", value), floor=10) == (met, text)
+
+
+def test_memory():
+    assert verdict(goals.at_most(15.5, "KiB"), contender("crossgate", 15.5)) == (True, "15.5 KiB")
+    assert verdict(goals.at_most(15.5, "KiB"), contender("crossgate", 31)) == (False, "2.0 times the goal: 31.0 KiB")
+
+
+def test_storm_is_held_against_quiet_and_against_a_peer():
+    ours, nginx = contender("crossgate", 4, quiet=[2]), contender("nginx", 20, quiet=[1])
+    quiet = goals.within(3, "crossgate", "crossgate", "…", other_what="quiet")
+    assert verdict(quiet, ours, nginx) == (True, "2.00 of quiet")
+    assert verdict(goals.within(0.1, "crossgate", "nginx", "…"), ours, nginx) == (False, "2.0 times the goal: 0.20 of nginx")
+    assert verdict(goals.within(0.1, "crossgate", "haproxy", "…"), ours, nginx) == (None, "haproxy was not measured")
+
+
+def test_two_workers_scale_by_cost_and_balance():
+    goal = goals.scales(1.9, "one", "two")
+    assert verdict(goal, contender("one", 100), contender("two", 100, balance=[2.0]))[0] is True
+    assert verdict(goal, contender("one", 100), contender("two", 100, balance=[1.8]))[0] is False
+    assert verdict(goal, contender("one", 100), contender("two", 125, balance=[2.0]))[0] is False
+
+
+@pytest.mark.parametrize("value, text", [(None, "–"), (0.01234, "0.0123"), (99.94, "99.9"), (123.4, "123"), (123456.7, "123,457")])
+def test_numbers(value, text):
+    assert report.number(value) == text
+
+
+RESULTS = {
+    "date": "2030-01-02T03:04:05", "commit": "abc", "quick": False, "trouble": None, "extent": {"rounds": 3, "seconds": 2},
+    "machine": {"processor": "P", "cores": 2, "memory": "1 kB", "system": "S", "kernel": "6", "openssl": "OpenSSL 3", "core_of_servers": 0,
+                "core_of_load": 1},
+    "candidates": {"crossgate": "1", "nginx": "2", "hitch": "3"}, "floors": {"call/message": 3.97},
+    "rows": [{**row(contender("crossgate", 10, 11, 12), contender("nginx", 20), contender("hitch", "is\nbroken", "is\nbroken"), floor=9),
+              "verdicts": [{"goal": "below", "met": True, "text": "0.55 of nginx"}]},
+             {**row(contender("crossgate", 4, quiet=[2]), name="storm-dhe"), "verdicts": []},
+             {**row(contender("1 certificate", 5), name="growth-certificates"), "verdicts": [{"goal": "g", "met": None, "text": "t"}]}]}
+
+
+def test_table():
+    text = report.markdown(RESULTS)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "| work | unit | floor | crossgate | nginx | hitch | spread |" in lines
+    assert "| Echo | µs | 9 | 11 | 20 | – [1] | 18% |" in lines
+    assert "| Echo | µs | | 2 → 4 | | | – |" in lines
+    assert "| Echo | µs | 1 certificate | 5 | – |" in lines
+    assert "[1] hitch: is broken" in lines
+    assert "- met: below – 0.55 of nginx" in lines and "1 of 2 goals are met." in lines
+    assert "| call/message | 3.97 |" in lines
+
+
+def test_a_generator_without_time_left_is_told():
+    stormy = {**RESULTS, "rows": [{**row(contender("crossgate", 4, quiet=[2], busy=[0.97])), "verdicts": []}]}
+    assert "upper bounds (crossgate 0.97)" in report.markdown(stormy)
+    assert "upper bounds" not in report.markdown(RESULTS)
+
+
+def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
+    text = plots.script("messages", RESULTS["rows"][:1], ["crossgate", "nginx", "hitch"], "x.svg")
+    assert 'row "crossgate" "nginx"' in text and '"echo-16k" 1.0000 1.8182' in text
+    assert plots.script("storms", RESULTS["rows"][1:2], ["crossgate", "nginx", "hitch"], "x.svg") is None
+
+
+def test_rows_are_chosen_by_name_and_by_first_part():
+    assert [one.name for one in rows.chosen(["bulk", "idle"])] == ["bulk", "idle-echo", "idle-relay"]
+    assert rows.chosen([]) == list(rows.ROWS)
+    assert 20 < len(rows.chosen([], quick=True)) < len(rows.ROWS)
+    with pytest.raises(LookupError, match="ech"):
+        rows.chosen(["ech"])
+
+
+def test_rows_have_names_of_their_own_and_what_they_need():
+    names = [one.name for one in rows.ROWS]
+    assert len(set(names)) == len(names)
+    for one in rows.ROWS:
+        assert one.goals and one.setup.role in candidates.PATHS
+        labels = [contender.label for contender in one.contenders]
+        assert len(set(labels)) == len(labels)
+
+
+def test_quick_is_less_of_everything(tmp_path):
+    large = extent.QUICK.load({"connections": 50000, "depth": 2})
+    assert large == {"connections": 500, "depth": 2, "seconds": 0.25, "warm_up": 0.1}
+    assert extent.QUICK.setup(candidates.Setup("hello", certificates=999)).certificates == 50
+    assert extent.QUICK.file(tmp_path, 1024).stat().st_size == 1024
+
+
+def test_the_generator_is_believed_only_without_errors():
+    load.judge({"operations": 1, "errors": 0, "handshakes": None})
+    for bad in ({"operations": 0, "errors": 0}, {"operations": 9, "errors": 1, "first_error": "x"},
+                {"operations": 9, "errors": 0, "handshakes": {"errors": 1}}):
+        with pytest.raises(Failure):
+            load.judge(bad)
+
+
+def test_words_of_the_generator():
+    assert load.words_of({"handshake_rate": "max", "tls": "1.3", "rate": None, "insecure": True}) == \
+        ["--handshake-rate", "max", "--tls", "1.3", "--insecure"]
+
+
+def test_list_names_every_row():
+    said = subprocess.run([ROOT / "bench/run", "--list"], capture_output=True, text=True, timeout=20, check=True).stdout
+    assert [line.split()[0] for line in said.splitlines()] == [one.name for one in rows.ROWS]

@@ -1,0 +1,3 @@
+foreach(name histogram pace target tree)
+  unit_test(load ${name})
+endforeach()
