@@ -184,22 +184,31 @@ static void print_verdict(const struct layout *layout, const struct load_setting
                 result->client_busy * 100);
 }
 
+static void print_result(const struct layout *layout, const struct load_settings *settings,
+                         const struct load_result *result)
+{
+    layout_title(layout, "Result");
+    print_work(layout, bench_operations(settings->mode), &result->work);
+    print_resumed(layout, settings, result);
+    print_latency(layout, &result->work.latency);
+    print_unsent(layout, result->unsent);
+    if (settings->mode == LOAD_STORM) {
+        print_work(layout, "handshakes", &result->handshakes);
+        print_latency(layout, &result->handshakes.latency);
+    }
+    print_errors(layout, result->work.errors + result->handshakes.errors, result->first_error);
+}
+
+/* Where nothing worked there is nothing but the verdict. */
 void bench_print_words(const struct bench *bench, const struct load_result *result, FILE *out)
 {
     const struct load_settings *settings = &bench->settings;
     const struct layout layout = {out, wants_colour(out), INDENT};
     fprintf(out, "crossgate bench %s %s\n", bench_mode_name(settings->mode), bench->url);
-    print_load(&layout, settings, result);
-    layout_title(&layout, "Result");
-    print_work(&layout, bench_operations(settings->mode), &result->work);
-    print_resumed(&layout, settings, result);
-    print_latency(&layout, &result->work.latency);
-    print_unsent(&layout, result->unsent);
-    if (settings->mode == LOAD_STORM) {
-        print_work(&layout, "handshakes", &result->handshakes);
-        print_latency(&layout, &result->handshakes.latency);
+    if (result->work.operations > 0) {
+        print_load(&layout, settings, result);
+        print_result(&layout, settings, result);
+        print_server(&layout, settings, result);
     }
-    print_errors(&layout, result->work.errors + result->handshakes.errors, result->first_error);
-    print_server(&layout, settings, result);
     print_verdict(&layout, settings, result);
 }

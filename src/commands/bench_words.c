@@ -155,7 +155,7 @@ static void take_handshakes(struct reader *reader, struct load_storm *storm)
     bool is_max = !words->handshake_rate || strcmp(words->handshake_rate, "max") == 0;
     *storm = (struct load_storm){
         .rate = is_max ? LOAD_RATE_MAX
-                       : take_decimal(reader, "--handshake-rate", words->handshake_rate, RATE_MAX, LOAD_RATE_MAX),
+                       : (double)take_number(reader, "--handshake-rate", words->handshake_rate, 0, RATE_MAX, 0),
         .connections = (unsigned)take_number(reader, "--handshake-connections", words->handshake_connections, 1,
                                              LOAD_CONNECTIONS_MAX, 10),
         .tls = {.version = take_version(reader, "--handshake-tls", words->handshake_tls),
@@ -174,9 +174,10 @@ static void take_values(struct reader *reader, struct load_settings *settings)
     settings->size =
         take_size(reader, words->size, is_message ? LOAD_MESSAGE_MAX : UINT64_C(1) << 50, is_message ? mode->size : 0);
     settings->size_given = words->size != NULL;
-    settings->rate = take_positive(reader, "--rate", words->rate, RATE_MAX, mode->rate);
+    settings->rate = (double)take_number(reader, "--rate", words->rate, 1, RATE_MAX, mode->rate);
     settings->seconds = take_positive(reader, "--seconds", words->seconds, SECONDS_MAX, 5);
-    settings->warm_up = take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, 1);
+    settings->warm_up =
+        take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, settings->mode == LOAD_IDLE ? 3 : 1);
     settings->tls.resumed = (unsigned)take_number(reader, "--resumed", words->resumed, 0, 100, 0);
     settings->tls.version = take_version(reader, "--tls", words->tls);
     settings->tls.ciphers = words->ciphers;
