@@ -13,7 +13,7 @@ struct answer_verdict {
     uint64_t length; /* of the body, or HTTP_LENGTH_UNKNOWN */
 };
 
-/* The last head that was judged, for all connections of a crew; zeroed: none. */
+/* The last head that was judged, for all connections of a crowd; zeroed: none. */
 struct answer_memory {
     struct answer_verdict verdict;
     size_t length;

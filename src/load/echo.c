@@ -25,14 +25,14 @@ struct echoer {
     uint8_t pong[FRAMES_CONTROL_MAX];
 };
 
-static struct echoer *echoer_of(struct link *link)
+static struct echoer *echoer_of(struct contact *contact)
 {
-    return CONTAINER_OF(lane_of(link), struct echoer, lane);
+    return CONTAINER_OF(lane_of(contact), struct echoer, lane);
 }
 
 static struct echo *echo_of(const struct echoer *echoer)
 {
-    return echoer->lane.crew->shared;
+    return echoer->lane.crowd->shared;
 }
 
 static uint64_t place_of(const struct echoer *echoer, const struct passage *passage)
@@ -92,7 +92,7 @@ static size_t compose(struct echoer *echoer, uint8_t *to, size_t room)
             n += compose_payload(echoer, to + n, room - n);
         else if (echoer->pong_due)
             n += compose_pong(echoer, to + n);
-        else if (crew_take(&echoer->lane))
+        else if (crowd_take(&echoer->lane))
             n += compose_head(echoer, to + n);
         else
             break;
@@ -102,12 +102,12 @@ static size_t compose(struct echoer *echoer, uint8_t *to, size_t room)
 
 static void begin(struct lane *lane)
 {
-    struct link *link = &lane->link;
-    struct echoer *echoer = echoer_of(link);
+    struct contact *contact = &lane->contact;
+    struct echoer *echoer = echoer_of(contact);
     size_t n;
-    while (link_has_room(link) && (n = compose(echoer, link->run->compose, RUN_BYTES)) > 0)
-        link_write(link, span_of(link->run->compose, n));
-    link_expect(link, "echo", lane->flying > 0 ? ECHO_TIME : 0);
+    while (contact_has_room(contact) && (n = compose(echoer, contact->run->compose, RUN_BYTES)) > 0)
+        contact_write(contact, span_of(contact->run->compose, n));
+    contact_expect(contact, "echo", lane->flying > 0 ? ECHO_TIME : 0);
 }
 
 /* ---- in */
@@ -116,18 +116,18 @@ static void take_piece(struct echoer *echoer, struct span piece, bool last)
 {
     const struct echo *echo = echo_of(echoer);
     struct passage *in = &echoer->in;
-    struct link *link = &echoer->lane.link;
+    struct contact *contact = &echoer->lane.contact;
     bool fits = echoer->lane.flying > 0 && piece.len <= echo->size - in->at;
     if (!fits || !pattern_is(&echo->pattern, place_of(echoer, in), piece) ||
         (last && in->at + piece.len != echo->size)) {
-        link_fail(link, "an echo is not what was sent");
+        contact_fail(contact, "an echo is not what was sent");
         return;
     }
     in->at += piece.len;
     if (!last)
         return;
     *in = (struct passage){.count = in->count + 1};
-    crew_done(&echoer->lane, echo->size);
+    crowd_done(&echoer->lane, echo->size);
 }
 
 static void take_ping(struct echoer *echoer, struct span payload)
@@ -140,7 +140,7 @@ static void take_ping(struct echoer *echoer, struct span payload)
 
 static void take(struct echoer *echoer, enum frames_event event, struct span payload)
 {
-    struct link *link = &echoer->lane.link;
+    struct contact *contact = &echoer->lane.contact;
     switch (event) {
     case FRAMES_PIECE:
     case FRAMES_LAST:
@@ -150,42 +150,42 @@ static void take(struct echoer *echoer, enum frames_event event, struct span pay
         take_ping(echoer, payload);
         break;
     case FRAMES_CLOSED:
-        link_fail(link, "the server has closed the WebSocket with code %u", frames_close_code(payload));
+        contact_fail(contact, "the server has closed the WebSocket with code %u", frames_close_code(payload));
         break;
     case FRAMES_BROKEN:
-        link_fail(link, "the server has sent what is no frame of an echo");
+        contact_fail(contact, "the server has sent what is no frame of an echo");
         break;
     case FRAMES_MORE:
         break;
     }
 }
 
-static void on_bytes(struct link *link, struct span in)
+static void on_bytes(struct contact *contact, struct span in)
 {
-    struct echoer *echoer = echoer_of(link);
+    struct echoer *echoer = echoer_of(contact);
     enum frames_event event;
     if (upgrade_is_under_way(&echoer->upgrade)) {
-        if (!upgrade_read(&echoer->upgrade, link, &in))
+        if (!upgrade_read(&echoer->upgrade, contact, &in))
             return;
-        link_expect(link, NULL, 0);
-        crew_ready(&echoer->lane);
+        contact_expect(contact, NULL, 0);
+        crowd_ready(&echoer->lane);
     }
     do {
         struct span payload;
         event = frames_next(&echoer->frames, &in, &payload);
         take(echoer, event, payload);
-    } while (event != FRAMES_MORE && link->state == LINK_OPEN);
+    } while (event != FRAMES_MORE && contact->state == CONTACT_OPEN);
 }
 
-static void on_open(struct link *link)
+static void on_open(struct contact *contact)
 {
-    struct echoer *echoer = echoer_of(link);
-    upgrade_begin(&echoer->upgrade, link, &echo_of(echoer)->request);
+    struct echoer *echoer = echoer_of(contact);
+    upgrade_begin(&echoer->upgrade, contact, &echo_of(echoer)->request);
 }
 
-static void on_turn(struct link *link)
+static void on_turn(struct contact *contact)
 {
-    struct lane *lane = lane_of(link);
+    struct lane *lane = lane_of(contact);
     if (lane->ready)
         begin(lane);
 }
@@ -193,7 +193,7 @@ static void on_turn(struct link *link)
 /* What is sent on the next connection are other messages than those that were lost. */
 static void forget(struct lane *lane)
 {
-    struct echoer *echoer = echoer_of(&lane->link);
+    struct echoer *echoer = echoer_of(&lane->contact);
     upgrade_forget(&echoer->upgrade);
     echoer->out.count = echoer->in.count = echoer->out.count + 1;
     echoer->out.at = echoer->in.at = 0;

@@ -2,7 +2,7 @@
 #ifndef CROSSGATE_LOAD_ECHO_H
 #define CROSSGATE_LOAD_ECHO_H
 
-#include "crew.h"
+#include "crowd.h"
 #include "pattern.h"
 #include "request.h"
 

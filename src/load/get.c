@@ -8,40 +8,40 @@ struct getter {
     struct answer answer;
 };
 
-static struct getter *getter_of(struct link *link)
+static struct getter *getter_of(struct contact *contact)
 {
-    return CONTAINER_OF(lane_of(link), struct getter, lane);
+    return CONTAINER_OF(lane_of(contact), struct getter, lane);
 }
 
 static struct get *get_of(const struct lane *lane)
 {
-    return lane->crew->shared;
+    return lane->crowd->shared;
 }
 
 static void begin(struct lane *lane)
 {
-    if (!link_has_room(&lane->link) || !crew_take(lane))
+    if (!contact_has_room(&lane->contact) || !crowd_take(lane))
         return;
-    link_expect(&lane->link, "answer", ANSWER_TIME);
-    link_write(&lane->link, request_span(&get_of(lane)->request));
+    contact_expect(&lane->contact, "answer", ANSWER_TIME);
+    contact_write(&lane->contact, request_span(&get_of(lane)->request));
 }
 
-static void on_open(struct link *link)
+static void on_open(struct contact *contact)
 {
-    crew_ready(lane_of(link));
+    crowd_ready(lane_of(contact));
 }
 
-static void judge_head(struct link *link, const struct answer_verdict *verdict)
+static void judge_head(struct contact *contact, const struct answer_verdict *verdict)
 {
-    if (lane_of(link)->flying == 0)
-        link_fail(link, "the server has answered what was not asked");
+    if (lane_of(contact)->flying == 0)
+        contact_fail(contact, "the server has answered what was not asked");
     else if (verdict->status != 200)
-        link_fail(link, "the server has answered %u %s", verdict->status, http_reason(verdict->status));
+        contact_fail(contact, "the server has answered %u %s", verdict->status, http_reason(verdict->status));
 }
 
 static void finish(struct getter *getter)
 {
-    struct link *link = &getter->lane.link;
+    struct contact *contact = &getter->lane.contact;
     struct get *get = get_of(&getter->lane);
     uint64_t length = getter->answer.received;
     bool keep_alive = getter->answer.verdict.keep_alive;
@@ -51,56 +51,56 @@ static void finish(struct getter *getter)
     }
     answer_reset(&getter->answer);
     if (length != get->length) {
-        link_fail(link, "an answer has %llu bytes, not %llu", (unsigned long long)length,
-                  (unsigned long long)get->length);
+        contact_fail(contact, "an answer has %llu bytes, not %llu", (unsigned long long)length,
+                     (unsigned long long)get->length);
         return;
     }
-    link_expect(link, NULL, 0);
-    crew_done(&getter->lane, 0);
+    contact_expect(contact, NULL, 0);
+    crowd_done(&getter->lane, 0);
     if (!keep_alive)
-        link_leave(link);
+        contact_leave(contact);
 }
 
 /* Bytes are counted as they come: a long answer may take longer than what is counted of the run. */
-static void on_bytes(struct link *link, struct span in)
+static void on_bytes(struct contact *contact, struct span in)
 {
-    struct getter *getter = getter_of(link);
+    struct getter *getter = getter_of(contact);
     enum answer_event event;
     do {
         uint64_t before = getter->answer.received;
         event = answer_next(&getter->answer, &get_of(&getter->lane)->memory, &in);
-        run_bytes(link->run, getter->lane.crew->work, getter->answer.received - before);
+        run_bytes(contact->run, getter->lane.crowd->work, getter->answer.received - before);
         if (event == ANSWER_HEAD)
-            judge_head(link, &getter->answer.verdict);
+            judge_head(contact, &getter->answer.verdict);
         else if (event == ANSWER_DONE)
             finish(getter);
         else if (event == ANSWER_BROKEN)
-            link_fail(link, "the server's answer is not HTTP/1.1");
-    } while (event != ANSWER_MORE && link->state == LINK_OPEN);
+            contact_fail(contact, "the server's answer is not HTTP/1.1");
+    } while (event != ANSWER_MORE && contact->state == CONTACT_OPEN);
 }
 
-static void on_turn(struct link *link)
+static void on_turn(struct contact *contact)
 {
-    struct lane *lane = lane_of(link);
+    struct lane *lane = lane_of(contact);
     if (lane->flying > 0)
-        link_expect(link, "more of the answer", ANSWER_TIME);
+        contact_expect(contact, "more of the answer", ANSWER_TIME);
     else
         begin(lane);
 }
 
-static void on_eof(struct link *link)
+static void on_eof(struct contact *contact)
 {
-    struct getter *getter = getter_of(link);
+    struct getter *getter = getter_of(contact);
     if (answer_ends_with_connection(&getter->answer))
         finish(getter);
     else if (getter->lane.flying > 0)
-        link_fail(link, "the server has closed the connection before its answer was complete");
-    link_close(link);
+        contact_fail(contact, "the server has closed the connection before its answer was complete");
+    contact_close(contact);
 }
 
 static void forget(struct lane *lane)
 {
-    answer_reset(&getter_of(&lane->link)->answer);
+    answer_reset(&getter_of(&lane->contact)->answer);
 }
 
 const struct job get_job = {

@@ -3,7 +3,7 @@
 #define CROSSGATE_LOAD_GET_H
 
 #include "answer.h"
-#include "crew.h"
+#include "crowd.h"
 #include "request.h"
 
 /* Of all lanes. */

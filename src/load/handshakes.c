@@ -1,32 +1,32 @@
 #include "handshakes.h"
 
-#include "client.h"
+#include "offer.h"
 
 enum { SESSION_TIME = 3000 }; /* ms */
 
 static void begin(struct lane *lane)
 {
-    if (lane->link.state == LINK_NONE && crew_take(lane))
-        link_open(&lane->link);
+    if (lane->contact.state == CONTACT_NONE && crowd_take(lane))
+        contact_open(&lane->contact);
 }
 
 /* TLS 1.3 sends tickets after the handshake; who leaves before they come has nothing to resume. */
-static void leave_or_wait(struct link *link)
+static void leave_or_wait(struct contact *contact)
 {
-    if (!link->client || !client_resumes(link->client) || link->left_session)
-        link_leave(link);
+    if (!contact->offer || !offer_resumes(contact->offer) || contact->left_session)
+        contact_leave(contact);
 }
 
-static void on_open(struct link *link)
+static void on_open(struct contact *contact)
 {
-    crew_done(lane_of(link), 0);
-    link_expect(link, "session ticket", SESSION_TIME);
-    leave_or_wait(link);
+    crowd_done(lane_of(contact), 0);
+    contact_expect(contact, "session ticket", SESSION_TIME);
+    leave_or_wait(contact);
 }
 
-static void on_bytes(struct link *link, struct span bytes)
+static void on_bytes(struct contact *contact, struct span bytes)
 {
-    (void)link, (void)bytes;
+    (void)contact, (void)bytes;
 }
 
 const struct job handshakes_job = {

@@ -2,7 +2,7 @@
 #ifndef CROSSGATE_LOAD_HANDSHAKES_H
 #define CROSSGATE_LOAD_HANDSHAKES_H
 
-#include "crew.h"
+#include "crowd.h"
 
 extern const struct job handshakes_job;
 

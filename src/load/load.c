@@ -5,9 +5,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* What is read at the edges of the time that is counted. */
+/* CPU time at an edge of the time that is counted. */
 struct edge {
     uint64_t client_ns;
+    struct tree_reading server;
+    bool known;
+};
+
+/* The server, looked at whole. */
+struct look {
     struct tree_reading server;
     bool known;
 };
@@ -15,16 +21,28 @@ struct edge {
 struct whole {
     struct load load;
     struct tree tree;
-    struct edge before, begin, end; /* without connections; of the time that is counted */
+    struct look before, after; /* without connections, and with all of them */
+    struct edge begin, end;    /* of the time that is counted */
+    uint64_t unsent;
     uv_timer_t reporter;
     uint64_t reported_at, reported_operations;
 };
+
+static bool not_yet(struct load *load, struct error *error)
+{
+    (void)load;
+    error_set(error, ERROR_INPUT, "this mode cannot be done yet");
+    return false;
+}
 
 static mode_start *const modes[] = {
     [LOAD_HANDSHAKES] = handshakes_start,
     [LOAD_REQUESTS] = requests_start,
     [LOAD_ECHO] = echo_start,
     [LOAD_BULK] = requests_start,
+    [LOAD_IDLE] = not_yet,
+    [LOAD_STORM] = not_yet,
+    [LOAD_SLOW] = not_yet,
 };
 
 static struct whole *whole_of(struct run *run)
@@ -39,29 +57,50 @@ static void read_edge(struct whole *whole, struct edge *edge)
     struct timespec spent;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
     edge->client_ns = (uint64_t)spent.tv_sec * 1000000000 + (uint64_t)spent.tv_nsec;
-    edge->known = whole->tree.root > 0 && tree_read(&whole->tree, &edge->server);
+    edge->known = whole->tree.root > 0 && tree_read_cpu(&whole->tree, &edge->server);
 }
 
-static void begin_crew(struct crew *crew)
+/* Takes its time, and holds the server up meanwhile: not while operations are counted. */
+static void look_at_server(struct whole *whole, struct look *look)
 {
-    if (crew->job)
-        crew_begin(crew);
+    look->known = whole->tree.root > 0 && tree_read(&whole->tree, &look->server);
+}
+
+static void begin_crowd(struct crowd *crowd)
+{
+    if (crowd->job)
+        crowd_begin(crowd);
+}
+
+static void begin_work(struct whole *whole)
+{
+    struct look now; /* of the processes that there are now */
+    look_at_server(whole, &now);
+    run_tick(&whole->load.run);
+    begin_crowd(&whole->load.crowd);
+    begin_crowd(&whole->load.storm);
+}
+
+static void end_work(struct whole *whole)
+{
+    struct crowd *crowd = &whole->load.crowd;
+    read_edge(whole, &whole->end);
+    whole->unsent = crowd->pace.rate ? pace_owed(&crowd->pace, whole->load.run.now) : 0;
+    look_at_server(whole, &whole->after);
+    uv_close((uv_handle_t *)&whole->reporter, NULL);
+    crowd_stop(crowd);
+    crowd_stop(&whole->load.storm);
 }
 
 static void on_phase(struct run *run)
 {
     struct whole *whole = whole_of(run);
-    if (run->phase == RUN_WARMING) {
-        begin_crew(&whole->load.crew);
-        begin_crew(&whole->load.storm);
-    } else if (run->phase == RUN_COUNTING) {
+    if (run->phase == RUN_WARMING)
+        begin_work(whole);
+    else if (run->phase == RUN_COUNTING)
         read_edge(whole, &whole->begin);
-    } else {
-        read_edge(whole, &whole->end);
-        uv_close((uv_handle_t *)&whole->reporter, NULL);
-        crew_stop(&whole->load.crew);
-        crew_stop(&whole->load.storm);
-    }
+    else
+        end_work(whole);
 }
 
 /* ---- progress */
@@ -81,6 +120,7 @@ static void on_report(uv_timer_t *timer)
         .operations = run->operations,
         .errors = run->errors,
         .per_second = (double)(run->operations - whole->reported_operations) / seconds,
+        .p50_us = (double)histogram_percentile(&run->work.latency, 0.5) / 1e3,
         .p99_us = (double)histogram_percentile(&run->work.latency, 0.99) / 1e3,
         .handshakes = run->handshakes,
     };
@@ -112,14 +152,14 @@ static void tell_work(struct load_work *to, const struct work *from, double seco
 
 static void tell_memory(struct load_server *to, const struct whole *whole, unsigned connections)
 {
-    const struct tree_reading *before = &whole->before.server, *end = &whole->end.server;
-    to->memory_known = before->is_pss_known && end->is_pss_known;
+    const struct tree_reading *before = &whole->before.server, *after = &whole->after.server;
+    to->memory_known = whole->after.known && before->is_pss_known && after->is_pss_known;
     if (!to->memory_known)
         return;
     to->pss_bytes_before = before->pss;
-    to->pss_bytes = end->pss;
-    if (connections > 0 && end->pss > before->pss)
-        to->pss_bytes_per_connection = (double)(end->pss - before->pss) / connections;
+    to->pss_bytes = after->pss;
+    if (connections > 0 && after->pss > before->pss)
+        to->pss_bytes_per_connection = (double)(after->pss - before->pss) / connections;
 }
 
 static void tell_server(struct load_server *to, const struct whole *whole, uint64_t operations, unsigned connections)
@@ -131,8 +171,7 @@ static void tell_server(struct load_server *to, const struct whole *whole, uint6
     to->cpu_us = (whole->end.server.cpu_ns - whole->begin.server.cpu_ns) / 1000;
     if (operations > 0)
         to->cpu_us_per_operation = (double)to->cpu_us / (double)operations;
-    if (whole->before.known)
-        tell_memory(to, whole, connections);
+    tell_memory(to, whole, connections);
 }
 
 static void tell(const struct whole *whole, struct load_result *result)
@@ -140,7 +179,8 @@ static void tell(const struct whole *whole, struct load_result *result)
     const struct run *run = &whole->load.run;
     bool counted = run->began[RUN_COUNTING] > 0;
     double seconds = counted ? (double)(run->began[RUN_OVER] - run->began[RUN_COUNTING]) / 1e9 : 0;
-    *result = (struct load_result){.connections = run->open_most, .seconds = seconds, .resumed = run->resumed};
+    *result = (struct load_result){
+        .connections = run->open_most, .seconds = seconds, .unsent = whole->unsent, .resumed = run->resumed};
     tell_work(&result->work, &run->work, seconds);
     tell_work(&result->handshakes, &run->storm, seconds);
     snprintf(result->first_error, sizeof result->first_error, "%s", run->first_error);
@@ -164,22 +204,22 @@ static bool is_worth_telling(const struct run *run, struct error *error)
 
 /* ---- the run */
 
-bool mode_start_crew(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)
+bool mode_start_crowd(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)
 {
     const struct load_settings *settings = load->run.settings;
-    struct crew plan = {
+    struct crowd plan = {
         .run = &load->run,
         .job = job,
-        .client = settings->target.tls ? &load->client : NULL,
+        .offer = settings->target.tls ? &load->offer : NULL,
         .work = &load->run.work,
         .shared = shared,
         .count = settings->connections,
         .depth = depth,
         .pace = {.rate = (uint64_t)settings->rate},
     };
-    if (plan.client && !client_init(plan.client, settings, &settings->tls, error))
+    if (plan.offer && !offer_init(plan.offer, settings, &settings->tls, error))
         return false;
-    return crew_start(&load->crew, &plan, error);
+    return crowd_start(&load->crowd, &plan, error);
 }
 
 static bool start(struct whole *whole, const struct load_settings *settings, struct error *error)
@@ -191,7 +231,7 @@ static bool start(struct whole *whole, const struct load_settings *settings, str
     uv_timer_init(&run->uv, &whole->reporter);
     if (settings->progress)
         uv_timer_start(&whole->reporter, on_report, REPORT, REPORT);
-    read_edge(whole, &whole->before);
+    look_at_server(whole, &whole->before);
     if (settings->server > 0 && !whole->before.known)
         error_set(error, ERROR_INPUT, "process %d: it is not there, or nothing can be read of it",
                   (int)settings->server);
@@ -200,22 +240,30 @@ static bool start(struct whole *whole, const struct load_settings *settings, str
     return false;
 }
 
-static bool run_whole(struct whole *whole, const struct load_settings *settings, struct error *error)
+static void end_whole(struct whole *whole)
 {
     struct load *load = &whole->load;
-    load->crew.alarm_fd = load->storm.alarm_fd = -1;
-    bool good = start(whole, settings, error);
-    if (!good)
-        run_end(&load->run);
-    run_turn(&load->run);
-    crew_free(&load->crew);
-    crew_free(&load->storm);
-    client_deinit(&load->client);
-    client_deinit(&load->storm_client);
+    crowd_free(&load->crowd);
+    crowd_free(&load->storm);
+    offer_deinit(&load->offer);
+    offer_deinit(&load->storm_offer);
     free(load->shared);
     tree_deinit(&whole->tree);
     run_deinit(&load->run);
-    return good;
+    free(whole);
+}
+
+static struct whole *begin_whole(const struct load_settings *settings, const struct route *route, struct error *error)
+{
+    struct whole *whole = calloc(1, sizeof *whole);
+    if (!whole || !run_init(&whole->load.run, settings, error)) {
+        error_set(error, ERROR_MEMORY, "out of memory");
+        free(whole);
+        return NULL;
+    }
+    whole->load.run.route = *route;
+    whole->load.crowd.alarm_fd = whole->load.storm.alarm_fd = -1;
+    return whole;
 }
 
 bool load_run(const struct load_settings *settings, struct load_result *result, struct error *error)
@@ -224,16 +272,16 @@ bool load_run(const struct load_settings *settings, struct load_result *result, 
     unsigned connections = settings->connections + settings->storm.connections;
     if (!route_find(&route, settings, error) || !route_make_room(connections, error))
         return false;
-    struct whole *whole = calloc(1, sizeof *whole);
-    if (!whole || !run_init(&whole->load.run, settings, error)) {
-        error_set(error, ERROR_MEMORY, "out of memory");
-        free(whole);
+    struct whole *whole = begin_whole(settings, &route, error);
+    if (!whole)
         return false;
-    }
-    whole->load.run.route = route;
-    bool good = run_whole(whole, settings, error) && is_worth_telling(&whole->load.run, error);
+    bool good = start(whole, settings, error);
+    if (!good)
+        run_end(&whole->load.run);
+    run_turn(&whole->load.run);
+    good = good && is_worth_telling(&whole->load.run, error);
     if (good)
         tell(whole, result);
-    free(whole);
+    end_whole(whole);
     return good;
 }

@@ -1,26 +1,26 @@
-/* What is made of a run: a mode starts its crews. */
+/* What is made of a run: a mode starts its crowds. */
 #ifndef CROSSGATE_LOAD_MODE_H
 #define CROSSGATE_LOAD_MODE_H
 
-#include "client.h"
-#include "crew.h"
+#include "crowd.h"
+#include "offer.h"
 
 /* One run with all that takes part in it. */
 struct load {
     struct run run;
-    struct client client;       /* of the crew, if the target wants TLS */
-    struct client storm_client; /* of the one beside it */
-    struct crew crew, storm;    /* those without a job do not take part */
-    void *shared;               /* what the jobs of a mode have in common; freed at the end */
+    struct offer offer;        /* of the crowd, if the target wants TLS */
+    struct offer storm_offer;  /* of the one beside it */
+    struct crowd crowd, storm; /* those without a job do not take part */
+    void *shared;              /* what the jobs of a mode have in common; freed at the end */
 };
 
-/* Starts the crews. False: *error. */
+/* Starts the crowds. False: *error. */
 typedef bool mode_start(struct load *load, struct error *error);
 
 mode_start handshakes_start, requests_start, echo_start;
 
-/* A crew with the settings' connections and rate, over TLS if the target wants it. */
-bool mode_start_crew(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)
+/* A crowd with the settings' connections and rate, over TLS if the target wants it. */
+bool mode_start_crowd(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)
     __attribute__((warn_unused_result));
 
 #endif

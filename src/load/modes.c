@@ -1,4 +1,4 @@
-/* The modes that are one crew with one job. */
+/* The modes that are one crowd with one job. */
 #include "echo.h"
 #include "get.h"
 #include "handshakes.h"
@@ -19,18 +19,18 @@ bool echo_start(struct load *load, struct error *error)
     const struct load_settings *settings = load->run.settings;
     struct echo *echo = share(load, sizeof *echo, error);
     return echo && echo_prepare(echo, settings, error) &&
-           mode_start_crew(load, &echo_job, echo, settings->depth, error);
+           mode_start_crowd(load, &echo_job, echo, settings->depth, error);
 }
 
 bool requests_start(struct load *load, struct error *error)
 {
     struct get *get = share(load, sizeof *get, error);
-    return get && get_prepare(get, load->run.settings, error) && mode_start_crew(load, &get_job, get, 1, error);
+    return get && get_prepare(get, load->run.settings, error) && mode_start_crowd(load, &get_job, get, 1, error);
 }
 
 bool handshakes_start(struct load *load, struct error *error)
 {
-    if (!mode_start_crew(load, &handshakes_job, NULL, 1, error))
+    if (!mode_start_crowd(load, &handshakes_job, NULL, 1, error))
         return false;
     run_ready(&load->run);
     return true;

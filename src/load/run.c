@@ -1,6 +1,6 @@
 #include "run.h"
 
-#include "link.h"
+#include "contact.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -115,7 +115,7 @@ void run_failed(struct run *run, struct work *work, const char *why)
 
 bool run_init(struct run *run, const struct load_settings *settings, struct error *error)
 {
-    *run = (struct run){.settings = settings, .method = link_method_new()};
+    *run = (struct run){.settings = settings, .method = contact_method_new()};
     deadlines_init(&run->deadlines);
     run_tick(run);
     run->began[RUN_OPENING] = run->now;

@@ -38,7 +38,7 @@ struct run {
     enum run_phase phase;
     uint64_t began[RUN_OVER + 1]; /* ns; the phases */
     struct deadlines deadlines;   /* on a clock of ms: run->now / 1000000 */
-    BIO_METHOD *method;           /* of links over TLS */
+    BIO_METHOD *method;           /* of contacts over TLS */
 
     struct work work, storm;
     uint64_t operations, errors, handshakes; /* since the load began */

@@ -17,18 +17,18 @@ void upgrade_forget(struct upgrade *upgrade)
 }
 
 /* The key goes in before the empty line. */
-void upgrade_begin(struct upgrade *upgrade, struct link *link, const struct request *request)
+void upgrade_begin(struct upgrade *upgrade, struct contact *contact, const struct request *request)
 {
-    char *head = (char *)link->run->compose;
+    char *head = (char *)contact->run->compose;
     upgrade->reader = http_response_reader_new();
     if (!upgrade->reader || !websocket_key_new(upgrade->key)) {
-        link_fail(link, "out of memory or randomness");
+        contact_fail(contact, "out of memory or randomness");
         return;
     }
     int length = snprintf(head, RUN_BYTES, "%.*sSec-WebSocket-Key: %s\r\n\r\n", (int)request->length - 2, request->text,
                           upgrade->key);
-    link_expect(link, "answer to the upgrade", ANSWER_TIME);
-    link_write(link, span_of(head, (size_t)length));
+    contact_expect(contact, "answer to the upgrade", ANSWER_TIME);
+    contact_write(contact, span_of(head, (size_t)length));
 }
 
 /* Subprotocols are offered by a header of the settings. */
@@ -43,27 +43,27 @@ static struct span offered(const struct load_settings *settings)
     return SPAN("");
 }
 
-static bool judge(struct upgrade *upgrade, struct link *link)
+static bool judge(struct upgrade *upgrade, struct contact *contact)
 {
     const struct http_response *response = http_response_of(upgrade->reader);
     struct span chosen;
     bool good =
-        websocket_response_check(response, span_string(upgrade->key), offered(link->run->settings), false, &chosen);
+        websocket_response_check(response, span_string(upgrade->key), offered(contact->run->settings), false, &chosen);
     if (response->status != 101)
-        link_fail(link, "the server has answered the upgrade with %u %s", response->status,
-                  http_reason(response->status));
+        contact_fail(contact, "the server has answered the upgrade with %u %s", response->status,
+                     http_reason(response->status));
     else if (!good)
-        link_fail(link, "the server's 101 is not the answer to this upgrade");
+        contact_fail(contact, "the server's 101 is not the answer to this upgrade");
     upgrade_forget(upgrade);
     return good;
 }
 
-bool upgrade_read(struct upgrade *upgrade, struct link *link, struct span *in)
+bool upgrade_read(struct upgrade *upgrade, struct contact *contact, struct span *in)
 {
     size_t taken;
     enum http_progress progress = http_response_read(upgrade->reader, *in, &taken);
     *in = span_tail(*in, taken);
     if (progress == HTTP_BROKEN)
-        link_fail(link, "the server's answer to the upgrade is not HTTP/1.1");
-    return progress == HTTP_HEAD_DONE && judge(upgrade, link);
+        contact_fail(contact, "the server's answer to the upgrade is not HTTP/1.1");
+    return progress == HTTP_HEAD_DONE && judge(upgrade, contact);
 }

@@ -1,4 +1,4 @@
-#include "client.h"
+#include "offer.h"
 
 #include "run.h"
 
@@ -14,16 +14,16 @@ enum { BUFFERS_KEPT = 1000 };
 /* Who has verified a chain once need not do so ten thousand times a second; that the server holds the key is proved in each handshake. */
 static int verify(X509_STORE_CTX *store, void *user)
 {
-    struct client *client = user;
+    struct offer *offer = user;
     X509 *leaf = X509_STORE_CTX_get0_cert(store);
-    if (client->trusted && X509_cmp(leaf, client->trusted) == 0) {
+    if (offer->trusted && X509_cmp(leaf, offer->trusted) == 0) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
         return 1;
     }
     int good = X509_verify_cert(store);
     if (good == 1 && X509_up_ref(leaf) == 1) {
-        X509_free(client->trusted);
-        client->trusted = leaf;
+        X509_free(offer->trusted);
+        offer->trusted = leaf;
     }
     return good;
 }
@@ -34,20 +34,20 @@ static bool set_name(X509_VERIFY_PARAM *parameters, const struct load_target *ta
                               : X509_VERIFY_PARAM_set1_host(parameters, target->host, 0) == 1;
 }
 
-static bool set_trust(struct client *client, const struct load_settings *settings, struct error *error)
+static bool set_trust(struct offer *offer, const struct load_settings *settings, struct error *error)
 {
-    SSL_CTX *context = client->context;
+    SSL_CTX *context = offer->context;
     if (settings->insecure)
         return true;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(context, verify, client);
+    SSL_CTX_set_cert_verify_callback(context, verify, offer);
     const char *file = settings->authorities;
     bool filled = file ? SSL_CTX_load_verify_file(context, file) == 1 : SSL_CTX_set_default_verify_paths(context) == 1;
     if (!filled)
         error_set(error, ERROR_INPUT, "%s: no certificate can be read from it",
                   file ? file : X509_get_default_cert_file());
-    else if (!set_name(SSL_CTX_get0_param(context), client->target))
-        error_set(error, ERROR_INPUT, "%s: not a name that a certificate can hold", client->target->host);
+    else if (!set_name(SSL_CTX_get0_param(context), offer->target))
+        error_set(error, ERROR_INPUT, "%s: not a name that a certificate can hold", offer->target->host);
     else
         return true;
     return false;
@@ -86,18 +86,18 @@ static bool set_offer(SSL_CTX *context, const struct load_tls *tls, struct error
 /* For who waits for it, too. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct offer *offer = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     *(bool *)SSL_get_app_data(ssl) = true;
-    client_keep(client, session);
+    offer_keep(offer, session);
     return 1; /* it is ours */
 }
 
-void client_keep(struct client *client, SSL_SESSION *session)
+void offer_keep(struct offer *offer, SSL_SESSION *session)
 {
-    if (client->count == CLIENT_SESSIONS || !SSL_SESSION_is_resumable(session))
+    if (offer->count == OFFER_SESSIONS || !SSL_SESSION_is_resumable(session))
         SSL_SESSION_free(session);
     else
-        client->sessions[client->count++] = session;
+        offer->sessions[offer->count++] = session;
 }
 
 /* TLS 1.3 forbids to say a ticket twice (RFC 8446, appendix C.4); in 1.2 a server need not give another. */
@@ -106,85 +106,85 @@ static bool is_for_once(const SSL_SESSION *session)
     return SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
 }
 
-static bool resume(struct client *client, SSL *ssl)
+static bool resume(struct offer *offer, SSL *ssl)
 {
-    SSL_SESSION *session = client->sessions[client->count - 1];
+    SSL_SESSION *session = offer->sessions[offer->count - 1];
     bool good = SSL_set_session(ssl, session) == 1;
     if (is_for_once(session)) {
-        client->count--;
+        offer->count--;
         SSL_SESSION_free(session);
     }
     return good;
 }
 
 /* What could not be resumed for lack of a session is made up for, within bounds. */
-static bool resume_if_owed(struct client *client, SSL *ssl)
+static bool resume_if_owed(struct offer *offer, SSL *ssl)
 {
-    client->owed += client->percent;
-    if (client->owed < 100)
+    offer->owed += offer->percent;
+    if (offer->owed < 100)
         return true;
-    if (client->count == 0) {
-        client->owed = client->owed > 100 * CLIENT_SESSIONS ? 100 * CLIENT_SESSIONS : client->owed;
+    if (offer->count == 0) {
+        offer->owed = offer->owed > 100 * OFFER_SESSIONS ? 100 * OFFER_SESSIONS : offer->owed;
         return true;
     }
-    client->owed -= 100;
-    return resume(client, ssl);
+    offer->owed -= 100;
+    return resume(offer, ssl);
 }
 
 /* ---- */
 
-static void configure(struct client *client, unsigned connections)
+static void configure(struct offer *offer, unsigned connections)
 {
-    SSL_CTX *context = client->context;
-    SSL_CTX_set_app_data(context, client);
+    SSL_CTX *context = offer->context;
+    SSL_CTX_set_app_data(context, offer);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_default_read_buffer_len(context, RUN_BYTES);
     if (connections > BUFFERS_KEPT)
         SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    if (!client_resumes(client))
+    if (!offer_resumes(offer))
         return;
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, on_session);
 }
 
-bool client_init(struct client *client, const struct load_settings *settings, const struct load_tls *tls,
-                 struct error *error)
+bool offer_init(struct offer *offer, const struct load_settings *settings, const struct load_tls *tls,
+                struct error *error)
 {
-    *client = (struct client){.target = &settings->target, .percent = tls->resumed};
-    client->context = SSL_CTX_new(TLS_client_method());
-    if (!client->context) {
+    *offer = (struct offer){.target = &settings->target, .percent = tls->resumed};
+    offer->context = SSL_CTX_new(TLS_client_method());
+    if (!offer->context) {
         error_set(error, ERROR_MEMORY, "out of memory");
         return false;
     }
-    configure(client, settings->connections);
-    bool good = set_offer(client->context, tls, error) && set_trust(client, settings, error);
+    configure(offer, settings->connections);
+    bool good = set_offer(offer->context, tls, error) && set_trust(offer, settings, error);
     if (!good)
-        client_deinit(client);
+        offer_deinit(offer);
     ERR_clear_error();
     return good;
 }
 
-void client_deinit(struct client *client)
+void offer_deinit(struct offer *offer)
 {
-    while (client->count > 0)
-        SSL_SESSION_free(client->sessions[--client->count]);
-    X509_free(client->trusted);
-    SSL_CTX_free(client->context);
-    *client = (struct client){0};
+    while (offer->count > 0)
+        SSL_SESSION_free(offer->sessions[--offer->count]);
+    X509_free(offer->trusted);
+    SSL_CTX_free(offer->context);
+    *offer = (struct offer){0};
 }
 
-SSL *client_connection(struct client *client, bool *left_session)
+SSL *offer_connection(struct offer *offer, bool *left_session)
 {
-    SSL *ssl = SSL_new(client->context);
+    SSL *ssl = SSL_new(offer->context);
     if (!ssl)
         return NULL;
     SSL_set_connect_state(ssl);
     SSL_set_app_data(ssl, left_session);
     *left_session = false;
-    bool named = client->target->is_address || SSL_set_tlsext_host_name(ssl, client->target->host) == 1;
-    if (named && resume_if_owed(client, ssl))
+    bool named = offer->target->is_address || SSL_set_tlsext_host_name(ssl, offer->target->host) == 1;
+    if (named && resume_if_owed(offer, ssl))
         return ssl;
     SSL_free(ssl);
     return NULL;

@@ -1,0 +1,247 @@
+#include "crowd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* So many connections are made at a time: a server's queue of those that it has not accepted may be short. */
+enum { OPENING_MAX = 100, REST_TIME = 200 };
+
+enum { SOON = 1000000 }; /* ns */
+
+static struct lane *lane_at(struct crowd *crowd, unsigned index)
+{
+    return (struct lane *)(crowd->lanes + index * crowd->job->lane_size);
+}
+
+/* ---- connections */
+
+static void open_more(struct crowd *crowd);
+
+/* Whatever became of its opening: the next one's turn. */
+static void note_opened(struct lane *lane)
+{
+    struct crowd *crowd = lane->crowd;
+    if (!lane->opening)
+        return;
+    lane->opening = false;
+    crowd->opening--;
+    open_more(crowd);
+}
+
+static void open_lane(struct lane *lane)
+{
+    if (lane->crowd->job->per_operation) {
+        lane->ready = true;
+        lane->crowd->ready++;
+        lane->crowd->job->begin(lane);
+    } else {
+        contact_open(&lane->contact);
+    }
+}
+
+static void open_more(struct crowd *crowd)
+{
+    while (crowd->begun < crowd->count && crowd->opening < OPENING_MAX && run_goes_on(crowd->run)) {
+        struct lane *lane = lane_at(crowd, crowd->begun++);
+        lane->opening = !crowd->job->per_operation;
+        crowd->opening += lane->opening;
+        open_lane(lane);
+    }
+}
+
+void crowd_ready(struct lane *lane)
+{
+    struct crowd *crowd = lane->crowd;
+    lane->ready = true;
+    crowd->ready++;
+    note_opened(lane);
+    if (crowd->ready == crowd->count)
+        run_ready(crowd->run);
+    if (crowd->run->phase != RUN_OPENING)
+        crowd->job->begin(lane);
+}
+
+/* What was under way is lost with the connection: an error, whatever is said of it. */
+static void forget(struct lane *lane)
+{
+    struct crowd *crowd = lane->crowd;
+    crowd->flying -= lane->flying;
+    lane->first = lane->flying = 0;
+    crowd->ready -= lane->ready;
+    lane->ready = false;
+    if (crowd->job->forget)
+        crowd->job->forget(lane);
+}
+
+static void on_end(struct contact *contact)
+{
+    struct lane *lane = lane_of(contact);
+    struct crowd *crowd = lane->crowd;
+    bool failed = contact->why[0] != '\0';
+    forget(lane);
+    if (failed)
+        run_failed(crowd->run, crowd->work, contact->why);
+    note_opened(lane);
+    if (!run_goes_on(crowd->run))
+        return;
+    if (failed)
+        deadline_arm(&crowd->run->deadlines, &lane->rest, REST_TIME, crowd->run->now / 1000000);
+    else
+        open_lane(lane);
+}
+
+static void on_rested(struct deadline *deadline)
+{
+    struct lane *lane = CONTAINER_OF(deadline, struct lane, rest);
+    if (run_goes_on(lane->crowd->run))
+        open_lane(lane);
+}
+
+/* ---- operations */
+
+static bool is_closed_loop(const struct crowd *crowd)
+{
+    return crowd->pace.rate == 0;
+}
+
+/* Wakes when the next one is due, or soon if one is due already and nobody was free: who gets free takes it sooner. */
+static void set_alarm(struct crowd *crowd)
+{
+    uint64_t due = pace_next(&crowd->pace);
+    if (due <= crowd->run->now)
+        due = crowd->run->now + SOON;
+    struct itimerspec when = {.it_value = {(time_t)(due / 1000000000), (long)(due % 1000000000)}};
+    if (due != UINT64_MAX)
+        timerfd_settime(crowd->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+bool crowd_take(struct lane *lane)
+{
+    struct crowd *crowd = lane->crowd;
+    uint64_t intended = crowd->run->now;
+    if (!lane->ready || lane->flying == crowd->depth || crowd->run->phase == RUN_OPENING || !run_goes_on(crowd->run) ||
+        (!is_closed_loop(crowd) && !pace_take(&crowd->pace, crowd->run->now, &intended)))
+        return false;
+    unsigned place = lane->first + lane->flying;
+    lane->intended[place < crowd->depth ? place : place - crowd->depth] = intended;
+    lane->flying++;
+    crowd->flying++;
+    return true;
+}
+
+void crowd_done(struct lane *lane, uint64_t bytes)
+{
+    struct crowd *crowd = lane->crowd;
+    assert(lane->flying > 0);
+    run_done(crowd->run, crowd->work, lane->intended[lane->first], bytes);
+    lane->first = lane->first + 1 < crowd->depth ? lane->first + 1 : 0;
+    lane->flying--;
+    crowd->flying--;
+}
+
+/* Lanes take turns, so that all of them are in use at any rate. */
+static void hand_out(struct crowd *crowd)
+{
+    for (unsigned asked = 0; asked < crowd->begun && pace_owed(&crowd->pace, crowd->run->now) > 0; asked++) {
+        if (crowd->flying >= (uint64_t)crowd->ready * crowd->depth)
+            return;
+        struct lane *lane = lane_at(crowd, crowd->turn);
+        crowd->turn = crowd->turn + 1 < crowd->begun ? crowd->turn + 1 : 0;
+        if (lane->ready)
+            crowd->job->begin(lane);
+    }
+}
+
+static void on_alarm(uv_poll_t *poll, int status, int events)
+{
+    struct crowd *crowd = CONTAINER_OF(poll, struct crowd, alarm);
+    uint64_t times;
+    (void)status, (void)events;
+    if (read(crowd->alarm_fd, &times, sizeof times) < 0)
+        return;
+    run_tick(crowd->run);
+    hand_out(crowd);
+    set_alarm(crowd);
+}
+
+/* When the warm-up begins. */
+void crowd_begin(struct crowd *crowd)
+{
+    if (!is_closed_loop(crowd)) {
+        crowd->pace.start = crowd->run->now;
+        set_alarm(crowd);
+        return;
+    }
+    for (unsigned i = 0; i < crowd->begun; i++)
+        if (lane_at(crowd, i)->ready)
+            crowd->job->begin(lane_at(crowd, i));
+}
+
+/* ---- its life */
+
+static bool make_alarm(struct crowd *crowd, struct error *error)
+{
+    crowd->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    crowd->alarmed = crowd->alarm_fd >= 0 && uv_poll_init(&crowd->run->uv, &crowd->alarm, crowd->alarm_fd) == 0;
+    if (crowd->alarmed && uv_poll_start(&crowd->alarm, UV_READABLE, on_alarm) == 0)
+        return true;
+    error_set_errno(error, "cannot make a timer");
+    return false;
+}
+
+static bool make_lanes(struct crowd *crowd)
+{
+    crowd->lanes = calloc(crowd->count, crowd->job->lane_size);
+    crowd->intended = calloc((size_t)crowd->count * crowd->depth, sizeof *crowd->intended);
+    if (!crowd->lanes || !crowd->intended)
+        return false;
+    for (unsigned i = 0; i < crowd->count; i++) {
+        struct lane *lane = lane_at(crowd, i);
+        contact_init(&lane->contact, crowd->run, crowd->offer, &crowd->on);
+        lane->crowd = crowd;
+        lane->index = i;
+        lane->intended = crowd->intended + (size_t)i * crowd->depth;
+        deadline_init(&lane->rest, on_rested);
+    }
+    return true;
+}
+
+bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *error)
+{
+    *crowd = *plan;
+    crowd->on = crowd->job->on;
+    crowd->on.on_end = on_end;
+    crowd->pace.end = UINT64_MAX;
+    crowd->alarm_fd = -1;
+    if (!make_lanes(crowd)) {
+        error_set(error, ERROR_MEMORY, "out of memory for %u connections", crowd->count);
+        return false;
+    }
+    if (!is_closed_loop(crowd) && !make_alarm(crowd, error))
+        return false;
+    open_more(crowd);
+    return true;
+}
+
+void crowd_stop(struct crowd *crowd)
+{
+    for (unsigned i = 0; i < crowd->begun; i++) {
+        deadline_disarm(&lane_at(crowd, i)->rest);
+        contact_close(&lane_at(crowd, i)->contact);
+    }
+    if (crowd->alarmed)
+        uv_close((uv_handle_t *)&crowd->alarm, NULL);
+    crowd->alarmed = false;
+}
+
+void crowd_free(struct crowd *crowd)
+{
+    if (crowd->alarm_fd >= 0)
+        close(crowd->alarm_fd);
+    free(crowd->lanes);
+    free(crowd->intended);
+}
