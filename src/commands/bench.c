@@ -54,7 +54,7 @@ static int run(const struct usage *usage, struct bench *bench, bool json)
     if (!is_measured)
         snprintf(result.first_error, sizeof result.first_error, "%s", error.text);
     (json ? bench_print_json : bench_print_words)(bench, &result, stdout);
-    if (result.work.operations == 0)
+    if (!bench_has_worked(&result))
         return EXIT_NOTHING;
     return result.work.errors + result.handshakes.errors > 0 ? EXIT_ERRORS : 0;
 }

@@ -16,17 +16,18 @@ enum { EVERY_MODE = BIT(LOAD_SLOW + 1) - 1 };
 
 static const struct mode {
     const char *name, *operations;
-    bool http, websocket; /* schemes that it is for */
+    bool http, websocket; /* schemes that it is for … */
+    bool tls;             /* … over TLS only */
     unsigned connections, size;
     unsigned rate;
 } modes[] = {
-    [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, 10, 0, 0},
-    [LOAD_REQUESTS] = {"requests", "requests", true, false, 100, 0, 0},
-    [LOAD_ECHO] = {"echo", "messages", false, true, 100, 64, 0},
-    [LOAD_BULK] = {"bulk", "downloads", true, false, 4, 0, 0},
-    [LOAD_IDLE] = {"idle", "connections", true, true, 1000, 0, 0},
-    [LOAD_STORM] = {"storm", "messages", false, true, 100, 64, 1000},
-    [LOAD_SLOW] = {"slow", "answers", true, true, 100, 65536, 16384},
+    [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, true, 10, 0, 0},
+    [LOAD_REQUESTS] = {"requests", "requests", true, false, false, 100, 0, 0},
+    [LOAD_ECHO] = {"echo", "messages", false, true, false, 100, 64, 0},
+    [LOAD_BULK] = {"bulk", "downloads", true, false, false, 4, 0, 0},
+    [LOAD_IDLE] = {"idle", "connections", true, true, false, 1000, 16, 0},
+    [LOAD_STORM] = {"storm", "messages", false, true, true, 100, 64, 1000},
+    [LOAD_SLOW] = {"slow", "answers", true, true, false, 100, 65536, 16384},
 };
 enum { MODES = sizeof modes / sizeof modes[0] };
 
@@ -241,8 +242,9 @@ static void judge_scheme(struct reader *reader, const struct load_settings *sett
     if (!fits)
         complain(reader, "mode %s loads %s: write the URL as %s%s://…", mode->name,
                  mode->websocket ? "WebSockets" : "HTTP", mode->websocket ? "ws" : "http", target->tls ? "s" : "");
-    else if (settings->mode == LOAD_HANDSHAKES && !target->tls)
-        complain(reader, "mode handshakes is about TLS: write the URL as https://… or wss://…");
+    else if (mode->tls && !target->tls)
+        complain(reader, "mode %s is about TLS: write the URL as %s", mode->name,
+                 mode->http ? "https://… or wss://…" : "wss://…");
 }
 
 static void judge_tls(struct reader *reader, const struct load_settings *settings)

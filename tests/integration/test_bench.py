@@ -103,7 +103,7 @@ def test_large_messages(bench):
 def test_open_loop(bench):
     report = bench("echo", "wss/ws", "--connections", "3", "--rate", "500")
     assert_measured(report)
-    assert report.operations + report.unsent <= 101
+    assert report.operations + report.unsent <= 500 * (report.seconds + 0.1)
 
 
 def test_bulk(bench):
@@ -131,12 +131,11 @@ def test_storm(bench):
     assert report.handshakes["operations"] == 0 and report.handshakes["latency_us"]["p50"] is None
 
 
-def test_slow(bench, gate):
+def test_slow(bench):
     for url, size in (("https/static/page", "300000"), ("wss/ws", "50000")):
-        report = bench("slow", url, "--connections", "2", "--rate", "1000000", "--size", size, "--server", gate.pid,
-                       "--seconds", "1")
+        report = bench("slow", url, "--connections", "2", "--rate", "1000000", "--size", size, "--seconds", "0.5")
         assert_measured(report)
-        assert report.bytes <= 2 * 1000000 * 2, "no faster than was asked for, but for the first buffers"
+        assert report.bytes <= 2 * 1000000 * report.seconds + 600000, "no faster than was asked for, but for credit and buffers"
 
 
 def test_sources_and_headers(bench):
@@ -174,7 +173,7 @@ def echo_wrongly(spoil):
 
 
 def fails(server, path="/", mode=(), more=(), scheme="http"):
-    done = run("bench", *mode, f"{scheme}://localhost:{server.port}{path}", *SHORT, "--json", "--connections", "1", *more)
+    done = run("bench", *mode, f"{scheme}://localhost:{server.port}{path}", *SHORT, "--json", "--connections", "8", *more)
     report = json.loads(done.stdout)
     assert report["first_error"]
     assert done.returncode == (1 if report["operations"] else 3)
