@@ -221,7 +221,7 @@ static int bio_read(BIO *bio, char *to, size_t size, size_t *taken)
     struct contact *contact = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *taken = 0;
-    if (!contact->may_read) {
+    if (!contact->may_read || contact->run->wired > 0) { /* who has yet to speak cannot have an answer */
         BIO_set_retry_read(bio);
         return 0;
     }
@@ -498,8 +498,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct contact *contact = contact_of(poll);
     run_tick(contact->run);
-    if (status != 0)
+    if (status != 0) {
+        contact->events = 0;                /* libuv polls no more */
         events = UV_READABLE | UV_WRITABLE; /* what is wrong, the next call says */
+    }
     if (contact->state == CONTACT_OPEN)
         on_open_event(contact, events);
     else if (contact->state == CONTACT_LEAVING)
