@@ -54,6 +54,13 @@ static void open_more(struct crowd *crowd)
     }
 }
 
+/* Silence begins when each lane has been used. */
+static void note_ready(struct crowd *crowd)
+{
+    if (crowd->ready == crowd->count && (!crowd->silent || crowd->flying == 0))
+        run_ready(crowd->run);
+}
+
 void crowd_ready(struct lane *lane)
 {
     struct crowd *crowd = lane->crowd;
@@ -61,10 +68,9 @@ void crowd_ready(struct lane *lane)
     crowd->ready++;
     lane->called = crowd->silent;
     note_opened(lane);
-    if (crowd->ready == crowd->count)
-        run_ready(crowd->run);
     if (crowd->silent || crowd->run->phase != RUN_OPENING)
         crowd->job->begin(lane);
+    note_ready(crowd);
 }
 
 /* What was under way is lost with the connection: an error, whatever is said of it. */
@@ -158,6 +164,7 @@ void crowd_done(struct lane *lane, uint64_t bytes)
     lane->first = lane->first + 1 < crowd->depth ? lane->first + 1 : 0;
     lane->flying--;
     crowd->flying--;
+    note_ready(crowd);
     call_next(crowd);
 }
 
