@@ -109,7 +109,7 @@ def test_open_loop(bench):
 def test_bulk(bench):
     report = bench("bulk", "https/static/page", "--connections", "2", "--size", "300000")
     assert_measured(report)
-    assert report.bytes >= 300000 * report.operations
+    assert report.bytes >= 300000 * (report.operations - 2), "some had begun before they were counted"
 
 
 @pytest.mark.parametrize("url", ["wss/ws", "https/", "ws/ws"])
