@@ -83,7 +83,7 @@ static void print_work(const struct layout *layout, const char *label, const str
     layout_row(layout, label, "%s, %s per second", bench_count((double)work->operations, number),
                bench_count(work->per_second, rate));
     if (work->bytes > 0 && seconds > 0)
-        layout_row(layout, "payload", "%s per second, verified", bench_bytes((double)work->bytes / seconds, bytes));
+        layout_row(layout, "payload", "%s per second", bench_bytes((double)work->bytes / seconds, bytes));
 }
 
 static void print_latency(const struct layout *layout, const struct load_latency *latency)
@@ -171,7 +171,11 @@ static void print_verdict(const struct layout *layout, const struct load_setting
         return;
     }
     layout_word(layout, has_failed ? LAYOUT_RED : LAYOUT_GREEN, has_failed ? "NOT ALL WORKED" : "ALL WORKED");
-    fprintf(layout->out, ": %s\n", has_failed ? "see the errors above." : "every answer was checked.");
+    fprintf(layout->out, ": %s\n",
+            has_failed                          ? "see the errors above."
+            : settings->mode == LOAD_HANDSHAKES ? "every handshake was finished."
+            : settings->target.websocket        ? "every message came back as it was sent."
+                                                : "every answer had the right status and length.");
     if (result->client_busy >= BUSY && settings->rate <= 0)
         fprintf(layout->out,
                 "The generator itself used %.0f %% of a core: it set this rate, not the server, which can do more.\n"
