@@ -148,8 +148,8 @@ struct load_result {
 };
 
 /* Loads the server and measures. Errors of connections and answers are counted in the result; a run in which nothing works ends
- * soon with the first of them as *error. False: nothing was measured, because of the settings, the system, or that. SIGPIPE has
- * to be ignored. */
+ * soon with the first of them as *error. False: nothing was measured, because of the settings, the system, or that; what is known all
+ * the same is in the result. SIGPIPE has to be ignored. */
 bool load_run(const struct load_settings *settings, struct load_result *result, struct error *error)
     __attribute__((warn_unused_result));
 

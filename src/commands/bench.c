@@ -38,7 +38,7 @@ static bool on_progress(void *user, const struct load_progress *progress)
     return !is_interrupted();
 }
 
-static int run(struct bench *bench, bool json)
+static int run(const struct usage *usage, struct bench *bench, bool json)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct error error = {.class = ERROR_NONE};
@@ -49,12 +49,12 @@ static int run(struct bench *bench, bool json)
     bool is_measured = load_run(&bench->settings, &result, &error);
     if (wants_colour(stderr))
         fputs("\r\033[K", stderr);
-    if (!is_measured) {
-        fprintf(stderr, "crossgate bench: %s\n", error.text);
-        return error.class == ERROR_INPUT ? EXIT_USAGE : EXIT_NOTHING;
-    }
+    if (!is_measured && error.class == ERROR_INPUT)
+        return usage_refuse(usage, "%s", error.text);
+    if (!is_measured)
+        snprintf(result.first_error, sizeof result.first_error, "%s", error.text);
     (json ? bench_print_json : bench_print_words)(bench, &result, stdout);
-    if (result.work.operations == 0)
+    if (!bench_has_worked(&result))
         return EXIT_NOTHING;
     return result.work.errors + result.handshakes.errors > 0 ? EXIT_ERRORS : 0;
 }
@@ -80,7 +80,8 @@ int command_bench(int argc, char **argv)
          "per second that each connection reads\n(default: 16384)",
          &words.rate, NULL},
         {"--seconds", "N", "how long to measure (default: 5)", &words.seconds, NULL},
-        {"--warm-up", "N", "seconds before that, which do not count (default: 1)", &words.warm_up, NULL},
+        {"--warm-up", "N", "seconds before that, which do not count (default: 1);\nidle: of silence (default: 3)",
+         &words.warm_up, NULL},
         {"--tls", "1.2|1.3", "offer this version only", &words.tls, NULL},
         {"--ciphers", "LIST", "offer these: a list of OpenSSL's for TLS 1.2, suites for 1.3", &words.ciphers, NULL},
         {"--groups", "LIST", "offer these for the key exchange, as X25519:P-256", &words.groups, NULL},
@@ -133,5 +134,5 @@ int command_bench(int argc, char **argv)
     enum options_result result = options_read(&usage, argc, argv);
     if (result != OPTIONS_READ)
         return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    return bench_read(&usage, &words, &bench) ? run(&bench, words.json) : EXIT_USAGE;
+    return bench_read(&usage, &words, &bench) ? run(&usage, &bench, words.json) : EXIT_USAGE;
 }

@@ -34,6 +34,12 @@ const char *bench_mode_name(enum load_mode mode);
 /* What one operation of the mode is called, in the plural: "messages". */
 const char *bench_operations(enum load_mode mode);
 
+/* Whether there is anything to tell: a download may take longer than the run. */
+static inline bool bench_has_worked(const struct load_result *result)
+{
+    return result->work.operations > 0 || (result->work.bytes > 0 && result->work.errors == 0);
+}
+
 /* The result: for people, or as one JSON object. */
 void bench_print_words(const struct bench *bench, const struct load_result *result, FILE *out);
 void bench_print_json(const struct bench *bench, const struct load_result *result, FILE *out);

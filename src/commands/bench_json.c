@@ -41,7 +41,8 @@ static void print_server(struct json *json, const struct bench *bench, const str
             server->known && server->cpu_us_per_operation > 0);
     count(json, "pss_bytes_before", server->pss_bytes_before, has_memory);
     count(json, "pss_bytes", server->pss_bytes, has_memory);
-    decimal(json, "pss_bytes_per_connection", server->pss_bytes_per_connection, has_memory);
+    decimal(json, "pss_bytes_per_connection", server->pss_bytes_per_connection,
+            has_memory && server->pss_bytes_per_connection > 0);
     json_close(json, '}');
 }
 

@@ -77,14 +77,13 @@ static void print_load(const struct layout *layout, const struct load_settings *
     layout_row(layout, "time", "%.1f s%s", result->seconds, settings->warm_up > 0 ? ", after the warm-up" : "");
 }
 
-static void print_work(const struct layout *layout, const char *label, const struct load_work *work)
+static void print_work(const struct layout *layout, const char *label, const struct load_work *work, double seconds)
 {
     char number[BENCH_NUMBER], rate[BENCH_NUMBER], bytes[BENCH_NUMBER];
-    double seconds = work->operations > 0 ? (double)work->operations / work->per_second : 0;
     layout_row(layout, label, "%s, %s per second", bench_count((double)work->operations, number),
                bench_count(work->per_second, rate));
     if (work->bytes > 0 && seconds > 0)
-        layout_row(layout, "payload", "%s per second, verified", bench_bytes((double)work->bytes / seconds, bytes));
+        layout_row(layout, "payload", "%s per second", bench_bytes((double)work->bytes / seconds, bytes));
 }
 
 static void print_latency(const struct layout *layout, const struct load_latency *latency)
@@ -166,13 +165,17 @@ static void print_verdict(const struct layout *layout, const struct load_setting
     const struct load_work *work = &result->work;
     bool has_failed = work->errors > 0 || result->handshakes.errors > 0;
     fputc('\n', layout->out);
-    if (work->operations == 0) {
+    if (!bench_has_worked(result)) {
         layout_word(layout, LAYOUT_RED, "NOTHING WORKED");
         fprintf(layout->out, ": %s.\n", result->first_error[0] ? result->first_error : "no answer came in time");
         return;
     }
     layout_word(layout, has_failed ? LAYOUT_RED : LAYOUT_GREEN, has_failed ? "NOT ALL WORKED" : "ALL WORKED");
-    fprintf(layout->out, ": %s\n", has_failed ? "see the errors above." : "every answer was checked.");
+    fprintf(layout->out, ": %s\n",
+            has_failed                          ? "see the errors above."
+            : settings->mode == LOAD_HANDSHAKES ? "every handshake was finished."
+            : settings->target.websocket        ? "every message came back as it was sent."
+                                                : "every answer had the right status and length.");
     if (result->client_busy >= BUSY && settings->rate <= 0)
         fprintf(layout->out,
                 "The generator itself used %.0f %% of a core: it set this rate, not the server, which can do more.\n"
@@ -184,22 +187,36 @@ static void print_verdict(const struct layout *layout, const struct load_setting
                 result->client_busy * 100);
 }
 
+static void print_result(const struct layout *layout, const struct load_settings *settings,
+                         const struct load_result *result)
+{
+    char number[BENCH_NUMBER];
+    layout_title(layout, "Result");
+    if (settings->mode == LOAD_IDLE)
+        layout_row(layout, "alive", "%s of them have answered in the end",
+                   bench_count((double)result->work.operations, number));
+    else
+        print_work(layout, bench_operations(settings->mode), &result->work, result->seconds);
+    print_resumed(layout, settings, result);
+    print_latency(layout, &result->work.latency);
+    print_unsent(layout, result->unsent);
+    if (settings->mode == LOAD_STORM) {
+        print_work(layout, "handshakes", &result->handshakes, result->seconds);
+        print_latency(layout, &result->handshakes.latency);
+    }
+    print_errors(layout, result->work.errors + result->handshakes.errors, result->first_error);
+}
+
+/* Where nothing worked there is nothing but the verdict. */
 void bench_print_words(const struct bench *bench, const struct load_result *result, FILE *out)
 {
     const struct load_settings *settings = &bench->settings;
     const struct layout layout = {out, wants_colour(out), INDENT};
     fprintf(out, "crossgate bench %s %s\n", bench_mode_name(settings->mode), bench->url);
-    print_load(&layout, settings, result);
-    layout_title(&layout, "Result");
-    print_work(&layout, bench_operations(settings->mode), &result->work);
-    print_resumed(&layout, settings, result);
-    print_latency(&layout, &result->work.latency);
-    print_unsent(&layout, result->unsent);
-    if (settings->mode == LOAD_STORM) {
-        print_work(&layout, "handshakes", &result->handshakes);
-        print_latency(&layout, &result->handshakes.latency);
+    if (bench_has_worked(result)) {
+        print_load(&layout, settings, result);
+        print_result(&layout, settings, result);
+        print_server(&layout, settings, result);
     }
-    print_errors(&layout, result->work.errors + result->handshakes.errors, result->first_error);
-    print_server(&layout, settings, result);
     print_verdict(&layout, settings, result);
 }

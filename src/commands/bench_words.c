@@ -16,17 +16,18 @@ enum { EVERY_MODE = BIT(LOAD_SLOW + 1) - 1 };
 
 static const struct mode {
     const char *name, *operations;
-    bool http, websocket; /* schemes that it is for */
+    bool http, websocket; /* schemes that it is for … */
+    bool tls;             /* … over TLS only */
     unsigned connections, size;
     unsigned rate;
 } modes[] = {
-    [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, 10, 0, 0},
-    [LOAD_REQUESTS] = {"requests", "requests", true, false, 100, 0, 0},
-    [LOAD_ECHO] = {"echo", "messages", false, true, 100, 64, 0},
-    [LOAD_BULK] = {"bulk", "downloads", true, false, 4, 0, 0},
-    [LOAD_IDLE] = {"idle", "connections", true, true, 1000, 0, 0},
-    [LOAD_STORM] = {"storm", "messages", false, true, 100, 64, 1000},
-    [LOAD_SLOW] = {"slow", "answers", true, true, 100, 65536, 16384},
+    [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, true, 10, 0, 0},
+    [LOAD_REQUESTS] = {"requests", "requests", true, false, false, 100, 0, 0},
+    [LOAD_ECHO] = {"echo", "messages", false, true, false, 100, 64, 0},
+    [LOAD_BULK] = {"bulk", "downloads", true, false, false, 4, 0, 0},
+    [LOAD_IDLE] = {"idle", "connections", true, true, false, 1000, 16, 0},
+    [LOAD_STORM] = {"storm", "messages", false, true, true, 100, 64, 1000},
+    [LOAD_SLOW] = {"slow", "answers", true, true, false, 100, 65536, 16384},
 };
 enum { MODES = sizeof modes / sizeof modes[0] };
 
@@ -155,7 +156,7 @@ static void take_handshakes(struct reader *reader, struct load_storm *storm)
     bool is_max = !words->handshake_rate || strcmp(words->handshake_rate, "max") == 0;
     *storm = (struct load_storm){
         .rate = is_max ? LOAD_RATE_MAX
-                       : take_decimal(reader, "--handshake-rate", words->handshake_rate, RATE_MAX, LOAD_RATE_MAX),
+                       : (double)take_number(reader, "--handshake-rate", words->handshake_rate, 0, RATE_MAX, 0),
         .connections = (unsigned)take_number(reader, "--handshake-connections", words->handshake_connections, 1,
                                              LOAD_CONNECTIONS_MAX, 10),
         .tls = {.version = take_version(reader, "--handshake-tls", words->handshake_tls),
@@ -174,9 +175,10 @@ static void take_values(struct reader *reader, struct load_settings *settings)
     settings->size =
         take_size(reader, words->size, is_message ? LOAD_MESSAGE_MAX : UINT64_C(1) << 50, is_message ? mode->size : 0);
     settings->size_given = words->size != NULL;
-    settings->rate = take_positive(reader, "--rate", words->rate, RATE_MAX, mode->rate);
+    settings->rate = (double)take_number(reader, "--rate", words->rate, 1, RATE_MAX, mode->rate);
     settings->seconds = take_positive(reader, "--seconds", words->seconds, SECONDS_MAX, 5);
-    settings->warm_up = take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, 1);
+    settings->warm_up =
+        take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, settings->mode == LOAD_IDLE ? 3 : 1);
     settings->tls.resumed = (unsigned)take_number(reader, "--resumed", words->resumed, 0, 100, 0);
     settings->tls.version = take_version(reader, "--tls", words->tls);
     settings->tls.ciphers = words->ciphers;
@@ -240,8 +242,9 @@ static void judge_scheme(struct reader *reader, const struct load_settings *sett
     if (!fits)
         complain(reader, "mode %s loads %s: write the URL as %s%s://…", mode->name,
                  mode->websocket ? "WebSockets" : "HTTP", mode->websocket ? "ws" : "http", target->tls ? "s" : "");
-    else if (settings->mode == LOAD_HANDSHAKES && !target->tls)
-        complain(reader, "mode handshakes is about TLS: write the URL as https://… or wss://…");
+    else if (mode->tls && !target->tls)
+        complain(reader, "mode %s is about TLS: write the URL as %s", mode->name,
+                 mode->http ? "https://… or wss://…" : "wss://…");
 }
 
 static void judge_tls(struct reader *reader, const struct load_settings *settings)

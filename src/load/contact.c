@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* ms */
-enum { CONNECT_TIME = 10000, LEAVE_TIME = 5000, SOON = 1 };
+enum { BREATH = 20, CONNECT_TIME = 10000, LEAVE_TIME = 5000, SOON = 1 };
 
 static struct contact *contact_of(uv_poll_t *poll)
 {
@@ -46,6 +46,7 @@ void contact_close(struct contact *contact)
     contact->run->open -= contact->state == CONTACT_OPEN;
     contact->state = CONTACT_ENDING;
     deadline_disarm(&contact->deadline);
+    deadline_disarm(&contact->breath);
     free_tls(contact);
     free(contact->out);
     contact->out = NULL;
@@ -102,6 +103,8 @@ static void on_late(struct deadline *deadline)
     struct contact *contact = CONTAINER_OF(deadline, struct contact, deadline);
     if (contact->state == CONTACT_LEAVING)
         contact_close(contact);
+    else if (contact->paused) /* it may be there already */
+        contact_expect(contact, contact->awaited, contact->patience);
     else if (contact->state == CONTACT_ENDING) /* it has not even begun */
         on_closed((uv_handle_t *)&contact->poll);
     else
@@ -255,13 +258,43 @@ static void end_of_bytes(struct contact *contact)
         contact_fail(contact, "the server has closed the connection");
 }
 
+/* ---- readers that take their time */
+
+/* What a timer was late for may be made up for. */
+#define CREDIT UINT64_C(100000000) /* ns */
+
+static void deliver(struct contact *contact, size_t length)
+{
+    const struct run *run = contact->run;
+    uint64_t earliest = run->now - CREDIT;
+    if (run->read_rate > 0)
+        contact->free_at = (contact->free_at > earliest ? contact->free_at : earliest) +
+                           (uint64_t)((double)length * 1e9 / run->read_rate);
+    contact->on->on_bytes(contact, span_of(run->plain, length));
+}
+
+static void breathe(struct contact *contact)
+{
+    struct run *run = contact->run;
+    bool waits = contact->free_at > run->now;
+    if (contact->paused != waits)
+        contact_pause(contact, waits);
+    if (waits && contact->state == CONTACT_OPEN)
+        deadline_arm(&run->deadlines, &contact->breath, BREATH, run->now / 1000000);
+}
+
+static void on_breath(struct deadline *deadline)
+{
+    breathe(CONTAINER_OF(deadline, struct contact, breath));
+}
+
 /* Whoever gets the bytes may end the contact. */
 static void read_tls(struct contact *contact)
 {
     size_t n;
     while (contact->state == CONTACT_OPEN && !contact->paused &&
            SSL_read_ex(contact->ssl, contact->run->plain, RUN_BYTES, &n) == 1)
-        contact->on->on_bytes(contact, span_of(contact->run->plain, n));
+        deliver(contact, n);
     if (contact->state != CONTACT_OPEN || contact->paused)
         return;
     int error = SSL_get_error(contact->ssl, 0);
@@ -277,7 +310,7 @@ static void read_plain(struct contact *contact)
 {
     ssize_t n = recv(contact->fd, contact->run->plain, RUN_BYTES, 0);
     if (n > 0)
-        contact->on->on_bytes(contact, span_of(contact->run->plain, (size_t)n));
+        deliver(contact, (size_t)n);
     else if (n == 0)
         end_of_bytes(contact);
     else if (errno != EAGAIN && errno != EINTR)
@@ -418,6 +451,7 @@ void contact_open(struct contact *contact)
     contact->paused = false;
     contact->events = 0;
     contact->ended = contact->resuming = false;
+    contact->free_at = 0;
     contact->fd = route_connect(&contact->run->route);
     if (contact->fd < 0) {
         fail_to_begin(contact);
@@ -442,6 +476,7 @@ void contact_init(struct contact *contact, struct run *run, struct offer *offer,
 {
     *contact = (struct contact){.run = run, .offer = offer, .on = on};
     deadline_init(&contact->deadline, on_late);
+    deadline_init(&contact->breath, on_breath);
 }
 
 /* ---- events */
@@ -454,6 +489,8 @@ static void on_open_event(struct contact *contact, int events)
         read_some(contact);
     if (contact_has_room(contact))
         contact->on->on_turn(contact);
+    if (contact->run->read_rate > 0 && contact->state == CONTACT_OPEN)
+        breathe(contact);
     poll_as_open(contact);
 }
 

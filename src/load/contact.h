@@ -55,6 +55,8 @@ struct contact {
     const char *awaited; /* for the message, if it does not come */
     uint32_t patience;   /* ms */
     struct deadline deadline;
+    uint64_t free_at; /* ns: a slow reader goes on then */
+    struct deadline breath;
     char why[CONTACT_WHY];
 };
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* So many connections are made at a time: a server's queue of those that it has not accepted may be short. */
-enum { OPENING_MAX = 100, REST_TIME = 200 };
+enum { OPENING_MAX = 100, CALLED_MAX = 100, REST_TIME = 200 };
 
 enum { SOON = 1000000 }; /* ns */
 
@@ -20,6 +20,7 @@ static struct lane *lane_at(struct crowd *crowd, unsigned index)
 /* ---- connections */
 
 static void open_more(struct crowd *crowd);
+static void call_next(struct crowd *crowd);
 
 /* Whatever became of its opening: the next one's turn. */
 static void note_opened(struct lane *lane)
@@ -53,16 +54,23 @@ static void open_more(struct crowd *crowd)
     }
 }
 
+/* Silence begins when each lane has been used. */
+static void note_ready(struct crowd *crowd)
+{
+    if (crowd->ready == crowd->count && (!crowd->silent || crowd->flying == 0))
+        run_ready(crowd->run);
+}
+
 void crowd_ready(struct lane *lane)
 {
     struct crowd *crowd = lane->crowd;
     lane->ready = true;
     crowd->ready++;
+    lane->called = crowd->silent;
     note_opened(lane);
-    if (crowd->ready == crowd->count)
-        run_ready(crowd->run);
-    if (crowd->run->phase != RUN_OPENING)
+    if (crowd->silent || crowd->run->phase != RUN_OPENING)
         crowd->job->begin(lane);
+    note_ready(crowd);
 }
 
 /* What was under way is lost with the connection: an error, whatever is said of it. */
@@ -81,11 +89,13 @@ static void on_end(struct contact *contact)
 {
     struct lane *lane = lane_of(contact);
     struct crowd *crowd = lane->crowd;
-    bool failed = contact->why[0] != '\0';
+    bool failed = contact->why[0] != '\0' || crowd->silent;
     forget(lane);
     if (failed)
-        run_failed(crowd->run, crowd->work, contact->why);
+        run_failed(crowd->run, crowd->work,
+                   contact->why[0] ? contact->why : "the server has closed a silent connection");
     note_opened(lane);
+    call_next(crowd);
     if (!run_goes_on(crowd->run))
         return;
     if (failed)
@@ -119,12 +129,25 @@ static void set_alarm(struct crowd *crowd)
         timerfd_settime(crowd->alarm_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* Whether one is due, and since when. */
+static bool is_due(struct lane *lane, uint64_t *intended)
+{
+    struct crowd *crowd = lane->crowd;
+    bool called = lane->called;
+    *intended = crowd->run->now;
+    lane->called = false;
+    if (crowd->silent)
+        return called;
+    if (crowd->run->phase == RUN_OPENING)
+        return false;
+    return is_closed_loop(crowd) || pace_take(&crowd->pace, crowd->run->now, intended);
+}
+
 bool crowd_take(struct lane *lane)
 {
     struct crowd *crowd = lane->crowd;
-    uint64_t intended = crowd->run->now;
-    if (!lane->ready || lane->flying == crowd->depth || crowd->run->phase == RUN_OPENING || !run_goes_on(crowd->run) ||
-        (!is_closed_loop(crowd) && !pace_take(&crowd->pace, crowd->run->now, &intended)))
+    uint64_t intended;
+    if (!lane->ready || lane->flying == crowd->depth || !run_goes_on(crowd->run) || !is_due(lane, &intended))
         return false;
     unsigned place = lane->first + lane->flying;
     lane->intended[place < crowd->depth ? place : place - crowd->depth] = intended;
@@ -141,6 +164,30 @@ void crowd_done(struct lane *lane, uint64_t bytes)
     lane->first = lane->first + 1 < crowd->depth ? lane->first + 1 : 0;
     lane->flying--;
     crowd->flying--;
+    note_ready(crowd);
+    call_next(crowd);
+}
+
+/* Those that are not there any more have failed, and have been told of. */
+static void call_next(struct crowd *crowd)
+{
+    while (crowd->calling && crowd->turn < crowd->begun) {
+        struct lane *lane = lane_at(crowd, crowd->turn++);
+        lane->called = lane->ready;
+        if (!lane->ready)
+            continue;
+        crowd->job->begin(lane);
+        return;
+    }
+    if (crowd->calling && crowd->flying == 0)
+        run_end(crowd->run);
+}
+
+void crowd_call(struct crowd *crowd)
+{
+    crowd->calling = true;
+    for (unsigned i = 0; i < CALLED_MAX; i++)
+        call_next(crowd);
 }
 
 /* Lanes take turns, so that all of them are in use at any rate. */

@@ -24,6 +24,7 @@ struct lane {
     unsigned index;
     bool opening;           /* and counted as that */
     bool ready;             /* it can take operations */
+    bool called;            /* of a silent crowd: it may take one */
     unsigned first, flying; /* in the ring of `crowd->depth` intended times */
     uint64_t *intended;
     struct deadline rest; /* before it is opened again */
@@ -39,6 +40,7 @@ struct crowd {
     unsigned count;
     unsigned depth;   /* operations of one lane that are under way at most */
     struct pace pace; /* its rate; 0: closed loop */
+    bool silent;      /* each lane takes one operation when it is ready, and another when it is called */
 
     struct contact_user on;
     uv_poll_t alarm; /* for what is due next */
@@ -46,7 +48,8 @@ struct crowd {
     bool alarmed;
     unsigned begun, opening, ready;
     unsigned flying; /* operations */
-    unsigned turn;   /* of the lane that is asked next */
+    unsigned turn;   /* of the lane that is asked or called next */
+    bool calling;
     uint8_t *lanes;
     uint64_t *intended;
 };
@@ -57,6 +60,9 @@ bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *er
 
 /* The warm-up begins, and with it the operations. */
 void crowd_begin(struct crowd *crowd);
+
+/* Of a silent crowd: calls each lane once, a few at a time, and ends the run when all have answered. */
+void crowd_call(struct crowd *crowd);
 
 /* The run is over: all contacts end. Memory goes when the loop has let go of them. */
 void crowd_stop(struct crowd *crowd);

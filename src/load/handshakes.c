@@ -13,7 +13,8 @@ static void begin(struct lane *lane)
 /* TLS 1.3 sends tickets after the handshake; who leaves before they come has nothing to resume. */
 static void leave_or_wait(struct contact *contact)
 {
-    if (!contact->offer || !offer_resumes(contact->offer) || contact->left_session)
+    bool may_come = contact->offer && offer_resumes(contact->offer) && SSL_version(contact->ssl) == TLS1_3_VERSION;
+    if (!may_come || contact->left_session)
         contact_leave(contact);
 }
 

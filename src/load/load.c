@@ -28,21 +28,14 @@ struct whole {
     uint64_t reported_at, reported_operations;
 };
 
-static bool not_yet(struct load *load, struct error *error)
-{
-    (void)load;
-    error_set(error, ERROR_INPUT, "this mode cannot be done yet");
-    return false;
-}
-
 static mode_start *const modes[] = {
     [LOAD_HANDSHAKES] = handshakes_start,
     [LOAD_REQUESTS] = requests_start,
     [LOAD_ECHO] = echo_start,
     [LOAD_BULK] = requests_start,
-    [LOAD_IDLE] = not_yet,
-    [LOAD_STORM] = not_yet,
-    [LOAD_SLOW] = not_yet,
+    [LOAD_IDLE] = idle_start,
+    [LOAD_STORM] = storm_start,
+    [LOAD_SLOW] = slow_start,
 };
 
 static struct whole *whole_of(struct run *run)
@@ -81,12 +74,32 @@ static void begin_work(struct whole *whole)
     begin_crowd(&whole->load.storm);
 }
 
+static bool is_silent(const struct whole *whole)
+{
+    return whole->load.run.settings->mode == LOAD_IDLE;
+}
+
+/* Silent connections are called when the server has been looked at. */
+static void begin_counting(struct whole *whole)
+{
+    struct run *run = &whole->load.run;
+    if (is_silent(whole)) {
+        look_at_server(whole, &whole->after);
+        run_tick(run);
+        run->began[RUN_COUNTING] = run->now;
+    }
+    read_edge(whole, &whole->begin);
+    if (is_silent(whole))
+        crowd_call(&whole->load.crowd);
+}
+
 static void end_work(struct whole *whole)
 {
     struct crowd *crowd = &whole->load.crowd;
     read_edge(whole, &whole->end);
     whole->unsent = crowd->pace.rate ? pace_owed(&crowd->pace, whole->load.run.now) : 0;
-    look_at_server(whole, &whole->after);
+    if (!is_silent(whole))
+        look_at_server(whole, &whole->after);
     uv_close((uv_handle_t *)&whole->reporter, NULL);
     crowd_stop(crowd);
     crowd_stop(&whole->load.storm);
@@ -98,7 +111,7 @@ static void on_phase(struct run *run)
     if (run->phase == RUN_WARMING)
         begin_work(whole);
     else if (run->phase == RUN_COUNTING)
-        read_edge(whole, &whole->begin);
+        begin_counting(whole);
     else
         end_work(whole);
 }
@@ -196,7 +209,7 @@ static void tell(const struct whole *whole, struct load_result *result)
 
 static bool is_worth_telling(const struct run *run, struct error *error)
 {
-    if (run->work.operations > 0 || run->work.bytes > 0 || run->settings->mode == LOAD_IDLE)
+    if (run->work.operations > 0 || run->work.bytes > 0)
         return true;
     error_set(error, ERROR_SYSTEM, "%s", run->first_error[0] ? run->first_error : "no operation was done in that time");
     return false;
@@ -207,6 +220,7 @@ static bool is_worth_telling(const struct run *run, struct error *error)
 bool mode_start_crowd(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)
 {
     const struct load_settings *settings = load->run.settings;
+    bool is_silent = settings->mode == LOAD_IDLE, is_slow = settings->mode == LOAD_SLOW;
     struct crowd plan = {
         .run = &load->run,
         .job = job,
@@ -215,7 +229,8 @@ bool mode_start_crowd(struct load *load, const struct job *job, void *shared, un
         .shared = shared,
         .count = settings->connections,
         .depth = depth,
-        .pace = {.rate = (uint64_t)settings->rate},
+        .pace = {.rate = is_silent || is_slow ? 0 : (uint64_t)settings->rate},
+        .silent = is_silent,
     };
     if (plan.offer && !offer_init(plan.offer, settings, &settings->tls, error))
         return false;
@@ -279,9 +294,8 @@ bool load_run(const struct load_settings *settings, struct load_result *result, 
     if (!good)
         run_end(&whole->load.run);
     run_turn(&whole->load.run);
+    tell(whole, result);
     good = good && is_worth_telling(&whole->load.run, error);
-    if (good)
-        tell(whole, result);
     end_whole(whole);
     return good;
 }

@@ -17,7 +17,7 @@ struct load {
 /* Starts the crowds. False: *error. */
 typedef bool mode_start(struct load *load, struct error *error);
 
-mode_start handshakes_start, requests_start, echo_start;
+mode_start handshakes_start, requests_start, echo_start, idle_start, storm_start, slow_start;
 
 /* A crowd with the settings' connections and rate, over TLS if the target wants it. */
 bool mode_start_crowd(struct load *load, const struct job *job, void *shared, unsigned depth, struct error *error)

@@ -1,4 +1,4 @@
-/* The modes that are one crowd with one job. */
+/* The modes: which crowds do which jobs. */
 #include "echo.h"
 #include "get.h"
 #include "handshakes.h"
@@ -34,4 +34,38 @@ bool handshakes_start(struct load *load, struct error *error)
         return false;
     run_ready(&load->run);
     return true;
+}
+
+bool idle_start(struct load *load, struct error *error)
+{
+    return load->run.settings->target.websocket ? echo_start(load, error) : requests_start(load, error);
+}
+
+/* What the kernel takes in before it is read would hide that the reader is slow. */
+enum { SLOW_RECEIVE = 16384 };
+
+bool slow_start(struct load *load, struct error *error)
+{
+    load->run.read_rate = load->run.settings->rate;
+    load->run.route.receive_buffer = SLOW_RECEIVE;
+    return idle_start(load, error);
+}
+
+bool storm_start(struct load *load, struct error *error)
+{
+    const struct load_settings *settings = load->run.settings;
+    const struct load_storm *storm = &settings->storm;
+    struct crowd plan = {
+        .run = &load->run,
+        .job = &handshakes_job,
+        .offer = &load->storm_offer,
+        .work = &load->run.storm,
+        .count = storm->connections,
+        .depth = 1,
+        .pace = {.rate = storm->rate > 0 ? (uint64_t)storm->rate : 0},
+    };
+    if (!echo_start(load, error))
+        return false;
+    return storm->rate == 0 ||
+           (offer_init(plan.offer, settings, &storm->tls, error) && crowd_start(&load->storm, &plan, error));
 }

@@ -100,12 +100,19 @@ static bool bind_source(struct route *route, int fd)
            bind(fd, (const struct sockaddr *)&from, sizeof from) == 0;
 }
 
+static bool set_options(const struct route *route, int fd)
+{
+    return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0 &&
+           (route->receive_buffer == 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &route->receive_buffer, sizeof route->receive_buffer) == 0);
+}
+
 int route_connect(struct route *route)
 {
     int fd = socket(route->to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0 && bind_source(route, fd) &&
+    if (set_options(route, fd) && bind_source(route, fd) &&
         (connect(fd, (const struct sockaddr *)&route->to, route->length) == 0 || errno == EINPROGRESS))
         return fd;
     int reason = errno;

@@ -14,6 +14,7 @@ struct route {
     char text[ROUTE_TEXT]; /* "127.0.0.1:8443" */
     unsigned sources;      /* 0: the system's choice */
     unsigned next;         /* source */
+    int receive_buffer;    /* bytes that the kernel may receive before they are read; 0: the system's choice */
 };
 
 /* Resolves the name; of several addresses the first that somebody listens on. Refuses a server on another machine unless the settings

@@ -40,6 +40,8 @@ struct run {
     struct deadlines deadlines;   /* on a clock of ms: run->now / 1000000 */
     BIO_METHOD *method;           /* of contacts over TLS */
 
+    double read_rate; /* bytes per second that a connection reads; 0: as fast as they come */
+
     struct work work, storm;
     uint64_t operations, errors, handshakes; /* since the load began */
     unsigned failures;                       /* since something last worked */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Fields as proc(5) counts them. */
-enum { FIELD_NAME = 2, FIELD_PARENT = 4, FIELD_CHILDREN_USER = 16, FIELD_CHILDREN_SYSTEM = 17, FIELD_BEGAN = 22 };
+enum { FIELD_NAME = 2, FIELD_CHILDREN_USER = 16, FIELD_CHILDREN_SYSTEM = 17, FIELD_BEGAN = 22 };
 
 /* The field that is so many further behind the one at *at, which is moved there. */
 static bool take_field(const char **at, int steps, uint64_t max, uint64_t *number)
@@ -20,14 +20,12 @@ static bool take_field(const char **at, int steps, uint64_t max, uint64_t *numbe
 /* A name may contain everything, parentheses and spaces, too: it ends with the last ")". */
 bool stat_parse(const char *text, struct stat_line *line)
 {
-    uint64_t parent, user, system;
+    uint64_t user, system;
     const char *at = strrchr(text, ')');
-    if (!at || !take_field(&at, FIELD_PARENT - FIELD_NAME, INT32_MAX, &parent) ||
-        !take_field(&at, FIELD_CHILDREN_USER - FIELD_PARENT, UINT32_MAX, &user) ||
+    if (!at || !take_field(&at, FIELD_CHILDREN_USER - FIELD_NAME, UINT32_MAX, &user) ||
         !take_field(&at, FIELD_CHILDREN_SYSTEM - FIELD_CHILDREN_USER, UINT32_MAX, &system) ||
         !take_field(&at, FIELD_BEGAN - FIELD_CHILDREN_SYSTEM, UINT64_MAX, &line->began))
         return false;
-    line->parent = (pid_t)parent;
     line->children_ticks = user + system;
     return true;
 }

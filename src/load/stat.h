@@ -4,10 +4,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct stat_line {
-    pid_t parent;
     uint64_t children_ticks; /* CPU time of the children that ended and were waited for */
     uint64_t began;          /* ticks since the machine's start */
 };

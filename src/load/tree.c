@@ -5,20 +5,18 @@
 #include "crossgate/base/disk.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Of the whole machine; more are not looked at. */
-enum { PROCESSES_MAX = 1 << 16, SECOND = 1000000000 };
+enum { PROCESSES_MAX = 1 << 16, CHILDREN_TEXT = 32768, SECOND = 1000000000 };
 
-/* What /proc shows in one walk. */
+/* What one walk finds. */
 struct seen {
     struct tree_process process;
-    pid_t parent;
     uint64_t children_ticks;
-    bool is_member;
 };
 
 struct walk {
@@ -46,63 +44,67 @@ static bool make_room(struct walk *walk)
     return true;
 }
 
-/* One that has ended since the directory was read is left out. */
-static bool note(struct walk *walk, const char *name)
+static bool has_seen(const struct walk *walk, pid_t pid)
 {
-    uint64_t pid;
-    struct stat_line line;
-    if (!span_to_uint(span_string(name), INT32_MAX, &pid) || !read_stat((pid_t)pid, &line))
-        return true;
-    if (!make_room(walk))
-        return false;
-    walk->at[walk->count++] = (struct seen){{(pid_t)pid, line.began}, line.parent, line.children_ticks, false};
-    return true;
-}
-
-static bool walk_processes(struct walk *walk)
-{
-    DIR *directory = opendir("/proc");
-    bool done = directory != NULL;
-    for (struct dirent *entry; done && (entry = readdir(directory));)
-        done = note(walk, entry->d_name);
-    if (directory)
-        closedir(directory);
-    return done;
-}
-
-static bool is_known(const struct tree *tree, const struct tree_process *process)
-{
-    for (size_t i = 0; i < tree->count; i++)
-        if (tree->known[i].pid == process->pid && tree->known[i].began == process->began)
+    for (size_t i = 0; i < walk->count; i++)
+        if (walk->at[i].process.pid == pid)
             return true;
     return false;
 }
 
-static bool has_member(const struct walk *walk, pid_t pid)
+/* One that has ended meanwhile is left out, and so are we: the observer. `began` 0: whatever it is. */
+static bool note(struct walk *walk, pid_t pid, uint64_t began)
 {
-    for (size_t i = 0; i < walk->count; i++)
-        if (walk->at[i].process.pid == pid)
-            return walk->at[i].is_member;
-    return false;
+    struct stat_line line;
+    if (pid == getpid() || has_seen(walk, pid) || !read_stat(pid, &line) || (began != 0 && began != line.began))
+        return true;
+    if (!make_room(walk))
+        return false;
+    walk->at[walk->count++] = (struct seen){{pid, line.began}, line.children_ticks};
+    return true;
 }
 
-/* Children of members are members, until there are no new ones. We are the observer. */
-static size_t mark_members(const struct tree *tree, struct walk *walk)
+/* Each number is followed by a space; one that is not has been cut off. */
+static bool note_children(struct walk *walk, const char *path)
 {
-    size_t members = 0, before;
-    pid_t observer = getpid();
-    do {
-        before = members;
-        for (size_t i = 0; i < walk->count; i++) {
-            struct seen *seen = &walk->at[i];
-            if (seen->is_member || seen->process.pid == observer)
-                continue;
-            seen->is_member =
-                seen->process.pid == tree->root || is_known(tree, &seen->process) || has_member(walk, seen->parent);
-            members += seen->is_member;
-        }
-    } while (members > before);
-    return members;
+    char text[CHILDREN_TEXT];
+    uint64_t pid;
+    if (!disk_read_text(path, text, sizeof text))
+        return true;
+    for (const char *at = text;; at = strchr(at, ' ') + 1) {
+        size_t digits = strspn(at, "0123456789");
+        if (at[digits] != ' ' || !span_to_uint(span_of(at, digits), INT32_MAX, &pid))
+            return true;
+        if (!note(walk, (pid_t)pid, 0))
+            return false;
+    }
+}
+
+/* Children belong to the thread that made them. */
+static bool note_children_of(struct walk *walk, pid_t pid)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    bool done = true;
+    for (struct dirent *entry; done && threads && (entry = readdir(threads));) {
+        snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, entry->d_name);
+        done = note_children(walk, path);
+    }
+    if (threads)
+        closedir(threads);
+    return done;
+}
+
+/* Only the tree is looked at: the files of a stranger who hangs would hang us, too. */
+static bool walk_tree(const struct tree *tree, struct walk *walk)
+{
+    bool done = tree->count > 0 || note(walk, tree->root, 0);
+    for (size_t i = 0; done && i < tree->count; i++)
+        done = note(walk, tree->known[i].pid, tree->known[i].began);
+    for (size_t i = 0; done && i < walk->count; i++)
+        done = note_children_of(walk, walk->at[i].process.pid);
+    return done && has_seen(walk, tree->root);
 }
 
 /* The process's own clock: in ns, with what its ended threads have used. */
@@ -138,27 +140,17 @@ static void add_cpu(pid_t pid, uint64_t children_ticks, struct tree_reading *rea
 }
 
 /* Those of this reading are the known ones of the next. */
-static bool keep_members(struct tree *tree, const struct walk *walk, size_t members)
+static bool keep(struct tree *tree, const struct walk *walk)
 {
-    struct tree_process *known = calloc(members, sizeof *known);
+    struct tree_process *known = calloc(walk->count, sizeof *known);
     if (!known)
         return false;
     free(tree->known);
     tree->known = known;
-    tree->count = 0;
+    tree->count = walk->count;
     for (size_t i = 0; i < walk->count; i++)
-        if (walk->at[i].is_member)
-            known[tree->count++] = walk->at[i].process;
+        known[i] = walk->at[i].process;
     return true;
-}
-
-/* The root may be another process by now, with the same number. */
-static bool has_root(const struct tree *tree, const struct walk *walk)
-{
-    for (size_t i = 0; i < walk->count; i++)
-        if (walk->at[i].process.pid == tree->root)
-            return tree->count == 0 || is_known(tree, &walk->at[i].process);
-    return false;
 }
 
 void tree_init(struct tree *tree, pid_t root)
@@ -175,14 +167,9 @@ void tree_deinit(struct tree *tree)
 bool tree_read(struct tree *tree, struct tree_reading *reading)
 {
     struct walk walk = {.at = NULL};
-    size_t members = 0;
     *reading = (struct tree_reading){.is_pss_known = true};
-    if (walk_processes(&walk) && has_root(tree, &walk))
-        members = mark_members(tree, &walk);
-    bool done = members > 0 && keep_members(tree, &walk, members);
+    bool done = walk_tree(tree, &walk) && keep(tree, &walk);
     for (size_t i = 0; done && i < walk.count; i++) {
-        if (!walk.at[i].is_member)
-            continue;
         add_cpu(walk.at[i].process.pid, walk.at[i].children_ticks, reading);
         add_memory(walk.at[i].process.pid, reading);
     }

@@ -1,3 +1,3 @@
-foreach(name histogram pace target tree)
+foreach(name answer frames histogram pace pattern request target tree)
   unit_test(load ${name})
 endforeach()

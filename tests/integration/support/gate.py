@@ -74,18 +74,16 @@ def listening(config):
 
 
 def children(pid):
-    """Process ids of the living children."""
+    """Process ids of the living children. Other people's processes are not looked at: one that hangs would hang us, too."""
     found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as file:
-                state, parent = file.read().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if int(parent) == pid and state not in "ZX":
-            found.append(int(entry))
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text().split():
+            try:
+                state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if state not in "ZX":
+                found.append(int(child))
     return sorted(found)
 
 
