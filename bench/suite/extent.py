@@ -15,9 +15,9 @@ class Extent:
     certificates: int = NO_LIMIT
     file_bytes: int = NO_LIMIT
 
-    def load(self, options):
+    def load(self, options, patience=1):
         limited = {"connections": min(options["connections"], self.connections)} if "connections" in options else {}
-        return {**options, **limited, "seconds": self.seconds, "warm_up": self.warm_up}
+        return {**options, **limited, "seconds": self.seconds * patience, "warm_up": self.warm_up}
 
     def setup(self, setup):
         return replace(setup, certificates=min(setup.certificates, self.certificates))

@@ -92,7 +92,8 @@ def begin(bench, row, entry, backend, stack):
     candidate = bench.candidates[entry.contender.candidate]
     if why := candidate.missing():
         raise Failure(why)
-    setup, options = bench.extent.setup(row.setup_of(entry.contender)), bench.extent.load(row.load_of(entry.contender))
+    setup = bench.extent.setup(row.setup_of(entry.contender))
+    options = bench.extent.load(row.load_of(entry.contender), row.patience)
     check_descriptors(options, setup)
     file = bench.extent.file(bench.home / "files", row.file) if row.file else None
     if file:

@@ -43,6 +43,7 @@ class Row:
     floor: dict = field(default_factory=dict)   # {name of bench/floor: times}
     file: int = 0               # bytes of the file that is asked for
     rounds: int = 3             # at most
+    patience: int = 1           # times as long as other rows
     in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
 
     def setup_of(self, contender):
@@ -123,7 +124,7 @@ ROWS = (
     Row("get-1k", "GET, 1 KiB, static, kept alive", "µs", "cpu", "requests", Setup("static"), {"connections": 100, **TLS13},
         (*all_of(SERVING_FILES), Contender("nginx, files kept open", "nginx", setup={"cached": True})), (goals.below_peers(),), file=KIB),
     Row("bulk", "Download of a large file", "ms/GiB", "bulk", "bulk", Setup("static"), {"connections": 1, **TLS13},
-        all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB),
+        all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB, patience=4),
     Row("idle-echo", "Memory of an idle connection (peers without echo: HTTPS)", "KiB", "memory", "idle", Setup("echo", idle=True),
         {"connections": 20000, **TLS13},
         (*all_of(ECHOING), Contender("nginx", "nginx", {"role": "hello"}), Contender("haproxy", "haproxy", {"role": "hello"})),
