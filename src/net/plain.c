@@ -320,8 +320,9 @@ static void settle(struct task *task)
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct plain *plain = handle->data;
-    loop_tick(plain->loop);
-    if (status < 0) { /* POLLERR: uv has stopped the poll; recv and send say what happened */
+    plain->loop->now =
+        uv_now(plain->loop->uv); /* of after the wait: the same clock, read once for all events of the turn */
+    if (status < 0) {            /* POLLERR: uv has stopped the poll; recv and send say what happened */
         plain->watched = 0;
         events = UV_READABLE | UV_WRITABLE;
     }
