@@ -68,8 +68,13 @@ bool buffer_append(struct buffer *buffer, struct span bytes)
     if (bytes.len == 0)
         return true;
     size_t room = buffer->tail ? POOL_BLOCK_BYTES - buffer->tail_used : 0;
+    if (bytes.len <= room) {
+        buffer->length += bytes.len;
+        fill_tail(buffer, bytes);
+        return true;
+    }
     struct pool_block *chain = NULL;
-    if (bytes.len > room && !reserve(buffer, bytes.len - room, &chain))
+    if (!reserve(buffer, bytes.len - room, &chain))
         return false;
     buffer->length += bytes.len;
     if (room > 0)

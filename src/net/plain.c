@@ -4,7 +4,7 @@
  *                 └───────────── abort, reset ──────────────┘
  *
  * uv_poll with our own recv and send, instead of uv_tcp and uv_pipe: one code for both kinds of socket, received bytes
- * land in the loop's buffer, and all that was written during an event leaves with one sendmsg at its end. */
+ * land in the loop's buffer, and all that was written during an event leaves with one call at its end. */
 #include "plain.h"
 
 #include "tune.h"
@@ -127,12 +127,18 @@ static bool wants_bytes(const struct plain *plain)
     return plain->state == &state_open && !plain->paused && !plain->eof_received && buffer_is_empty(&plain->kept);
 }
 
+/* What is only to be flushed has not met a kernel that takes no more. */
+static bool waits_to_send(const struct plain *plain)
+{
+    return !buffer_is_empty(&plain->out) && !task_is_waiting(&plain->flush);
+}
+
 static void watch(struct plain *plain)
 {
     if (plain->descriptor < 0)
         return;
     int wanted = wants_bytes(plain) ? UV_READABLE : 0;
-    if (!buffer_is_empty(&plain->out) || (plain->room_owed && plain->state == &state_open))
+    if (waits_to_send(plain) || (plain->room_owed && plain->state == &state_open))
         wanted |= UV_WRITABLE;
     if (wanted == plain->watched)
         return;
@@ -237,19 +243,27 @@ static void send_failed(struct plain *plain)
         end(plain, ENDING_PEER_RESET);
 }
 
+/* One part is what most events leave: send costs the kernel less than sendmsg. */
+static ssize_t send_parts(int descriptor, const struct span *parts, size_t count)
+{
+    if (count == 1)
+        return send(descriptor, parts->at, parts->len, MSG_NOSIGNAL);
+    struct iovec vector[PARTS_PER_SEND];
+    for (size_t i = 0; i < count; i++)
+        vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].at, parts[i].len};
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
+    return sendmsg(descriptor, &message, MSG_NOSIGNAL);
+}
+
 static void send_queued(struct plain *plain)
 {
     while (!buffer_is_empty(&plain->out)) {
         struct span parts[PARTS_PER_SEND];
-        struct iovec vector[PARTS_PER_SEND];
         size_t count = buffer_peek(&plain->out, parts, PARTS_PER_SEND);
         size_t offered = 0;
-        for (size_t i = 0; i < count; i++) {
-            vector[i] = (struct iovec){(void *)(uintptr_t)parts[i].at, parts[i].len};
+        for (size_t i = 0; i < count; i++)
             offered += parts[i].len;
-        }
-        struct msghdr message = {.msg_iov = vector, .msg_iovlen = count};
-        ssize_t n = sendmsg(plain->descriptor, &message, MSG_NOSIGNAL);
+        ssize_t n = send_parts(plain->descriptor, parts, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -306,8 +320,9 @@ static void settle(struct task *task)
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
     struct plain *plain = handle->data;
-    loop_tick(plain->loop);
-    if (status < 0) { /* POLLERR: uv has stopped the poll; recv and send say what happened */
+    plain->loop->now =
+        uv_now(plain->loop->uv); /* of after the wait: the same clock, read once for all events of the turn */
+    if (status < 0) {            /* POLLERR: uv has stopped the poll; recv and send say what happened */
         plain->watched = 0;
         events = UV_READABLE | UV_WRITABLE;
     }
@@ -319,8 +334,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         plain->state->on_readable(plain);
     if (status < 0 && plain->state != &state_ended && (plain->paused || plain->eof_received))
         end(plain, ENDING_PEER_RESET);
-    watch(plain);
     loop_settle(plain->loop);
+    watch(plain);
 }
 
 /* ---- stream operations */

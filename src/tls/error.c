@@ -43,8 +43,16 @@ static void describe(const SSL *ssl, enum tls_role role, bool opened, struct tls
         fault->why = ENDING_BACKEND_TLS;
 }
 
+/* The BIO's last word: it is said anew by each call that gets that far, and OpenSSL does nothing after a no. */
+static bool lacks_bytes(const SSL *ssl)
+{
+    return BIO_should_read(SSL_get_rbio(ssl));
+}
+
 enum tls_outcome tls_outcome_of(const SSL *ssl, int result, enum tls_role role, bool opened, struct tls_fault *fault)
 {
+    if (result <= 0 && opened && lacks_bytes(ssl))
+        return TLS_NEEDS_BYTES;
     switch (SSL_get_error(ssl, result)) {
     case SSL_ERROR_NONE:
         return TLS_DONE;

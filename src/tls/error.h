@@ -16,7 +16,9 @@ struct tls_fault {
     const char *detail; /* static text, or NULL */
 };
 
-/* Before each call of OpenSSL on a connection: what others left on the error queue must not be taken for its own. */
+/* Before a call of OpenSSL on a connection: what others left on the error queue must not be taken for its own. Not for each
+ * record, of which it would cost a tenth: whoever else calls OpenSSL clears the queue behind himself, a record that is not
+ * complete is told without a look at it, and for what else may go wrong with one the connection ends anyway. */
 void tls_outcome_prepare(void);
 
 /* What the call came to that has just returned `result`; with TLS_FAILED *fault says why. `opened`: the handshake was

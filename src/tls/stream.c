@@ -171,7 +171,6 @@ static void encrypt(struct tls_stream *self, struct span plaintext)
     size_t written = 0;
     if (!self->state->can_send)
         return;
-    tls_outcome_prepare();
     int result = SSL_write_ex(self->ssl, plaintext.at, plaintext.len, &written);
     if (outcome(self, result, &fault) == TLS_DONE)
         assert(written == plaintext.len);
@@ -311,7 +310,6 @@ static bool decrypt(struct tls_stream *self)
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
     size_t length = 0;
     size_t queued = stream_queued(self->pipe.below);
-    tls_outcome_prepare();
     int result = SSL_read_ex(self->ssl, self->loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
     self->received += length;
     if (has_too_many_key_updates(self)) {
@@ -483,6 +481,7 @@ static void finish_challenge(struct tls_stream *self)
 /* Application bytes may have come along with the end of the handshake, and may have been written before it. */
 static void become_open(struct tls_stream *self)
 {
+    tls_outcome_prepare();
     deadline_disarm(&self->deadline);
     count_handshake(self);
     staple_drop(self->ssl);

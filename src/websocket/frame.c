@@ -58,17 +58,20 @@ bool frame_payload_length(const uint8_t *head, uint64_t *length)
 /* Word by word, which compilers make wider ones of. */
 void frame_mask(uint8_t *to, struct span from, const uint8_t key[FRAME_KEY], uint64_t offset)
 {
-    uint8_t turned[8];
-    uint64_t wide, word;
+    uint8_t turned[2 * FRAME_KEY];
+    uint32_t narrow;
+    uint64_t word;
     size_t i = 0;
-    for (size_t k = 0; k < sizeof turned; k++)
-        turned[k] = key[(offset + k) % FRAME_KEY];
-    memcpy(&wide, turned, sizeof wide);
+    memcpy(turned, key, FRAME_KEY);
+    memcpy(turned + FRAME_KEY, key, FRAME_KEY);
+    memcpy(&narrow, turned + offset % FRAME_KEY, sizeof narrow);
+    const uint64_t wide = (uint64_t)narrow << 32 | narrow;
     for (; from.len - i >= sizeof word; i += sizeof word) {
         memcpy(&word, from.at + i, sizeof word);
         word ^= wide;
         memcpy(to + i, &word, sizeof word);
     }
+    memcpy(turned, &wide, sizeof wide);
     for (; i < from.len; i++)
         to[i] = from.at[i] ^ turned[i % sizeof turned];
 }

@@ -91,6 +91,16 @@ static bool hold(struct receiver *receiver, struct span *in, size_t size)
     return receiver->held_length == size;
 }
 
+/* Most heads come whole, with something behind them. */
+static void hold_head(struct receiver *receiver, struct span *in)
+{
+    if (receiver->held_length > 0 || in->len < FRAME_HEAD_MAX)
+        return;
+    memcpy(receiver->held, in->at, FRAME_HEAD_MAX);
+    receiver->held_length = (uint8_t)frame_head_size(receiver->held[1]);
+    *in = span_tail(*in, receiver->held_length);
+}
+
 static enum receiver_event take_control(struct receiver *receiver, struct span *in, struct receiver_item *item)
 {
     uint8_t *head = receiver->held;
@@ -227,6 +237,7 @@ enum receiver_event receiver_next(struct receiver *receiver, struct span *in, co
         if (!receiver->in_frame) {
             if (must_tell_first(receiver, in))
                 return tell_piece(receiver, item);
+            hold_head(receiver, in);
             if (!hold(receiver, in, FRAME_HEAD_MIN))
                 break;
             if (!frame_start_is_valid(head[0], head[1], rules))

@@ -511,11 +511,10 @@ static struct frame_rules rules_of(const struct session *session)
 }
 
 /* One event of the receiver. False: it needs more bytes. */
-static bool step(struct session *session, struct span *in)
+static bool step(struct session *session, struct span *in, const struct frame_rules *rules)
 {
-    const struct frame_rules rules = rules_of(session);
     struct receiver_item item;
-    switch (receiver_next(session->receiver, in, &rules, session->loop->message, &item)) {
+    switch (receiver_next(session->receiver, in, rules, session->loop->message, &item)) {
     case RECEIVER_MORE:
         return false;
     case RECEIVER_PIECE:
@@ -545,6 +544,13 @@ static bool wants_bytes(const struct session *session)
     return session->state->reads && !session->stream_paused;
 }
 
+static void read_frames(struct session *session, struct span *in)
+{
+    const struct frame_rules rules = rules_of(session);
+    while (wants_bytes(session) && step(session, in, &rules))
+        continue;
+}
+
 static void give_receiver_back(struct session *session)
 {
     if (session->receiver)
@@ -563,8 +569,8 @@ static size_t on_bytes(void *user, struct span bytes)
             session_abort(&session->endpoint, ENDING_MEMORY);
     }
     struct span rest = bytes;
-    while (wants_bytes(session) && step(session, &rest))
-        continue;
+    if (wants_bytes(session))
+        read_frames(session, &rest);
     if (!session->state->reads)
         rest.len = 0;
     if (session->receiver && (!session->state->reads || receiver_is_idle(session->receiver)))

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <wslay/wslay.h>
 
-/* Payload that is masked at a time: it is read again at once, when the stream copies it. */
+/* A frame that fits leaves with one write; of a larger one as much payload is masked at a time, which is read again at once,
+ * when the stream copies it. */
 enum { BLOCK = 4096 };
 
 struct writer {
@@ -16,6 +17,7 @@ struct writer {
     bool in_payload;
     uint8_t key[FRAME_KEY];
     struct written written;
+    size_t gathered; /* bytes in the block */
     uint8_t block[BLOCK];
 };
 
@@ -25,14 +27,31 @@ static void put(struct writer *writer, struct span bytes)
     writer->written.bytes += bytes.len;
 }
 
-static void put_masked_head(struct writer *writer, struct span head)
+static void put_gathered(struct writer *writer)
 {
-    uint8_t whole[FRAME_HEAD_MAX];
-    assert(head.len + FRAME_KEY <= sizeof whole);
-    memcpy(whole, head.at, head.len);
-    whole[1] |= FRAME_MASKED;
-    memcpy(whole + head.len, writer->key, FRAME_KEY);
-    put(writer, span_of(whole, head.len + FRAME_KEY));
+    put(writer, span_of(writer->block, writer->gathered));
+    writer->gathered = 0;
+}
+
+static void gather_head(struct writer *writer, struct span head)
+{
+    assert(head.len + FRAME_KEY <= FRAME_HEAD_MAX);
+    memcpy(writer->block, head.at, head.len);
+    writer->gathered = head.len;
+    if (!writer->masked)
+        return;
+    writer->block[1] |= FRAME_MASKED;
+    memcpy(writer->block + head.len, writer->key, FRAME_KEY);
+    writer->gathered += FRAME_KEY;
+}
+
+static void gather(struct writer *writer, struct span part)
+{
+    if (writer->masked)
+        frame_mask(writer->block + writer->gathered, part, writer->key, 0);
+    else
+        memcpy(writer->block + writer->gathered, part.at, part.len);
+    writer->gathered += part.len;
 }
 
 static void put_masked(struct writer *writer, struct span payload)
@@ -40,24 +59,35 @@ static void put_masked(struct writer *writer, struct span payload)
     static_assert(BLOCK % FRAME_KEY == 0, "each block begins with the key's first byte");
     while (payload.len > 0) {
         struct span part = span_head(payload, BLOCK);
-        frame_mask(writer->block, part, writer->key, 0);
-        put(writer, span_of(writer->block, part.len));
+        gather(writer, part);
+        put_gathered(writer);
         payload = span_tail(payload, part.len);
     }
 }
 
-/* wslay sends a frame's head, then its payload as it is. */
+static void put_payload(struct writer *writer, struct span payload)
+{
+    if (payload.len <= BLOCK - writer->gathered) {
+        gather(writer, payload);
+        put_gathered(writer);
+        return;
+    }
+    put_gathered(writer);
+    if (writer->masked)
+        put_masked(writer, payload);
+    else
+        put(writer, payload);
+}
+
+/* wslay sends a frame's head, then its payload as it is, if there is one. */
 static ssize_t on_send(const uint8_t *bytes, size_t size, int flags, void *user)
 {
     (void)flags;
     struct writer *writer = user;
-    struct span part = span_of(bytes, size);
-    if (!writer->masked)
-        put(writer, part);
-    else if (writer->in_payload)
-        put_masked(writer, part);
+    if (writer->in_payload)
+        put_payload(writer, span_of(bytes, size));
     else
-        put_masked_head(writer, part);
+        gather_head(writer, span_of(bytes, size));
     writer->in_payload = true;
     return (ssize_t)size;
 }
@@ -104,6 +134,8 @@ bool writer_send(struct writer *writer, struct stream *to, const struct frame *f
     writer->written = (struct written){.room = true};
     ssize_t sent = wslay_frame_send(writer->wslay, &iocb);
     assert(sent >= 0 && (size_t)sent == frame->payload.len);
+    if (writer->gathered > 0)
+        put_gathered(writer);
     *written = writer->written;
     return true;
 }

@@ -91,6 +91,12 @@ void loop_defer(struct loop *loop, enum loop_phase phase, struct task *task);
 
 void task_init(struct task *task, void (*run)(struct task *));
 
+/* Has it been deferred, and not been run since? */
+static inline bool task_is_waiting(const struct task *task)
+{
+    return !list_is_empty(&task->link);
+}
+
 /* Takes a task out of its phase. Safe on one that does not wait. */
 void task_cancel(struct task *task);
 
