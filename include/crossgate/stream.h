@@ -55,6 +55,8 @@ struct stream {
     const struct stream_user *on;
     void *user;
     const char *detail; /* static text behind the ending, for the log; NULL: none. Valid in on_end. */
+    bool
+        peer_is_done; /* set by the user before finish: nothing more can come (close_notify), so that nothing is drained */
 };
 
 /* Makes someone else the user (a WebSocket session after the 101). Kept bytes wait until it unpauses. */

@@ -38,6 +38,7 @@ struct plain {
     int watched;             /* events that uv_poll reports now */
     enum ending why;
     bool paused;
+    bool eof_follows; /* the peer sends no more: a receive that takes less than it could has taken all */
     bool eof_received;
     bool eof_told;
     bool open_told;
@@ -137,7 +138,7 @@ static void watch(struct plain *plain)
 {
     if (plain->descriptor < 0)
         return;
-    int wanted = wants_bytes(plain) ? UV_READABLE : 0;
+    int wanted = wants_bytes(plain) ? UV_READABLE | UV_DISCONNECT : 0;
     if (waits_to_send(plain) || (plain->room_owed && plain->state == &state_open))
         wanted |= UV_WRITABLE;
     if (wanted == plain->watched)
@@ -191,6 +192,7 @@ static size_t receive(struct plain *plain)
     if (n > 0) {
         if (plain->count_bytes)
             counter_add(&plain->loop->counters->bytes_in, (uint64_t)n);
+        plain->eof_received = plain->eof_follows && n < LOOP_RECEIVE_BYTES;
         return (size_t)n;
     }
     if (n == 0)
@@ -330,7 +332,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         flush(&plain->flush);
         tell_room(plain);
     }
-    if ((events & UV_READABLE) && plain->state->on_readable)
+    plain->eof_follows = events & UV_DISCONNECT;
+    if ((events & (UV_READABLE | UV_DISCONNECT)) && plain->state->on_readable)
         plain->state->on_readable(plain);
     if (status < 0 && plain->state != &state_ended && (plain->paused || plain->eof_received))
         end(plain, ENDING_PEER_RESET);
@@ -368,7 +371,7 @@ static void plain_pause(struct stream *stream, bool paused)
 
 static void flushing_on_flushed(struct plain *plain)
 {
-    if (plain->eof_received || shutdown(plain->descriptor, SHUT_WR) < 0) {
+    if (plain->eof_received || plain->stream.peer_is_done || shutdown(plain->descriptor, SHUT_WR) < 0) {
         end(plain, ENDING_DONE);
         return;
     }

@@ -32,6 +32,9 @@ enum { KEPT_MAX = 65536 };
  * section 5.5). */
 enum { KEY_UPDATES_FREE = 32, KEY_UPDATES_SHIFT = 20 };
 
+/* How long a ticket waits for bytes to go with, ms. */
+enum { TICKET_PATIENCE = 100 };
+
 struct tls_stream;
 
 /* What the stream below tells means something else in each phase of life. */
@@ -61,6 +64,7 @@ struct tls_stream {
     bool failed;          /* we ended it; what below ends with comes of that */
     bool paused;          /* by the user */
     bool wants_room;      /* the user was told to wait for on_room */
+    bool owes_ticket;     /* it goes with the first that is said */
     bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
     size_t choke_queue;   /* below's queue when that was last looked at */
     uint64_t received;    /* bytes of plaintext */
@@ -164,6 +168,15 @@ static void tell_room(struct tls_stream *self)
     self->stream.on->on_room(self->stream.user);
 }
 
+/* Right before the first bytes, so that it leaves with them. */
+static void give_ticket(struct tls_stream *self)
+{
+    self->owes_ticket = false;
+    if (!self->choked)
+        deadline_disarm(&self->deadline);
+    tickets_give(self->ssl);
+}
+
 /* The BIO takes all there is, so that nothing is left to be tried again. */
 static void encrypt(struct tls_stream *self, struct span plaintext)
 {
@@ -171,6 +184,8 @@ static void encrypt(struct tls_stream *self, struct span plaintext)
     size_t written = 0;
     if (!self->state->can_send)
         return;
+    if (self->owes_ticket)
+        give_ticket(self);
     int result = SSL_write_ex(self->ssl, plaintext.at, plaintext.len, &written);
     if (outcome(self, result, &fault) == TLS_DONE)
         assert(written == plaintext.len);
@@ -281,6 +296,8 @@ static void pass_up(struct tls_stream *self, struct span plaintext)
 static void peer_closed(struct tls_stream *self)
 {
     self->state = &state_half;
+    self->owes_ticket = false;
+    self->pipe.below->peer_is_done = true;
     deadline_disarm(&self->deadline);
     pause_below(self, false);
     self->stream.on->on_eof(self->stream.user);
@@ -478,6 +495,23 @@ static void finish_challenge(struct tls_stream *self)
     stream_finish(self->pipe.below);
 }
 
+static void owe_ticket(struct tls_stream *self)
+{
+    self->owes_ticket = self->context->role == TLS_SERVER && tickets_are_given(self->ssl);
+    if (self->owes_ticket)
+        deadline_arm(&self->loop->deadlines, &self->deadline, TICKET_PATIENCE, self->loop->now);
+}
+
+/* Neither side has said anything: the ticket leaves by itself. */
+static void send_ticket(struct tls_stream *self)
+{
+    struct tls_fault fault = {ENDING_INTERNAL, NULL};
+    tls_outcome_prepare();
+    give_ticket(self);
+    if (outcome(self, SSL_do_handshake(self->ssl), &fault) != TLS_DONE)
+        fail(self, &fault);
+}
+
 /* Application bytes may have come along with the end of the handshake, and may have been written before it. */
 static void become_open(struct tls_stream *self)
 {
@@ -490,6 +524,7 @@ static void become_open(struct tls_stream *self)
         return;
     }
     self->state = &state_open;
+    owe_ticket(self);
     encrypt_gathered(self);
     if (self->state != &state_open)
         return;
@@ -557,6 +592,8 @@ static void on_deadline(struct deadline *deadline)
     struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
     if (self->state == &state_handshake)
         drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
+    else if (!self->choked)
+        send_ticket(self);
     else if (stream_queued(self->pipe.below) < self->choke_queue)
         watch_choke(self);
     else

@@ -122,18 +122,26 @@ static int before_ticket(SSL *ssl, void *unused)
 bool tickets_use(SSL_CTX *context)
 {
     SSL_CTX_clear_options(context, SSL_OP_ALLOW_NO_DHE_KEX); /* a resumed session has keys of its own */
-    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_num_tickets(context, 0);                     /* by OpenSSL itself: tickets_give */
     SSL_CTX_set_max_early_data(context, 0);
     SSL_CTX_set_timeout(context, TLS_TICKET_LIFETIME);
     return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1 &&
            SSL_CTX_set_session_ticket_cb(context, before_ticket, NULL, NULL) == 1;
 }
 
-/* Over TLS 1.3 SSL_OP_NO_TICKET alone would have tickets given that refer to a session cache. */
 void tickets_begin(SSL *ssl, const struct tls_tickets *tickets)
 {
-    if (tickets && tickets->ring.count > 0)
-        return;
-    SSL_set_options(ssl, SSL_OP_NO_TICKET);
-    SSL_set_num_tickets(ssl, 0);
+    if (!tickets || tickets->ring.count == 0)
+        SSL_set_options(ssl, SSL_OP_NO_TICKET);
+}
+
+/* Over TLS 1.2 the handshake has brought it; with SSL_OP_NO_TICKET it would be one that refers to a session cache. */
+bool tickets_are_given(const SSL *ssl)
+{
+    return SSL_version(ssl) >= TLS1_3_VERSION && !(SSL_get_options(ssl) & SSL_OP_NO_TICKET);
+}
+
+void tickets_give(SSL *ssl)
+{
+    SSL_new_session_ticket(ssl);
 }

@@ -13,6 +13,13 @@ bool tickets_use(SSL_CTX *context) __attribute__((warn_unused_result));
 /* Prepares a connection: without keys it gets no ticket. `tickets` may be NULL. */
 void tickets_begin(SSL *ssl, const struct tls_tickets *tickets);
 
+/* Whether a ticket is to be given after the handshake, which OpenSSL does not do by itself: making one takes as long as a tenth of
+ * the handshake, and who only knocks has no use for it; and by itself it would be one more segment to send. */
+bool tickets_are_given(const SSL *ssl);
+
+/* Has it leave before what is written next. */
+void tickets_give(SSL *ssl);
+
 /* Notes in the session, before it becomes a ticket, when what its handshake has proved is to be proved again, and bounds the
  * ticket's life by that. False when memory is out. */
 bool ticket_life_limit(SSL *ssl) __attribute__((warn_unused_result));

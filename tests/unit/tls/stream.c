@@ -335,6 +335,15 @@ static void guest_talk(struct guest_client *guest, int times)
     }
 }
 
+enum { SILENCE = 100 };
+
+/* Neither says anything for so long that a ticket leaves by itself. */
+static void guest_is_silent(struct guest_client *guest)
+{
+    deadlines_expire(&world.loop.deadlines, world.loop.now + SILENCE);
+    guest_talk(guest, 2);
+}
+
 static void guest_leave(struct guest_client *guest)
 {
     /* Else OpenSSL takes the session for broken, and does not resume it. */
@@ -465,6 +474,7 @@ static void guest_visit(struct tls_context *server, int version, SSL_SESSION **s
     }
     guest_talk(&guest, 6);
     assert_int_equal(SSL_is_init_finished(guest.ssl), 1);
+    guest_is_silent(&guest);
     SSL_SESSION_free(*session);
     *session = SSL_get1_session(guest.ssl);
     guest_leave(&guest);
@@ -517,6 +527,28 @@ static void tickets_resume_in_both_versions(void **state)
         SSL_SESSION_free(session);
         tls_context_unref(server);
     }
+}
+
+/* In one flight, and no second one after the silence. */
+static void tickets_leave_with_the_first_bytes_that_are_said(void **state)
+{
+    (void)state;
+    struct tls_server_settings settings = rsa_settings();
+    struct tls_context *server = make_server(&settings);
+    struct guest_client guest;
+    guest_join(&guest, server, TLS1_3_VERSION, NULL);
+    guest_talk(&guest, 6);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 0);
+    stream_write(world.server.stream, SPAN("hello"));
+    guest_talk(&guest, 3);
+    assert_string_equal(guest.got, "hello");
+    SSL_SESSION *session = SSL_get1_session(guest.ssl);
+    assert_int_equal(SSL_SESSION_has_ticket(session), 1);
+    guest_is_silent(&guest);
+    assert_ptr_equal(SSL_get0_session(guest.ssl), session);
+    guest_leave(&guest);
+    SSL_SESSION_free(session);
+    tls_context_unref(server);
 }
 
 /* As of another worker, or of before a reload. */
@@ -657,6 +689,7 @@ static void keys_taken_away_during_a_handshake_do_not_break_it(void **state)
         guest_talk(&guest, 5);
         assert_int_equal(SSL_is_init_finished(guest.ssl), 1);
         assert_int_equal(world.server.opened, 1);
+        guest_is_silent(&guest);
         SSL_SESSION *session = SSL_get1_session(guest.ssl);
         guest_leave(&guest);
         fill_ring(1);
@@ -1109,6 +1142,7 @@ static void open_streams_have_no_deadline(void **state)
 {
     (void)state;
     open_default();
+    deadlines_expire(&world.loop.deadlines, world.loop.now + SILENCE); /* of the ticket */
     assert_int_equal(deadlines_next(&world.loop.deadlines), UINT64_MAX);
 }
 
@@ -1492,6 +1526,7 @@ int main(void)
         TEST(default_suites_serve_ecdsa_keys_over_tls_12),
         TEST(old_versions_are_refused_with_an_alert),
         TEST(tickets_resume_in_both_versions),
+        TEST(tickets_leave_with_the_first_bytes_that_are_said),
         TEST(tickets_of_another_context_with_the_same_names_resume),
         TEST(tickets_of_other_names_lead_to_a_full_handshake),
         TEST(tickets_of_other_suites_lead_to_a_full_handshake),
