@@ -16,6 +16,26 @@ static void on_alarm(uv_timer_t *handle)
     uv_stop(handle->loop);
 }
 
+/* turn_once looks at what is done. */
+static void on_call(uv_async_t *handle)
+{
+    (void)handle;
+}
+
+static void wake(void *user)
+{
+    uv_async_send(user);
+}
+
+/* The call alone is nothing to wait for. */
+static bool init_call(struct turn *turn)
+{
+    if (uv_async_init(&turn->uv, &turn->call, on_call) != 0)
+        return false;
+    uv_unref((uv_handle_t *)&turn->call);
+    return true;
+}
+
 bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -23,21 +43,23 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     turn->due = UINT64_MAX;
     if (uv_loop_init(&turn->uv) != 0 || !loop_init(&turn->loop, &turn->uv, log, counters))
         return false;
-    turn->loop.handshakes = tls_queue_new();
+    turn->loop.handshakes = tls_queue_new(wake, &turn->call);
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
     turn->alarm.data = turn;
     return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets &&
-           uv_timer_init(&turn->uv, &turn->alarm) == 0;
+           uv_timer_init(&turn->uv, &turn->alarm) == 0 && init_call(turn);
 }
 
 void turn_deinit(struct turn *turn)
 {
+    tls_queue_free(turn->loop.handshakes);
+    turn->loop.handshakes = NULL;
     uv_close((uv_handle_t *)&turn->alarm, NULL);
+    uv_close((uv_handle_t *)&turn->call, NULL);
     uv_run(&turn->uv, UV_RUN_DEFAULT);
     loop_settle(&turn->loop);
     loop_bury(&turn->loop);
-    tls_queue_free(turn->loop.handshakes);
     tls_tickets_free(turn->loop.tickets);
     websocket_codec_free(turn->loop.websockets);
     int closed = uv_loop_close(&turn->uv);
@@ -66,8 +88,10 @@ void turn_once(struct turn *turn, uint64_t latest)
 {
     struct loop *loop = &turn->loop;
     loop_tick(loop);
-    set_alarm(turn, latest);
-    uv_run(&turn->uv, tls_queue_is_waiting(loop->handshakes) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    bool waiting = tls_queue_is_waiting(loop->handshakes);
+    bool stands_back = waiting && tls_queue_stands_back(loop->handshakes);
+    set_alarm(turn, stands_back && latest > loop->now + 1 ? loop->now + 1 : latest);
+    uv_run(&turn->uv, waiting && !stands_back ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     loop_tick(loop);
     loop_settle(loop);
     tls_queue_spend(loop->handshakes, LIMIT_HANDSHAKE_BUDGET);

@@ -13,6 +13,10 @@ bool tickets_use(SSL_CTX *context) __attribute__((warn_unused_result));
 /* Prepares a connection: without keys it gets no ticket. `tickets` may be NULL. */
 void tickets_begin(SSL *ssl, const struct tls_tickets *tickets);
 
+/* The keys of this moment, for who works on another thread meanwhile; `tickets` may be NULL. Releasing accepts NULL. Both on the loop. */
+struct ticket_ring *tickets_hold(const struct tls_tickets *tickets);
+void tickets_release(struct ticket_ring *ring);
+
 /* Notes in the session, before it becomes a ticket, when what its handshake has proved is to be proved again, and bounds the
  * ticket's life by that. False when memory is out. */
 bool ticket_life_limit(SSL *ssl) __attribute__((warn_unused_result));
