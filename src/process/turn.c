@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Its only purpose is to end the wait; turn_once does what is due. By itself it would not end it: a timer that is due when
  * uv_run begins is fired before the poll, which then waits for the next event. */
@@ -16,24 +18,34 @@ static void on_alarm(uv_timer_t *handle)
     uv_stop(handle->loop);
 }
 
-/* turn_once looks at what is done. */
-static void on_call(uv_async_t *handle)
+/* It has woken us, and turn_once looks at what is done. */
+static void on_rung(uv_poll_t *handle, int status, int events)
 {
-    (void)handle;
+    struct turn *turn = handle->data;
+    uint64_t times;
+    (void)status;
+    (void)events;
+    (void)!read(turn->bell, &times, sizeof times);
 }
 
-static void wake(void *user)
+/* Not uv_async_send: who is woken by that waits, spinning, for the thread to leave it, which with its low priority does not get
+ * to that as long as somebody spins. */
+static void ring(void *user)
 {
-    uv_async_send(user);
+    const struct turn *turn = user;
+    const uint64_t once = 1;
+    (void)!write(turn->bell, &once, sizeof once);
 }
 
-/* The call alone is nothing to wait for. */
-static bool init_call(struct turn *turn)
+/* The bell alone is nothing to wait for. */
+static bool hang_bell(struct turn *turn)
 {
-    if (uv_async_init(&turn->uv, &turn->call, on_call) != 0)
+    turn->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (turn->bell < 0 || uv_poll_init(&turn->uv, &turn->rung, turn->bell) != 0)
         return false;
-    uv_unref((uv_handle_t *)&turn->call);
-    return true;
+    turn->rung.data = turn;
+    uv_unref((uv_handle_t *)&turn->rung);
+    return uv_poll_start(&turn->rung, UV_READABLE, on_rung) == 0;
 }
 
 bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
@@ -43,12 +55,12 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     turn->due = UINT64_MAX;
     if (uv_loop_init(&turn->uv) != 0 || !loop_init(&turn->loop, &turn->uv, log, counters))
         return false;
-    turn->loop.handshakes = tls_queue_new(wake, &turn->call);
+    turn->loop.handshakes = tls_queue_new(ring, turn);
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
     turn->alarm.data = turn;
     return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets &&
-           uv_timer_init(&turn->uv, &turn->alarm) == 0 && init_call(turn);
+           uv_timer_init(&turn->uv, &turn->alarm) == 0 && hang_bell(turn);
 }
 
 void turn_deinit(struct turn *turn)
@@ -56,7 +68,8 @@ void turn_deinit(struct turn *turn)
     tls_queue_free(turn->loop.handshakes);
     turn->loop.handshakes = NULL;
     uv_close((uv_handle_t *)&turn->alarm, NULL);
-    uv_close((uv_handle_t *)&turn->call, NULL);
+    uv_close((uv_handle_t *)&turn->rung, NULL);
+    close(turn->bell);
     uv_run(&turn->uv, UV_RUN_DEFAULT);
     loop_settle(&turn->loop);
     loop_bury(&turn->loop);
