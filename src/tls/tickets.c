@@ -25,7 +25,7 @@ struct ticket_ring {
 struct tls_tickets {
     struct ticket_ring rings[2];
     struct ticket_ring *ring; /* of both */
-    EVP_CIPHER *cipher; /* fetched once, since that takes longer than to use it */
+    EVP_CIPHER *cipher;       /* fetched once, since that takes longer than to use it */
 };
 
 /* What OpenSSL wants to hear when it has a ticket to make or to read. */
@@ -119,8 +119,8 @@ static int give_unreadable(const struct tls_tickets *tickets, unsigned char *nam
     return worked ? TICKET_OK : TICKET_FAILED;
 }
 
-static int give(const struct tls_tickets *tickets, const struct tls_ticket_ring *ring, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                EVP_MAC_CTX *mac)
+static int give(const struct tls_tickets *tickets, const struct tls_ticket_ring *ring, unsigned char *name,
+                unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     const uint8_t *key = ring->keys[0];
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(tickets->cipher)) != 1)
