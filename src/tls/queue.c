@@ -202,10 +202,10 @@ static void serve_lane(struct tls_queue *queue)
 
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget)
 {
-    if (queue->lane)
-        serve_lane(queue);
     if (!list_is_empty(&queue->light) && !tls_queue_stands_back(queue))
         spend(queue, budget);
+    if (queue->lane) /* last, since light steps turn out to be heavy, and the loop does not wake for these */
+        serve_lane(queue);
 }
 
 bool tls_queue_is_waiting(const struct tls_queue *queue)
