@@ -120,21 +120,28 @@ void tls_certificate_print(const struct tls_certificate *certificate, char *text
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or
- * BACKEND_LATE (client). Failures name their cause in stream->detail. NULL when memory is out: then `below` is
- * aborted, and its end is told to nobody. */
+ * BACKEND_LATE (client). Failures name their cause in stream->detail. Handshakes that cost much take turns by the address
+ * of the peer, which may be NULL. NULL when memory is out: then `below` is aborted, and its end is told to nobody. */
 struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
-                          uint32_t handshake_timeout);
+                          uint32_t handshake_timeout, const struct peer *peer);
 struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_context *context,
                            uint32_t handshake_timeout);
 
-/* The queue of runnable handshakes, one per loop. NULL when memory is out. */
-struct tls_queue *tls_queue_new(void);
+/* The queue of runnable handshakes, one per loop. Steps that would hold the loop for long are done by a thread, which calls
+ * `wake` when it has done one; without that all of them are done on the loop. NULL when memory is out. */
+struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user);
+
+/* When no stream is left. Waits for a step under way, whose stream has ended meanwhile. Accepts NULL. */
 void tls_queue_free(struct tls_queue *queue);
 
-/* True while handshakes wait: then the worker polls without sleeping. */
+/* True while handshakes wait for the loop: then the worker polls without sleeping. */
 bool tls_queue_is_waiting(const struct tls_queue *queue);
 
-/* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one. */
+/* The thread has had less than its share of the CPU: the worker should sleep for a moment even though handshakes wait. */
+bool tls_queue_stands_back(const struct tls_queue *queue);
+
+/* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one, unless it stands back. Takes
+ * from the thread what is done, and gives it more. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 
 /* A key of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in the order

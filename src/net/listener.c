@@ -8,7 +8,7 @@
 #include <uv.h>
 
 /* Accepts of one event, so that a flood of clients leaves room for those who are in already. */
-enum { ACCEPTS_PER_EVENT = 64 };
+enum { ACCEPTS_PER_EVENT = 8 };
 /* How long nothing is accepted when the system has no descriptor or memory for it, and how often that is said, ms. */
 enum { REST = 100, REST_SAID_EVERY = 1000 };
 

@@ -107,7 +107,7 @@ static void on_arrived(void *user, struct loop *loop, int descriptor, const stru
     const struct plan_transport *transport = user;
     struct stream *stream = plain_new(loop, descriptor, true);
     if (stream && transport->tls)
-        stream = tls_accept(loop, stream, transport->tls, transport->handshake_timeout);
+        stream = tls_accept(loop, stream, transport->tls, transport->handshake_timeout, peer);
     if (!stream || !serve(loop, transport, stream, peer))
         loop_report(loop, ENDING_MEMORY, peer, NULL);
 }

@@ -7,6 +7,8 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* Its only purpose is to end the wait; turn_once does what is due. By itself it would not end it: a timer that is due when
  * uv_run begins is fired before the poll, which then waits for the next event. */
@@ -17,6 +19,36 @@ static void on_alarm(uv_timer_t *handle)
     uv_stop(handle->loop);
 }
 
+/* It has woken us, and turn_once looks at what is done. */
+static void on_rung(uv_poll_t *handle, int status, int events)
+{
+    struct turn *turn = handle->data;
+    uint64_t times;
+    (void)status;
+    (void)events;
+    (void)!read(turn->bell, &times, sizeof times);
+}
+
+/* Not uv_async_send: who is woken by that waits, spinning, for the thread to leave it, which with its low priority does not get
+ * to that as long as somebody spins. */
+static void ring(void *user)
+{
+    const struct turn *turn = user;
+    const uint64_t once = 1;
+    (void)!write(turn->bell, &once, sizeof once);
+}
+
+/* The bell alone is nothing to wait for. */
+static bool hang_bell(struct turn *turn)
+{
+    turn->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (turn->bell < 0 || uv_poll_init(&turn->uv, &turn->rung, turn->bell) != 0)
+        return false;
+    turn->rung.data = turn;
+    uv_unref((uv_handle_t *)&turn->rung);
+    return uv_poll_start(&turn->rung, UV_READABLE, on_rung) == 0;
+}
+
 bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -24,22 +56,25 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     turn->due = UINT64_MAX;
     if (uv_loop_init(&turn->uv) != 0 || !loop_init(&turn->loop, &turn->uv, log, counters))
         return false;
-    turn->loop.handshakes = tls_queue_new();
+    turn->loop.handshakes = tls_queue_new(ring, turn);
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
     turn->loop.files = file_cache_new();
     turn->alarm.data = turn;
     return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets && turn->loop.files &&
-           uv_timer_init(&turn->uv, &turn->alarm) == 0;
+           uv_timer_init(&turn->uv, &turn->alarm) == 0 && hang_bell(turn);
 }
 
 void turn_deinit(struct turn *turn)
 {
+    tls_queue_free(turn->loop.handshakes);
+    turn->loop.handshakes = NULL;
     uv_close((uv_handle_t *)&turn->alarm, NULL);
+    uv_close((uv_handle_t *)&turn->rung, NULL);
+    close(turn->bell);
     uv_run(&turn->uv, UV_RUN_DEFAULT);
     loop_settle(&turn->loop);
     loop_bury(&turn->loop);
-    tls_queue_free(turn->loop.handshakes);
     tls_tickets_free(turn->loop.tickets);
     websocket_codec_free(turn->loop.websockets);
     file_cache_free(turn->loop.files);
@@ -69,8 +104,10 @@ void turn_once(struct turn *turn, uint64_t latest)
 {
     struct loop *loop = &turn->loop;
     loop_tick(loop);
-    set_alarm(turn, latest);
-    uv_run(&turn->uv, tls_queue_is_waiting(loop->handshakes) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    bool waiting = tls_queue_is_waiting(loop->handshakes);
+    bool stands_back = waiting && tls_queue_stands_back(loop->handshakes);
+    set_alarm(turn, stands_back && latest > loop->now + 1 ? loop->now + 1 : latest);
+    uv_run(&turn->uv, waiting && !stands_back ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     loop_tick(loop);
     loop_settle(loop);
     tls_queue_spend(loop->handshakes, LIMIT_HANDSHAKE_BUDGET);

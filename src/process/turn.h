@@ -9,6 +9,8 @@
 struct turn {
     uv_loop_t uv;
     uv_timer_t alarm;
+    int bell; /* eventfd, of the thread that does costly handshakes */
+    uv_poll_t rung;
     uint64_t due; /* when the alarm ends the wait, ms of loop.now; UINT64_MAX: it is not set */
     struct loop loop;
 };

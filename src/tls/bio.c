@@ -1,5 +1,9 @@
 #include "bio.h"
 
+#include "tickets.h"
+
+#include <stdlib.h>
+
 static int pipe_read(BIO *bio, char *to, size_t size, size_t *taken)
 {
     struct pipe *pipe = BIO_get_data(bio);
@@ -15,14 +19,34 @@ static int pipe_read(BIO *bio, char *to, size_t size, size_t *taken)
     return 1;
 }
 
+/* False when memory is out. */
+static bool keep(struct pipe *pipe, struct span bytes)
+{
+    uint8_t *kept = realloc(pipe->kept, pipe->kept_length + bytes.len);
+    pipe->lacks_memory |= !kept;
+    if (!kept)
+        return false;
+    memcpy(kept + pipe->kept_length, bytes.at, bytes.len);
+    pipe->kept = kept;
+    pipe->kept_length += bytes.len;
+    return true;
+}
+
+static void pass_below(struct pipe *pipe, struct span bytes)
+{
+    loop_defer(pipe->loop, PHASE_FLUSH, pipe->flush);
+    if (!stream_write(pipe->below, bytes))
+        pipe->full = true;
+}
+
 static int pipe_write(BIO *bio, const char *from, size_t size, size_t *taken)
 {
     struct pipe *pipe = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    loop_defer(pipe->loop, PHASE_FLUSH, pipe->flush);
-    if (!stream_write(pipe->below, span_of(from, size)))
-        pipe->full = true;
     *taken = size;
+    if (pipe->is_out)
+        return keep(pipe, span_of(from, size));
+    pass_below(pipe, span_of(from, size));
     return 1;
 }
 
@@ -53,4 +77,36 @@ BIO *pipe_bio_new(const BIO_METHOD *method, struct pipe *pipe)
     BIO_set_data(bio, pipe);
     BIO_set_init(bio, 1);
     return bio;
+}
+
+struct pipe *pipe_of(const SSL *ssl)
+{
+    return BIO_get_data(SSL_get_rbio(ssl));
+}
+
+void pipe_leave(struct pipe *pipe)
+{
+    pipe->is_out = true;
+    pipe->ring = tickets_hold(pipe->loop->tickets);
+}
+
+void pipe_return(struct pipe *pipe)
+{
+    pipe->is_out = false;
+    tickets_release(pipe->ring);
+    pipe->ring = NULL;
+}
+
+void pipe_flush(struct pipe *pipe)
+{
+    if (pipe->kept_length > 0)
+        pass_below(pipe, span_of(pipe->kept, pipe->kept_length));
+    pipe_forget(pipe);
+}
+
+void pipe_forget(struct pipe *pipe)
+{
+    free(pipe->kept);
+    pipe->kept = NULL;
+    pipe->kept_length = 0;
 }

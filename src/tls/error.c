@@ -60,6 +60,8 @@ enum tls_outcome tls_outcome_of(const SSL *ssl, int result, enum tls_role role, 
         return TLS_NEEDS_BYTES;
     case SSL_ERROR_ZERO_RETURN:
         return TLS_CLOSED;
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+        return TLS_SUSPENDED;
     default:
         describe(ssl, role, opened, fault);
         ERR_clear_error();

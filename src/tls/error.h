@@ -8,6 +8,7 @@ enum tls_outcome {
     TLS_DONE,
     TLS_NEEDS_BYTES, /* call again when more has come */
     TLS_CLOSED,      /* the peer's close_notify */
+    TLS_SUSPENDED,   /* the hello is heavy (hello.c) */
     TLS_FAILED,
 };
 

@@ -2,6 +2,8 @@
 
 #include "bio.h"
 #include "challenge.h"
+#include "queue.h"
+#include "weight.h"
 
 #include <openssl/err.h>
 
@@ -59,11 +61,6 @@ static bool apply(SSL *ssl, const struct choice *standard, const struct choice *
            (choice->policy == standard->policy || policy_apply(ssl, choice->policy)) && bind_tickets(ssl, choice);
 }
 
-static struct pipe *pipe_of(const SSL *ssl)
-{
-    return BIO_get_data(SSL_get_rbio(ssl));
-}
-
 static int refuse(int *alert, int why)
 {
     *alert = why;
@@ -103,15 +100,19 @@ static int use_choice(SSL *ssl, const struct tls_context *context, struct span n
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Called again for the second hello after a HelloRetryRequest, which must ask for the same (RFC 8446 section 4.1.2): an authority
- * that asks for proof of a name gets that and nothing else, since nobody asks it for a certificate. */
-static int on_hello(SSL *ssl, int *alert, void *user)
+/* What is heavy is suspended here, and goes on elsewhere, where this is called again. */
+static int weigh(SSL *ssl, struct pipe *pipe)
 {
-    struct tls_context *context = user;
-    struct pipe *pipe = pipe_of(ssl);
-    struct span name;
-    if (!server_name(ssl, &name))
-        return refuse(alert, SSL_AD_DECODE_ERROR);
+    if (pipe->is_out || !tls_queue_has_lane(pipe->loop->handshakes) || !weight_is_heavy(ssl, pipe->choice))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    pipe->is_heavy = true;
+    return SSL_CLIENT_HELLO_RETRY;
+}
+
+/* Of the loop, with the challenges. Called again for the second hello after a HelloRetryRequest, which must ask for the same (RFC 8446 section 4.1.2): an authority
+ * that asks for proof of a name gets that and nothing else, since nobody asks it for a certificate. */
+static int answer(SSL *ssl, struct tls_context *context, struct pipe *pipe, struct span name, int *alert)
+{
     switch (answer_challenge(ssl, context, name)) {
     case CHALLENGE_NONE:
         return pipe->is_challenge ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : use_choice(ssl, context, name, alert);
@@ -122,6 +123,17 @@ static int on_hello(SSL *ssl, int *alert, void *user)
         break;
     }
     return refuse(alert, SSL_AD_INTERNAL_ERROR);
+}
+
+/* While out, the choice has been made, and nothing of the loop may be looked at. */
+static int on_hello(SSL *ssl, int *alert, void *user)
+{
+    struct pipe *pipe = pipe_of(ssl);
+    struct span name;
+    if (!server_name(ssl, &name))
+        return refuse(alert, SSL_AD_DECODE_ERROR);
+    int answered = pipe->is_out ? use_choice(ssl, user, name, alert) : answer(ssl, user, pipe, name, alert);
+    return answered == SSL_CLIENT_HELLO_SUCCESS && pipe->choice ? weigh(ssl, pipe) : answered;
 }
 
 /* RFC 6066 section 3: a server that has used the name says so. */

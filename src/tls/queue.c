@@ -1,56 +1,131 @@
 #include "queue.h"
 
+#include "lane.h"
+
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+/* While light and heavy steps both want the only core, of so many parts of CPU time one is the lane's. */
+enum { LANE_SHARE = 4 };
+/* CPU time that light steps may be ahead of that, ns: what is given is given in pieces that are worth the switch. */
+enum { LEAD_MAX = 4000000 };
+
 struct tls_queue {
-    struct list waiting; /* of struct tls_turn */
+    struct list light;    /* of struct tls_turn */
+    struct list advanced; /* heavy ones that have had a step */
+    struct list heavy[TLS_SOURCES];
+    unsigned waiting[TLS_SOURCES]; /* how many are in each */
+    size_t heavy_count;            /* in all of them */
+    unsigned next;                 /* source that is asked first */
+    struct lane *lane;             /* NULL: all steps are done on the loop */
+    uint64_t light_used;           /* CPU time since the lane was given something, ns */
+    uint64_t lane_used;            /* when it was given that */
 };
 
-struct tls_queue *tls_queue_new(void)
+struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
 {
-    struct tls_queue *queue = malloc(sizeof *queue);
-    if (queue)
-        list_init(&queue->waiting);
-    return queue;
+    struct tls_queue *queue = calloc(1, sizeof *queue);
+    if (!queue)
+        return NULL;
+    list_init(&queue->light);
+    list_init(&queue->advanced);
+    for (size_t i = 0; i < TLS_SOURCES; i++)
+        list_init(&queue->heavy[i]);
+    queue->lane = wake ? lane_new(wake, user) : NULL;
+    if (!wake || queue->lane)
+        return queue;
+    free(queue);
+    return NULL;
+}
+
+static void finish(struct tls_turn *turn)
+{
+    turn->is_out = false;
+    counter_subtract(&turn->loop->counters->handshakes_away, 1);
+    turn->ops->finish(turn);
 }
 
 void tls_queue_free(struct tls_queue *queue)
 {
     if (!queue)
         return;
-    assert(list_is_empty(&queue->waiting));
+    struct tls_turn *last = queue->lane ? lane_wait(queue->lane) : NULL;
+    if (last)
+        finish(last);
+    assert(list_is_empty(&queue->light) && list_is_empty(&queue->advanced) && queue->heavy_count == 0);
+    lane_free(queue->lane);
     free(queue);
 }
 
-bool tls_queue_is_waiting(const struct tls_queue *queue)
+bool tls_queue_has_lane(const struct tls_queue *queue)
 {
-    return !list_is_empty(&queue->waiting);
+    return queue->lane != NULL;
 }
 
-void tls_turn_init(struct tls_turn *turn, struct loop *loop, void (*run)(struct tls_turn *))
+/* -- waiting -- */
+
+/* FNV-1a. Of IPv6 the first 64 bits: the others are the client's to choose. */
+static uint8_t source_of(const struct peer *peer)
 {
+    uint32_t hash = 0x811c9dc5;
+    size_t length = peer->family == PEER_IPV4 ? 4 : 8;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ peer->ip[i]) * 0x01000193;
+    return (uint8_t)((hash ^ hash >> 16) % TLS_SOURCES);
+}
+
+void tls_turn_init(struct tls_turn *turn, struct loop *loop, const struct tls_turn_ops *ops, const struct peer *peer)
+{
+    *turn = (struct tls_turn){.loop = loop, .ops = ops, .source = peer ? source_of(peer) : 0};
     list_init(&turn->link);
-    turn->loop = loop;
-    turn->run = run;
 }
 
-void tls_turn_wait(struct tls_turn *turn)
+static bool is_of_source(const struct tls_turn *turn)
 {
-    if (!list_is_empty(&turn->link))
-        return;
-    list_append(&turn->loop->handshakes->waiting, &turn->link);
+    return turn->is_heavy && !turn->is_advanced;
+}
+
+bool tls_turn_wait(struct tls_turn *turn)
+{
+    struct tls_queue *queue = turn->loop->handshakes;
+    struct list *list = turn->is_heavy ? &queue->advanced : &queue->light;
+    if (!list_is_empty(&turn->link) || turn->is_out)
+        return true;
+    if (is_of_source(turn)) {
+        if (queue->waiting[turn->source] == TLS_HEAVY_PER_SOURCE)
+            return false;
+        list = &queue->heavy[turn->source];
+        queue->waiting[turn->source]++;
+        queue->heavy_count++;
+    }
+    list_append(list, &turn->link);
     counter_add(&turn->loop->counters->handshakes_waiting, 1);
+    return true;
 }
 
 void tls_turn_leave(struct tls_turn *turn)
 {
+    struct tls_queue *queue = turn->loop->handshakes;
     if (list_is_empty(&turn->link))
         return;
     list_remove(&turn->link);
     counter_subtract(&turn->loop->counters->handshakes_waiting, 1);
+    if (is_of_source(turn)) {
+        queue->waiting[turn->source]--;
+        queue->heavy_count--;
+    }
 }
+
+static struct tls_turn *take_first(struct list *list)
+{
+    struct tls_turn *turn = CONTAINER_OF(list->next, struct tls_turn, link);
+    tls_turn_leave(turn);
+    return turn;
+}
+
+/* -- light steps -- */
 
 static uint64_t cpu_time(void)
 {
@@ -59,14 +134,90 @@ static uint64_t cpu_time(void)
     return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
+static void run_here(struct tls_turn *turn)
+{
+    if (!turn->ops->begin(turn))
+        return;
+    turn->ops->work(turn);
+    turn->ops->finish(turn);
+}
+
+static void spend(struct tls_queue *queue, uint64_t budget)
+{
+    uint64_t begin = cpu_time(), used;
+    do {
+        run_here(take_first(&queue->light));
+        used = cpu_time() - begin;
+    } while (!list_is_empty(&queue->light) && used < budget);
+    queue->light_used += used;
+}
+
+/* -- heavy steps -- */
+
+static bool has_heavy(const struct tls_queue *queue)
+{
+    return queue->heavy_count > 0 || !list_is_empty(&queue->advanced);
+}
+
+static struct tls_turn *take_heavy(struct tls_queue *queue)
+{
+    if (!list_is_empty(&queue->advanced))
+        return take_first(&queue->advanced);
+    while (list_is_empty(&queue->heavy[queue->next]))
+        queue->next = (queue->next + 1) % TLS_SOURCES;
+    struct list *list = &queue->heavy[queue->next];
+    queue->next = (queue->next + 1) % TLS_SOURCES;
+    return take_first(list);
+}
+
+static void work(void *item)
+{
+    struct tls_turn *turn = item;
+    turn->ops->work(turn);
+}
+
+static void send_out(struct tls_queue *queue, struct tls_turn *turn)
+{
+    turn->is_advanced = true;
+    if (!turn->ops->begin(turn))
+        return;
+    turn->is_out = true;
+    counter_add(&turn->loop->counters->handshakes_away, 1);
+    queue->light_used = 0;
+    queue->lane_used = lane_used(queue->lane);
+    if (lane_give(queue->lane, work, turn))
+        return;
+    turn->ops->work(turn); /* no thread is to be had: late is better than never */
+    finish(turn);
+}
+
+static void serve_lane(struct tls_queue *queue)
+{
+    struct tls_turn *back = lane_take(queue->lane);
+    if (back)
+        finish(back);
+    while (lane_is_free(queue->lane) && has_heavy(queue))
+        send_out(queue, take_heavy(queue));
+}
+
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget)
 {
-    if (list_is_empty(&queue->waiting))
-        return;
-    uint64_t begin = cpu_time();
-    do {
-        struct tls_turn *turn = CONTAINER_OF(queue->waiting.next, struct tls_turn, link);
-        tls_turn_leave(turn);
-        turn->run(turn);
-    } while (!list_is_empty(&queue->waiting) && cpu_time() - begin < budget);
+    if (!list_is_empty(&queue->light) && !tls_queue_stands_back(queue))
+        spend(queue, budget);
+    if (queue->lane) /* last, since light steps turn out to be heavy, and the loop does not wake for these */
+        serve_lane(queue);
+}
+
+bool tls_queue_is_waiting(const struct tls_queue *queue)
+{
+    return !list_is_empty(&queue->light);
+}
+
+/* The lane has what the loop leaves. */
+bool tls_queue_stands_back(const struct tls_queue *queue)
+{
+    if (!queue->lane || lane_is_free(queue->lane) || queue->light_used < LEAD_MAX)
+        return false;
+    uint64_t lane = lane_used(queue->lane) - queue->lane_used;
+    return queue->light_used - LEAD_MAX > lane * (LANE_SHARE - 1);
 }

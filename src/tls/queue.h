@@ -1,22 +1,46 @@
-/* Handshakes that have bytes to work on, oldest first. */
+/* Handshakes that have bytes to work on.
+ *
+ * Light steps are done on the loop, oldest first, few in each turn. Heavy ones, which would hold it for longer than the
+ * established can wait, go to the lane, one at a time: first who has had one already, since he has cost us something, then
+ * whoever is the next of the next source, so that nobody has to wait for all that one other has sent. */
 #ifndef CROSSGATE_TLS_QUEUE_H
 #define CROSSGATE_TLS_QUEUE_H
 
 #include "crossgate/tls.h"
 
+struct tls_turn;
+
+/* A step is all three, in that order. */
+struct tls_turn_ops {
+    bool (*begin)(struct tls_turn *turn);  /* on the loop; false: nothing is left to do, for whatever reason */
+    void (*work)(struct tls_turn *turn);   /* of heavy turns on another thread: touches nothing that is not its own */
+    void (*finish)(struct tls_turn *turn); /* on the loop */
+};
+
 /* A place in the queue: member of the one who waits. */
 struct tls_turn {
     struct list link;
     struct loop *loop;
-    void (*run)(struct tls_turn *turn); /* one step; called after it has left the queue */
+    const struct tls_turn_ops *ops;
+    uint8_t source;   /* by the address of the peer: one of TLS_SOURCES */
+    bool is_heavy;    /* to be set by its owner while it does not wait */
+    bool is_advanced; /* has had a heavy step */
+    bool is_out;      /* between begin and finish of a heavy step: what work touches is not its owner's */
 };
 
-void tls_turn_init(struct tls_turn *turn, struct loop *loop, void (*run)(struct tls_turn *));
+/* Nobody but a flood has more heavy handshakes waiting; who comes then is refused. */
+enum { TLS_SOURCES = 64, TLS_HEAVY_PER_SOURCE = 128 };
 
-/* Joins the end of the loop's queue. One that waits already keeps its place. */
-void tls_turn_wait(struct tls_turn *turn);
+void tls_turn_init(struct tls_turn *turn, struct loop *loop, const struct tls_turn_ops *ops, const struct peer *peer);
 
-/* Leaves the queue, if it is in it. */
+/* Joins the end of the loop's queue. One that waits already keeps its place, one that is out returns first. False: there is
+ * no room. */
+bool tls_turn_wait(struct tls_turn *turn) __attribute__((warn_unused_result));
+
+/* Leaves the queue, if it is in it. One that is out will still be finished. */
 void tls_turn_leave(struct tls_turn *turn);
+
+/* Whether heavy steps are done elsewhere. */
+bool tls_queue_has_lane(const struct tls_queue *queue);
 
 #endif

@@ -1,10 +1,12 @@
 /* TLS as a stream over a stream.
  *
  *     handshake --> open --> half --> closing
- *         |           |                  ^
- *         +-----------+------------------+
+ *       |   ^ |       |                  ^
+ *       v   | +-------+------------------+
+ *        out -----------------------------^
  *
- * handshake: ciphertext is kept, and worked on when the queue says so. open: ciphertext is decrypted as it comes.
+ * handshake: ciphertext is kept, and worked on when the queue says so. out: it is worked on elsewhere; until that is
+ * finished `ssl`, `kept` and `pipe` are not touched, and not freed, whatever happens. open: ciphertext is decrypted as it comes.
  * half: the peer has said close_notify, we have not. closing: nothing is said to the user any more but on_end, which
  * comes when the stream below has ended. */
 #include "bio.h"
@@ -56,12 +58,15 @@ struct tls_stream {
     struct buffer held; /* plaintext the user has not taken: at most one record */
     struct buffer out;  /* plaintext to be sent; once open, always less than a record */
     struct tls_turn turn;
+    enum tls_outcome came_to; /* what the last step of the handshake did */
+    struct tls_fault fault;
     struct deadline deadline;
     struct task settle;
     struct task flush;
     uint32_t handshake_timeout;
     enum ending why;      /* our own ending, if `failed` */
     bool failed;          /* we ended it; what below ends with comes of that */
+    bool forgotten;       /* its user has heard the end; it is freed when it is not out any more */
     bool paused;          /* by the user */
     bool wants_room;      /* the user was told to wait for on_room */
     bool owes_ticket;     /* it goes with the first that is said */
@@ -74,6 +79,7 @@ struct tls_stream {
 };
 
 static const struct state state_handshake;
+static const struct state state_out;
 static const struct state state_open;
 static const struct state state_half;
 static const struct state state_closing;
@@ -85,6 +91,14 @@ static struct tls_stream *tls_of(struct stream *stream)
 
 /* -- ending -- */
 
+static void free_kept(struct tls_stream *self)
+{
+    free(self->kept);
+    self->kept = NULL;
+    self->kept_length = 0;
+    self->pipe.in = (struct span){0};
+}
+
 /* Whatever the stream was up to, it is not any more. */
 static void enter_closing(struct tls_stream *self)
 {
@@ -95,10 +109,8 @@ static void enter_closing(struct tls_stream *self)
     task_cancel(&self->flush);
     buffer_clear(&self->held);
     buffer_clear(&self->out);
-    free(self->kept);
-    self->kept = NULL;
-    self->kept_length = 0;
-    self->pipe.in = (struct span){0};
+    if (!self->turn.is_out)
+        free_kept(self);
 }
 
 /* The first one wins. */
@@ -150,7 +162,10 @@ static void on_below_end(void *user, enum ending why)
     if (!self->failed)
         self->stream.detail = self->pipe.below->detail;
     self->stream.on->on_end(self->stream.user, self->failed ? self->why : why);
-    tls_stream_free(self);
+    if (self->turn.is_out)
+        self->forgotten = true;
+    else
+        tls_stream_free(self);
 }
 
 static enum tls_outcome outcome(struct tls_stream *self, int result, struct tls_fault *fault)
@@ -344,6 +359,7 @@ static bool decrypt(struct tls_stream *self)
     case TLS_CLOSED:
         peer_closed(self);
         return false;
+    case TLS_SUSPENDED:
     case TLS_FAILED:
         fail(self, &fault);
         return false;
@@ -443,6 +459,15 @@ static void open_on_eof(struct tls_stream *self)
 
 /* -- handshake -- */
 
+/* Whoever finds no room could not be served in time. */
+static void wait_for_turn(struct tls_stream *self)
+{
+    if (tls_turn_wait(&self->turn))
+        return;
+    counter_add(&self->loop->counters->handshakes_refused, 1);
+    drop(self, ENDING_HANDSHAKE_LATE);
+}
+
 static size_t handshake_on_bytes(struct tls_stream *self, struct span ciphertext)
 {
     struct span part = span_head(ciphertext, KEPT_MAX - self->kept_length);
@@ -458,8 +483,15 @@ static size_t handshake_on_bytes(struct tls_stream *self, struct span ciphertext
     memcpy(kept + self->kept_length, part.at, part.len);
     self->kept = kept;
     self->kept_length += part.len;
-    tls_turn_wait(&self->turn);
+    wait_for_turn(self);
     return part.len;
+}
+
+static size_t out_on_bytes(struct tls_stream *self, struct span ciphertext)
+{
+    (void)ciphertext;
+    pause_below(self, true);
+    return 0;
 }
 
 /* Whoever leaves in the middle of a handshake is no longer worth its cost. */
@@ -556,20 +588,38 @@ static bool make_ssl(struct tls_stream *self)
     return !context->sni || SSL_set_tlsext_host_name(self->ssl, context->sni) == 1;
 }
 
-static void run_turn(struct tls_turn *turn)
+static struct tls_stream *stream_of(struct tls_turn *turn)
 {
-    struct tls_stream *self = CONTAINER_OF(turn, struct tls_stream, turn);
-    struct tls_fault fault = {ENDING_INTERNAL, NULL};
+    return CONTAINER_OF(turn, struct tls_stream, turn);
+}
+
+static bool step_begin(struct tls_turn *turn)
+{
+    struct tls_stream *self = stream_of(turn);
     if (!self->ssl && !make_ssl(self)) {
         drop(self, ENDING_MEMORY);
-        return;
+        return false;
     }
     offer_kept(self);
+    if (turn->is_heavy) {
+        self->state = &state_out;
+        pipe_leave(&self->pipe);
+    }
+    return true;
+}
+
+static void step_work(struct tls_turn *turn)
+{
+    struct tls_stream *self = stream_of(turn);
+    self->fault = (struct tls_fault){ENDING_INTERNAL, NULL};
     tls_outcome_prepare();
     int result = SSL_do_handshake(self->ssl);
-    enum tls_outcome came_to = outcome(self, result, &fault);
-    trim_kept(self);
-    switch (came_to) {
+    self->came_to = tls_outcome_of(self->ssl, result, self->context->role, false, &self->fault);
+}
+
+static void go_on(struct tls_stream *self)
+{
+    switch (self->came_to) {
     case TLS_DONE:
         become_open(self);
         return;
@@ -579,18 +629,61 @@ static void run_turn(struct tls_turn *turn)
     case TLS_CLOSED:
         handshake_on_eof(self);
         return;
+    case TLS_SUSPENDED:
+        self->turn.is_heavy = true;
+        counter_add(&self->loop->counters->handshakes_heavy, 1);
+        wait_for_turn(self);
+        return;
     case TLS_FAILED:
         if (self->pipe.is_nameless)
-            fault = (struct tls_fault){ENDING_UNKNOWN_NAME, NULL};
-        fail(self, &fault);
+            self->fault = (struct tls_fault){ENDING_UNKNOWN_NAME, NULL};
+        fail(self, &self->fault);
         return;
     }
 }
 
+/* False: the stream has ended meanwhile. */
+static bool come_back(struct tls_stream *self)
+{
+    pipe_return(&self->pipe);
+    if (self->state == &state_out) {
+        self->state = &state_handshake;
+        pipe_flush(&self->pipe);
+        return true;
+    }
+    pipe_forget(&self->pipe);
+    free_kept(self);
+    if (self->forgotten)
+        tls_stream_free(self);
+    return false;
+}
+
+static void count_unknown_tickets(struct tls_stream *self)
+{
+    counter_add(&self->loop->counters->tickets_unknown, self->pipe.unknown_tickets);
+    self->pipe.unknown_tickets = 0;
+}
+
+/* What was said goes first: an alert, too. */
+static void step_finish(struct tls_turn *turn)
+{
+    struct tls_stream *self = stream_of(turn);
+    count_unknown_tickets(self);
+    if (turn->is_heavy && !come_back(self))
+        return;
+    trim_kept(self);
+    if (self->pipe.lacks_memory)
+        drop(self, ENDING_MEMORY);
+    else
+        go_on(self);
+}
+
+static const struct tls_turn_ops turn_ops = {step_begin, step_work, step_finish};
+
 static void on_deadline(struct deadline *deadline)
 {
     struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
-    if (self->state == &state_handshake)
+    if (!self->state->can_send)
         drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
     else if (!self->choked)
         send_ticket(self);
@@ -615,6 +708,7 @@ static void ignore_eof(struct tls_stream *self)
 
 /* clang-format off */
 static const struct state state_handshake = { handshake_on_bytes, handshake_on_eof, false };
+static const struct state state_out       = { out_on_bytes,       handshake_on_eof, false };
 static const struct state state_open      = { open_on_bytes,      open_on_eof,      true  };
 static const struct state state_half      = { drop_bytes,         ignore_eof,       true  };
 static const struct state state_closing   = { drop_bytes,         ignore_eof,       false };
@@ -750,7 +844,8 @@ static const struct stream_user below_user = {
 
 /* -- making one -- */
 
-static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context)
+static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context,
+                                         const struct peer *peer)
 {
     struct tls_stream *self = calloc(1, sizeof *self);
     if (!self)
@@ -762,7 +857,7 @@ static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below
     tls_context_ref(context);
     buffer_init(&self->held, &loop->pool);
     buffer_init(&self->out, &loop->pool);
-    tls_turn_init(&self->turn, loop, run_turn);
+    tls_turn_init(&self->turn, loop, &turn_ops, peer);
     deadline_init(&self->deadline, on_deadline);
     task_init(&self->settle, run_settle);
     task_init(&self->flush, run_flush);
@@ -770,9 +865,10 @@ static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below
     return self;
 }
 
-static struct stream *start(struct loop *loop, struct stream *below, struct tls_context *context, uint32_t timeout)
+static struct stream *start(struct loop *loop, struct stream *below, struct tls_context *context, uint32_t timeout,
+                            const struct peer *peer)
 {
-    struct tls_stream *self = tls_stream_new(loop, below, context);
+    struct tls_stream *self = tls_stream_new(loop, below, context, peer);
     if (!self) {
         stream_abandon(below, ENDING_MEMORY);
         return NULL;
@@ -784,10 +880,10 @@ static struct stream *start(struct loop *loop, struct stream *below, struct tls_
 }
 
 struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
-                          uint32_t handshake_timeout)
+                          uint32_t handshake_timeout, const struct peer *peer)
 {
     assert(context->role == TLS_SERVER);
-    return start(loop, below, context, handshake_timeout);
+    return start(loop, below, context, handshake_timeout, peer);
 }
 
 /* A client speaks first; below keeps what is written until it is connected. */
@@ -795,8 +891,8 @@ struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_c
                            uint32_t handshake_timeout)
 {
     assert(context->role == TLS_CLIENT);
-    struct stream *stream = start(loop, below, context, handshake_timeout);
+    struct stream *stream = start(loop, below, context, handshake_timeout, NULL);
     if (stream)
-        tls_turn_wait(&tls_of(stream)->turn);
+        wait_for_turn(tls_of(stream));
     return stream;
 }

@@ -5,6 +5,8 @@
  * which can be replayed. */
 #include "tickets.h"
 
+#include "bio.h"
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -13,9 +15,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
+struct ticket_ring {
+    struct tls_ticket_ring keys;
+    bool is_held;   /* by the one who is out (queue.h) */
+    bool is_in_use; /* by the loop */
+};
+
+/* One ring for the loop, the other for when keys change while the first is held. */
 struct tls_tickets {
-    struct tls_ticket_ring ring;
-    EVP_CIPHER *cipher; /* fetched once, since that takes longer than to use it */
+    struct ticket_ring rings[2];
+    struct ticket_ring *ring; /* of both */
+    EVP_CIPHER *cipher;       /* fetched once, since that takes longer than to use it */
 };
 
 /* What OpenSSL wants to hear when it has a ticket to make or to read. */
@@ -26,26 +36,59 @@ struct tls_tickets *tls_tickets_new(void)
     struct tls_tickets *tickets = calloc(1, sizeof *tickets);
     if (tickets)
         tickets->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
-    if (tickets && tickets->cipher)
-        return tickets;
-    free(tickets);
-    return NULL;
+    if (!tickets || !tickets->cipher) {
+        free(tickets);
+        return NULL;
+    }
+    tickets->ring = &tickets->rings[0];
+    tickets->ring->is_in_use = true;
+    return tickets;
 }
 
 void tls_tickets_free(struct tls_tickets *tickets)
 {
     if (!tickets)
         return;
-    tls_ticket_ring_wipe(&tickets->ring);
+    assert(!tickets->rings[0].is_held && !tickets->rings[1].is_held);
+    tls_ticket_ring_wipe(&tickets->ring->keys);
     EVP_CIPHER_free(tickets->cipher);
     free(tickets);
 }
 
+static void wipe_unused(struct ticket_ring *ring)
+{
+    if (!ring->is_held && !ring->is_in_use)
+        tls_ticket_ring_wipe(&ring->keys);
+}
+
 void tls_tickets_set(struct tls_tickets *tickets, const struct tls_ticket_ring *ring)
 {
+    struct ticket_ring *before = tickets->ring;
     assert(ring->count <= TLS_TICKET_KEYS_MAX);
-    tls_ticket_ring_wipe(&tickets->ring);
-    tickets->ring = *ring;
+    if (before->is_held)
+        tickets->ring = before == &tickets->rings[0] ? &tickets->rings[1] : &tickets->rings[0];
+    assert(!tickets->ring->is_held);
+    before->is_in_use = false;
+    wipe_unused(before);
+    tickets->ring->is_in_use = true;
+    tickets->ring->keys = *ring;
+}
+
+struct ticket_ring *tickets_hold(const struct tls_tickets *tickets)
+{
+    if (!tickets)
+        return NULL;
+    assert(!tickets->ring->is_held);
+    tickets->ring->is_held = true;
+    return tickets->ring;
+}
+
+void tickets_release(struct ticket_ring *ring)
+{
+    if (!ring)
+        return;
+    ring->is_held = false;
+    wipe_unused(ring);
 }
 
 /* How a ticket of that key is sealed: encrypted, then authenticated. */
@@ -76,13 +119,13 @@ static int give_unreadable(const struct tls_tickets *tickets, unsigned char *nam
     return worked ? TICKET_OK : TICKET_FAILED;
 }
 
-static int give(const struct tls_tickets *tickets, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                EVP_MAC_CTX *mac)
+static int give(const struct tls_tickets *tickets, const struct tls_ticket_ring *ring, unsigned char *name,
+                unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-    const uint8_t *key = tickets->ring.keys[0];
+    const uint8_t *key = ring->keys[0];
     if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(tickets->cipher)) != 1)
         return TICKET_FAILED;
-    if (tickets->ring.count == 0)
+    if (ring->count == 0)
         return give_unreadable(tickets, name, iv, cipher, mac);
     memcpy(name, key, TLS_TICKET_KEY_NAME);
     return seal(tickets, key, iv, cipher, mac, 1) ? TICKET_OK : TICKET_FAILED;
@@ -90,18 +133,16 @@ static int give(const struct tls_tickets *tickets, unsigned char *name, unsigned
 
 /* Over TLS 1.3 each resumption is followed by a new ticket, so that none shows twice that the same client has come (RFC 8446
  * appendix C.4). Over TLS 1.2 tickets are shown in the clear anyway, and one is renewed whose key is about to go. */
-static int take(SSL *ssl, const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int take(SSL *ssl, const struct tls_tickets *tickets, const struct tls_ticket_ring *ring,
+                const unsigned char *name, const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-    struct loop *loop = SSL_get_app_data(ssl);
-    const struct tls_tickets *tickets = loop->tickets;
-    for (uint32_t i = 0; i < tickets->ring.count; i++) {
-        if (memcmp(name, tickets->ring.keys[i], TLS_TICKET_KEY_NAME) != 0)
+    for (uint32_t i = 0; i < ring->count; i++) {
+        if (memcmp(name, ring->keys[i], TLS_TICKET_KEY_NAME) != 0)
             continue;
-        if (!seal(tickets, tickets->ring.keys[i], iv, cipher, mac, 0))
+        if (!seal(tickets, ring->keys[i], iv, cipher, mac, 0))
             return TICKET_FAILED;
         return i > 0 || SSL_version(ssl) >= TLS1_3_VERSION ? TICKET_TO_BE_RENEWED : TICKET_OK;
     }
-    counter_add(&loop->counters->tickets_unknown, 1);
     return TICKET_UNKNOWN;
 }
 
@@ -109,8 +150,14 @@ static int take(SSL *ssl, const unsigned char *name, const unsigned char *iv, EV
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int gives)
 {
-    const struct loop *loop = SSL_get_app_data(ssl);
-    return gives ? give(loop->tickets, name, iv, cipher, mac) : take(ssl, name, iv, cipher, mac);
+    struct pipe *pipe = pipe_of(ssl);
+    const struct tls_tickets *tickets = pipe->loop->tickets;
+    const struct tls_ticket_ring *ring = pipe->ring ? &pipe->ring->keys : &tickets->ring->keys;
+    if (gives)
+        return give(tickets, ring, name, iv, cipher, mac);
+    int taken = take(ssl, tickets, ring, name, iv, cipher, mac);
+    pipe->unknown_tickets += taken == TICKET_UNKNOWN;
+    return taken;
 }
 
 static int before_ticket(SSL *ssl, void *unused)
@@ -131,7 +178,7 @@ bool tickets_use(SSL_CTX *context)
 
 void tickets_begin(SSL *ssl, const struct tls_tickets *tickets)
 {
-    if (!tickets || tickets->ring.count == 0)
+    if (!tickets || tickets->ring->keys.count == 0)
         SSL_set_options(ssl, SSL_OP_NO_TICKET);
 }
 

@@ -20,6 +20,10 @@ bool tickets_are_given(const SSL *ssl);
 /* Has it leave before what is written next. */
 void tickets_give(SSL *ssl);
 
+/* The keys of this moment, for who works on another thread meanwhile; `tickets` may be NULL. Releasing accepts NULL. Both on the loop. */
+struct ticket_ring *tickets_hold(const struct tls_tickets *tickets);
+void tickets_release(struct ticket_ring *ring);
+
 /* Notes in the session, before it becomes a ticket, when what its handshake has proved is to be proved again, and bounds the
  * ticket's life by that. False when memory is out. */
 bool ticket_life_limit(SSL *ssl) __attribute__((warn_unused_result));

@@ -98,14 +98,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         *context = make_context(data[0] >> 7);
     log_init(&log, 2, LOG_QUIET, "fuzz");
     assert(loop_init(&loop, NULL, &log, &counters));
-    loop.handshakes = tls_queue_new();
+    loop.handshakes = tls_queue_new(NULL, NULL);
     loop.tickets = make_tickets();
     assert(challenge_parse(SPAN("tls-alpn-01 a.example.com token token.thumb"), &challenge));
     assert(challenges_add(&loop.challenges, &challenge));
     wire_init_end(&below, &other, &loop);
     wire_init_end(&other, &below, &loop);
     stream_attach(&other.stream, &watching, &client);
-    stream_attach(tls_accept(&loop, &below.stream, *context, 1000), &watching, &server);
+    stream_attach(tls_accept(&loop, &below.stream, *context, 1000, NULL), &watching, &server);
     below.piece = data[0] & 0x7f;
     wire_append(&below.in, &below.in_length, span_of(data + 1, size - 1));
     do

@@ -17,6 +17,9 @@
     X(handshakes_resumed_tls12, "of handshakes_resumed, those of TLS 1.2")                                             \
     X(tickets_unknown, "session tickets not accepted, since their key is not known, or not any more")                  \
     X(handshakes_waiting, "TLS handshakes that wait for their turn now")                                               \
+    X(handshakes_away, "TLS handshakes that are worked on by the thread for costly ones now")                          \
+    X(handshakes_heavy, "TLS handshakes begun that were given to the thread for costly ones")                          \
+    X(handshakes_refused, "TLS handshakes refused, since too many costly ones of their source wait")                   \
     X(requests, "HTTP requests answered")                                                                              \
     X(websockets_opened, "WebSocket sessions opened")                                                                  \
     X(websockets_open, "WebSocket sessions open now")                                                                  \

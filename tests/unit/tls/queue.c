@@ -5,21 +5,29 @@
 
 #include <cmocka.h>
 
+#include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <time.h>
 
 struct waiter {
     struct tls_turn turn;
-    int again;       /* joins again this many times */
-    bool burns;      /* takes a millisecond of CPU time */
-    unsigned ran_as; /* place in the order of runs */
+    int again;            /* joins again this many times */
+    bool burns;           /* takes a millisecond of CPU time */
+    bool declines;        /* has nothing to do */
+    unsigned ran_as;      /* place in the order of runs */
+    unsigned finished_as; /* likewise of finishing */
     struct waiter *evicts;
+    sem_t *holds; /* works until that is posted; NULL: does not wait */
+    pthread_t worked_on;
 };
 
 static struct {
     struct log log;
     struct counters counters;
     struct loop loop;
-    unsigned runs;
+    unsigned runs, finished;
+    sem_t woken;
 } world;
 
 static uint64_t cpu_time(void)
@@ -29,43 +37,105 @@ static uint64_t cpu_time(void)
     return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
-static void run(struct tls_turn *turn)
+static struct waiter *waiter_of(struct tls_turn *turn)
 {
-    struct waiter *waiter = CONTAINER_OF(turn, struct waiter, turn);
+    return CONTAINER_OF(turn, struct waiter, turn);
+}
+
+static bool begin(struct tls_turn *turn)
+{
+    struct waiter *waiter = waiter_of(turn);
     waiter->ran_as = ++world.runs;
-    for (uint64_t begin = cpu_time(); waiter->burns && cpu_time() - begin < 1000000;)
+    return !waiter->declines;
+}
+
+static void work(struct tls_turn *turn)
+{
+    struct waiter *waiter = waiter_of(turn);
+    waiter->worked_on = pthread_self();
+    if (waiter->holds)
+        sem_wait(waiter->holds);
+    for (uint64_t start = cpu_time(); waiter->burns && cpu_time() - start < 1000000;)
         continue;
+}
+
+static void finish(struct tls_turn *turn)
+{
+    struct waiter *waiter = waiter_of(turn);
+    assert_false(turn->is_out);
+    waiter->finished_as = ++world.finished;
     if (waiter->again-- > 0)
-        tls_turn_wait(&waiter->turn);
+        assert_true(tls_turn_wait(&waiter->turn));
     if (waiter->evicts)
         tls_turn_leave(&waiter->evicts->turn);
+}
+
+static const struct tls_turn_ops ops = {begin, work, finish};
+
+static void wake(void *user)
+{
+    sem_post(user);
+}
+
+static int set_up_with(void (*waker)(void *user))
+{
+    world.runs = world.finished = 0;
+    world.counters = (struct counters){0};
+    log_init(&world.log, 2, LOG_ERROR, "test");
+    sem_init(&world.woken, 0, 0);
+    assert_true(loop_init(&world.loop, NULL, &world.log, &world.counters));
+    world.loop.handshakes = tls_queue_new(waker, &world.woken);
+    assert_non_null(world.loop.handshakes);
+    return 0;
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    world.runs = 0;
-    log_init(&world.log, 2, LOG_ERROR, "test");
-    assert_true(loop_init(&world.loop, NULL, &world.log, &world.counters));
-    world.loop.handshakes = tls_queue_new();
-    assert_non_null(world.loop.handshakes);
-    return 0;
+    return set_up_with(NULL);
+}
+
+static int set_up_lane(void **state)
+{
+    (void)state;
+    return set_up_with(wake);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    assert_int_equal(world.counters.handshakes_waiting, 0);
     tls_queue_free(world.loop.handshakes);
+    assert_int_equal(world.counters.handshakes_waiting, 0);
+    assert_int_equal(world.counters.handshakes_away, 0);
     loop_deinit(&world.loop);
+    sem_destroy(&world.woken);
     return 0;
 }
 
 static void join(struct waiter *waiters, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        tls_turn_init(&waiters[i].turn, &world.loop, run);
-        tls_turn_wait(&waiters[i].turn);
+        tls_turn_init(&waiters[i].turn, &world.loop, &ops, NULL);
+        assert_true(tls_turn_wait(&waiters[i].turn));
+    }
+}
+
+/* Of the host 192.0.2.`host`. */
+static bool join_heavy(struct waiter *waiter, uint8_t host)
+{
+    const struct peer peer = {.family = PEER_IPV4, .ip = {192, 0, 2, host}};
+    tls_turn_init(&waiter->turn, &world.loop, &ops, &peer);
+    waiter->turn.is_heavy = true;
+    return tls_turn_wait(&waiter->turn);
+}
+
+/* As the loop does when it is called, until so many are finished. */
+static void turn_until(unsigned finished)
+{
+    tls_queue_spend(world.loop.handshakes, UINT64_MAX);
+    while (world.finished < finished) {
+        sem_wait(&world.woken);
+        tls_queue_spend(world.loop.handshakes, UINT64_MAX);
     }
 }
 
@@ -121,7 +191,7 @@ static void keeps_the_place_of_one_who_waits_already(void **state)
     (void)state;
     struct waiter waiters[2] = {0};
     join(waiters, 2);
-    tls_turn_wait(&waiters[0].turn);
+    assert_true(tls_turn_wait(&waiters[0].turn));
     assert_int_equal(world.counters.handshakes_waiting, 2);
     tls_queue_spend(world.loop.handshakes, UINT64_MAX);
     assert_int_equal(waiters[0].ran_as, 1);
@@ -139,6 +209,99 @@ static void forgets_who_leaves_also_from_within_a_step(void **state)
     assert_int_equal(waiters[2].ran_as, 2);
 }
 
+static void does_heavy_steps_elsewhere_and_light_ones_meanwhile(void **state)
+{
+    (void)state;
+    sem_t hold;
+    sem_init(&hold, 0, 0);
+    struct waiter heavy = {.holds = &hold}, light = {0};
+    assert_true(join_heavy(&heavy, 1));
+    join(&light, 1);
+    tls_queue_spend(world.loop.handshakes, UINT64_MAX);
+    assert_true(heavy.turn.is_out);
+    assert_int_equal(world.counters.handshakes_away, 1);
+    assert_int_equal(light.finished_as, 1);
+    assert_true(pthread_equal(light.worked_on, pthread_self()));
+    assert_false(tls_queue_is_waiting(world.loop.handshakes)); /* so that the loop may sleep */
+    sem_post(&hold);
+    turn_until(2);
+    assert_false(pthread_equal(heavy.worked_on, pthread_self()));
+    sem_destroy(&hold);
+}
+
+static void prefers_heavy_handshakes_that_have_begun_and_serves_sources_in_turn(void **state)
+{
+    (void)state;
+    struct waiter flood[3] = {{.again = 1}}, other = {0};
+    for (size_t i = 0; i < 3; i++)
+        assert_true(join_heavy(&flood[i], 1));
+    assert_true(join_heavy(&other, 2));
+    turn_until(5);
+    assert_true(flood[0].finished_as <= 3); /* for the second time, directly after the first */
+    assert_true(other.finished_as <= 3);
+    assert_int_equal(flood[1].finished_as, 4);
+    assert_int_equal(flood[2].finished_as, 5);
+}
+
+static void refuses_whom_it_could_not_serve_in_time(void **state)
+{
+    (void)state;
+    struct waiter flood[TLS_HEAVY_PER_SOURCE + 1] = {0}, other = {0};
+    for (size_t i = 0; i < TLS_HEAVY_PER_SOURCE; i++)
+        assert_true(join_heavy(&flood[i], 1));
+    assert_false(join_heavy(&flood[TLS_HEAVY_PER_SOURCE], 1));
+    assert_true(join_heavy(&other, 2));
+    tls_turn_leave(&flood[0].turn);
+    assert_true(tls_turn_wait(&flood[TLS_HEAVY_PER_SOURCE].turn));
+    turn_until(TLS_HEAVY_PER_SOURCE + 1);
+    assert_int_equal(flood[0].finished_as, 0);
+}
+
+static void passes_over_heavy_ones_with_nothing_to_do(void **state)
+{
+    (void)state;
+    struct waiter idle = {.declines = true}, busy = {0};
+    assert_true(join_heavy(&idle, 1));
+    assert_true(join_heavy(&busy, 1));
+    turn_until(1);
+    assert_int_equal(busy.finished_as, 1);
+    assert_int_equal(idle.finished_as, 0);
+}
+
+/* As when a worker exits: tear_down asserts that nobody is away any more. */
+static void waits_at_its_end_for_who_is_out(void **state)
+{
+    (void)state;
+    static struct waiter heavy;
+    heavy = (struct waiter){.burns = true};
+    assert_true(join_heavy(&heavy, 1));
+    tls_queue_spend(world.loop.handshakes, UINT64_MAX);
+    tls_turn_leave(&heavy.turn);
+    assert_true(heavy.turn.is_out);
+}
+
+/* On one core the lane gets nothing while the loop is busy. */
+static void stands_back_when_the_lane_gets_nothing(void **state)
+{
+    (void)state;
+    sem_t hold;
+    sem_init(&hold, 0, 0);
+    struct waiter heavy = {.holds = &hold}, light = {.burns = true, .again = INT_MAX};
+    assert_true(join_heavy(&heavy, 1));
+    join(&light, 1);
+    for (int i = 0; i < 100 && !tls_queue_stands_back(world.loop.handshakes); i++)
+        tls_queue_spend(world.loop.handshakes, 0);
+    assert_true(tls_queue_stands_back(world.loop.handshakes));
+    unsigned runs = world.runs;
+    tls_queue_spend(world.loop.handshakes, 0);
+    assert_int_equal(world.runs, runs);
+    tls_turn_leave(&light.turn);
+    sem_post(&hold);
+    turn_until(world.finished + 1);
+    assert_false(tls_queue_stands_back(world.loop.handshakes));
+    sem_destroy(&hold);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +311,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(lets_nobody_pass_who_joins_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_the_place_of_one_who_waits_already, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgets_who_leaves_also_from_within_a_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(does_heavy_steps_elsewhere_and_light_ones_meanwhile, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(prefers_heavy_handshakes_that_have_begun_and_serves_sources_in_turn,
+                                        set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_whom_it_could_not_serve_in_time, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(passes_over_heavy_ones_with_nothing_to_do, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(waits_at_its_end_for_who_is_out, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(stands_back_when_the_lane_gets_nothing, set_up_lane, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,7 +149,7 @@ static int set_up(void **state)
     world.problems = 0;
     log_init(&world.log, 2, LOG_ERROR, "test");
     assert_true(loop_init(&world.loop, NULL, &world.log, &world.counters));
-    world.loop.handshakes = tls_queue_new();
+    world.loop.handshakes = tls_queue_new(NULL, NULL);
     assert_non_null(world.loop.handshakes);
     world.loop.tickets = tls_tickets_new();
     assert_non_null(world.loop.tickets);
@@ -264,7 +264,7 @@ static void attach(struct user *user, struct stream *stream)
 /* Both contexts are given away: they die with their streams. */
 static void join(struct tls_context *server, struct tls_context *client)
 {
-    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT));
+    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT, NULL));
     attach(&world.client, tls_connect(&world.loop, &world.below[1].stream, client, TIMEOUT));
     tls_context_unref(server);
     tls_context_unref(client);
@@ -302,7 +302,7 @@ struct guest_client {
 
 static void guest_join(struct guest_client *guest, struct tls_context *server, int version, SSL_SESSION *session)
 {
-    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT));
+    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT, NULL));
     stream_attach(&world.below[1].stream, &recording, &world.client);
     world.client.opened = 1;
     *guest = (struct guest_client){.context = SSL_CTX_new(TLS_client_method())};
@@ -1094,7 +1094,7 @@ static void plain_http_is_told_to_use_https(void **state)
     (void)state;
     struct tls_server_settings settings = rsa_settings();
     struct tls_context *context = make_server(&settings);
-    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, context, TIMEOUT));
+    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, context, TIMEOUT, NULL));
     tls_context_unref(context);
     stream_attach(&world.below[1].stream, &recording, &world.client);
     world.client.opened = 1;
@@ -1334,7 +1334,7 @@ static void flood_before_the_handshake_is_bounded(void **state)
     (void)state;
     struct tls_server_settings settings = rsa_settings();
     struct tls_context *context = make_server(&settings);
-    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, context, TIMEOUT));
+    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, context, TIMEOUT, NULL));
     tls_context_unref(context);
     uint8_t *much = make_much();
     wire_append(&world.below[0].in, &world.below[0].in_length, span_of(much, 500000));

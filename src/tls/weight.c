@@ -1,0 +1,152 @@
+#include "weight.h"
+
+#include "crossgate/base/span.h"
+
+#include <openssl/ssl.h>
+
+/* Measured with OpenSSL 3.0, one core, ms: a signature with P-256 0.014, RSA 2048 0.20, P-384 0.5, RSA 3072 1.3, RSA 4096 3.0; a key
+ * exchange over X25519 0.05, P-256 0.06, P-384 1.0, ffdhe2048 0.4 (TLS 1.3) and 4.9 (TLS 1.2), another group of 4096 bits 46. */
+enum { LIGHT_RSA_BITS = 2048, LIGHT_EC_BITS = 256 };
+
+static bool is_heavy_key(const struct credential *credential)
+{
+    int bits = EVP_PKEY_get_bits(credential->key);
+    switch (credential->kind) {
+    case KEY_RSA:
+    case KEY_RSA_PSS:
+        return bits > LIGHT_RSA_BITS;
+    case KEY_EC:
+        return bits > LIGHT_EC_BITS;
+    case KEY_ED25519:
+        return false;
+    case KEY_ED448:
+    case KEY_KINDS:
+        break;
+    }
+    return true;
+}
+
+/* Which of its keys is used, and which keys the client's chain has, is the client's to choose. */
+static bool is_heavy_choice(const struct choice *choice)
+{
+    bool heavy = choice->policy->wanted != TLS_CLIENTS_NONE;
+    for (enum key_kind kind = KEY_RSA; kind < KEY_KINDS; kind++)
+        heavy |= choice->credentials[kind] && is_heavy_key(choice->credentials[kind]);
+    return heavy;
+}
+
+static unsigned uint16_at(const unsigned char *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+/* The body of an extension; empty if there is none. */
+static struct span extension(SSL *ssl, unsigned type)
+{
+    const unsigned char *at = NULL;
+    size_t length = 0;
+    return SSL_client_hello_get0_ext(ssl, type, &at, &length) == 1 ? span_of(at, length) : SPAN("");
+}
+
+/* Whether the list of 16-bit numbers has that one. */
+static bool has(struct span list, unsigned number)
+{
+    for (size_t i = 0; i + 1 < list.len; i += 2) {
+        if (uint16_at(list.at + i) == number)
+            return true;
+    }
+    return false;
+}
+
+static bool can_tls13(SSL *ssl)
+{
+    struct span versions = extension(ssl, TLSEXT_TYPE_supported_versions);
+    long newest = SSL_get_max_proto_version(ssl);
+    return has(span_tail(versions, 1), TLS1_3_VERSION) && (newest == 0 || newest >= TLS1_3_VERSION);
+}
+
+enum group_weight { GROUP_UNKNOWN, GROUP_LIGHT, GROUP_HEAVY };
+
+/* Numbers of IANA. What we do not know we do not use. */
+static enum group_weight weigh_group(unsigned group)
+{
+    switch (group) {
+    case 0x0017: /* P-256 */
+    case 0x001d: /* X25519 */
+    case 0x11eb: /* SecP256r1MLKEM768 */
+    case 0x11ec: /* X25519MLKEM768 */
+        return GROUP_LIGHT;
+    case 0x0018: /* P-384 */
+    case 0x0019: /* P-521 */
+    case 0x001e: /* X448 */
+    case 0x11ed: /* SecP384r1MLKEM1024 */
+        return GROUP_HEAVY;
+    default:
+        return group >= 0x0100 && group <= 0x01ff ? GROUP_HEAVY : GROUP_UNKNOWN; /* ffdhe */
+    }
+}
+
+/* The share that is used is the first one of a group of ours. Without any a retry is asked for, which costs nothing. */
+static bool has_heavy_share(struct span shares)
+{
+    shares = span_tail(shares, 2);
+    while (shares.len >= 4) {
+        enum group_weight weight = weigh_group(uint16_at(shares.at));
+        if (weight != GROUP_UNKNOWN)
+            return weight == GROUP_HEAVY;
+        shares = span_tail(shares, 4 + uint16_at(shares.at + 2));
+    }
+    return false;
+}
+
+/* Before TLS 1.3, for ECDHE. */
+static bool has_light_group(struct span groups)
+{
+    groups = span_tail(groups, 2);
+    for (size_t i = 0; i + 1 < groups.len; i += 2) {
+        enum group_weight weight = weigh_group(uint16_at(groups.at + i));
+        if (weight != GROUP_UNKNOWN)
+            return weight == GROUP_LIGHT;
+    }
+    return false;
+}
+
+static struct span offered_suites(SSL *ssl)
+{
+    const unsigned char *at = NULL;
+    size_t length = SSL_client_hello_get0_ciphers(ssl, &at);
+    return span_of(at, length);
+}
+
+/* Whether DHE may be agreed upon. The order of suites is ours. That of ECDHE-RSA can be had wherever one of DHE-RSA can, if there is a
+ * group; one of ECDHE-ECDSA may fail for want of a certificate. */
+static bool may_be_dhe(SSL *ssl)
+{
+    struct span offered = offered_suites(ssl);
+    STACK_OF(SSL_CIPHER) *ours = SSL_get_ciphers(ssl);
+    bool ordered = (SSL_get_options(ssl) & SSL_OP_PRIORITIZE_CHACHA) == 0;
+    for (int i = 0; i < sk_SSL_CIPHER_num(ours); i++) {
+        const SSL_CIPHER *suite = sk_SSL_CIPHER_value(ours, i);
+        if (!has(offered, SSL_CIPHER_get_protocol_id(suite)))
+            continue;
+        if (SSL_CIPHER_get_kx_nid(suite) == NID_kx_dhe)
+            return true;
+        if (ordered && SSL_CIPHER_get_kx_nid(suite) == NID_kx_ecdhe && SSL_CIPHER_get_auth_nid(suite) == NID_auth_rsa)
+            return false;
+    }
+    return false;
+}
+
+static bool may_use_dhe(SSL *ssl, const struct choice *choice)
+{
+    return (choice->credentials[KEY_RSA] || choice->credentials[KEY_RSA_PSS]) && may_be_dhe(ssl);
+}
+
+bool weight_is_heavy(SSL *ssl, const struct choice *choice)
+{
+    if (is_heavy_choice(choice))
+        return true;
+    if (can_tls13(ssl))
+        return has_heavy_share(extension(ssl, TLSEXT_TYPE_key_share));
+    return !has_light_group(extension(ssl, TLSEXT_TYPE_supported_groups)) || may_use_dhe(ssl, choice);
+}
