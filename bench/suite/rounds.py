@@ -40,12 +40,17 @@ class Bench:
 class Visit:
     """One server as a row's measure sees it: call it, and it is loaded for a round."""
 
-    def __init__(self, load, mode, url, server, options):
+    def __init__(self, load, mode, url, server, options, storm):
         self.server = server.pid
-        self._load, self._mode, self._url, self._options = load, mode, url, options
+        self._load, self._mode, self._url, self._options, self._storm = load, mode, url, options, storm
 
     def __call__(self, **more):
         return self._load.run(self._mode, self._url, self.server, {**self._options, **more})
+
+    def flood(self):
+        """Handshakes, as fast as they can be had, from before the next call until after its end."""
+        times = {"seconds": self._options["seconds"] + self._options["warm_up"] + 1, "warm_up": 0}
+        return self._load.begin("handshakes", self._url.replace("wss:", "https:"), None, {**self._storm, **times}, gives_way=True)
 
 
 class Entry:
@@ -103,7 +108,7 @@ def begin(bench, row, entry, backend, stack):
     server = candidate.start(place, setup)
     stack.callback(server.stop)
     entry.command = " ".join(server.words)
-    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options)
+    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options, row.storm)
     entry.wait = lambda: wait(bench, entry, place, server, stack)
 
 

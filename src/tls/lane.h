@@ -1,8 +1,9 @@
 /* A thread for what would hold the loop for too long: one step of one handshake at a time.
  *
  * Its policy is SCHED_IDLE: whatever the loop has to do goes first, at once, also if both have one core only. That is why no lock
- * is shared with it: a thread of that policy that is interrupted while it has one could keep it for long. What is
- * given to it is nobody else's until it is taken back; all that is decided about it is decided on the loop (queue.c). */
+ * of ours is shared with it: a thread of that policy that is interrupted while it has one could keep it for long. (Those of malloc and
+ * OpenSSL are: held for microseconds, and a loop that waits for one leaves the thread the core.) What is given to it is nobody
+ * else's until it is taken back; all that is decided about it is decided on the loop (queue.c). */
 #ifndef CROSSGATE_TLS_LANE_H
 #define CROSSGATE_TLS_LANE_H
 
