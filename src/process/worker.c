@@ -64,13 +64,12 @@ static void leave(struct worker *worker)
 /* Whether anything lives in the loop besides our own handles. */
 static bool is_empty(struct worker *worker)
 {
-    uv_handle_t *const own[] = {(uv_handle_t *)&worker->control, (uv_handle_t *)&worker->terminate,
-                                (uv_handle_t *)&worker->turn.alarm};
+    uv_handle_t *const own[] = {(uv_handle_t *)&worker->control, (uv_handle_t *)&worker->terminate};
     if (!list_is_empty(&worker->turn.loop.guests) || atomic_load(&worker->counters->connections_open) > 0)
         return false;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_unref(own[i]);
-    bool empty = !uv_loop_alive(&worker->turn.uv);
+    bool empty = turn_is_idle(&worker->turn);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_ref(own[i]);
     return empty;

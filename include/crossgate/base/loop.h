@@ -2,7 +2,7 @@
  *
  * The shape of time. process/turn.c turns the loop; each event runs to its end like this:
  *
- *     uv calls back (bytes, room, accept, dial, file, deadline)
+ *     the lookout or uv calls back (bytes, room, accept, dial; file, name), or a deadline expires
  *       -> the layers note facts and append to buffers
  *     loop_settle: tasks of PHASE_SETTLE, until there is none (kept bytes are delivered, wishes compared)
  *                  tasks of PHASE_FLUSH  (each touched stream writes once)
@@ -46,14 +46,16 @@ enum { LOOP_MESSAGE_BYTES = 65536 };
 enum { STREAM_HIGH = 262144, STREAM_LOW = 65536 };
 
 struct file_cache;
+struct lookout;
 struct tls_queue;
 struct tls_tickets;
 struct websocket_codec;
 
 struct loop {
-    void *uv;      /* uv_loop_t, for net, file and process */
-    uint64_t now;  /* ms, monotonic; set by loop_tick */
-    uint64_t turn; /* how many have ended */
+    void *uv;                /* uv_loop_t, for net, file and process */
+    struct lookout *lookout; /* owned by net/lookout.c */
+    uint64_t now;            /* ms, monotonic; set by loop_tick */
+    uint64_t turn;           /* how many have ended */
     struct pool pool;
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];

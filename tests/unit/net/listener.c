@@ -1,6 +1,7 @@
 /* Accepting: who is passed on, when nobody is, and what happens when descriptors run out. */
 #include "test.h"
 
+#include "crossgate/lookout.h"
 #include "crossgate/net.h"
 
 #include <arpa/inet.h>
@@ -49,6 +50,8 @@ static int setup(void **state)
     log_init(&f->log, f->log_pipe[1], LOG_WARNING, "test");
     assert_int_equal(uv_loop_init(&f->uv), 0);
     assert_true(loop_init(&f->loop, &f->uv, &f->log, &f->counters));
+    f->loop.lookout = lookout_new();
+    assert_non_null(f->loop.lookout);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -69,7 +72,7 @@ static int setup(void **state)
 static void turn(struct fixture *f)
 {
     for (int i = 0; i < TURNS; i++) {
-        uv_run(&f->uv, UV_RUN_NOWAIT);
+        lookout_wait(&f->loop, 0);
         loop_settle(&f->loop);
         loop_bury(&f->loop);
     }
@@ -81,6 +84,7 @@ static int teardown(void **state)
     if (!f->stop_at_first)
         listener_stop(f->listener);
     turn(f);
+    lookout_free(f->loop.lookout);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     loop_deinit(&f->loop);
     for (size_t i = 0; i < CLIENTS; i++)
