@@ -117,7 +117,7 @@ class Haproxy(Candidate):
         return found(r"version (\S+)", output([self.program, "-v"]))
 
     def command(self, place, setup):
-        connections = (descriptors() - DESCRIPTORS_OF_THE_REST) // 2
+        connections = (descriptors() - DESCRIPTORS_OF_THE_REST // 2) // (2 if setup.role == "relay" else 1)
         config = place.write("haproxy.cfg", whole=place.keys.whole(setup.key), workers=setup.workers, connections=connections,
                              backend=place.backend.address(setup.backend, unix="unix@{}"))
         return [self.program, "-db", "-f", config]
