@@ -30,6 +30,12 @@ class Figures:
         pairs = [(a, b) for a, b in zip(self.series(*one), self.series(*other)) if a is not None and b]
         return median(a / b for a, b in pairs) if pairs else None
 
+    def best_peer(self):
+        """(the one that comes nearest to us or is ahead, our cost as a share of its), or nothing."""
+        ratios = [(self.ratio((OURS, "value"), (peer, "value")), peer) for peer in self.peers()]
+        ratio, peer = max(((ratio, peer) for ratio, peer in ratios if ratio is not None), default=(None, None))
+        return (peer, ratio) if peer else None
+
     def why_missing(self, label):
         contender = self._contenders.get(label)
         failures = [one["failure"] for one in contender["rounds"] if one.get("failure")] if contender else []
@@ -64,14 +70,12 @@ def compare(ratio, limit, what, missing, share=None, strict=False):
 
 def below_peers():
     def judge(figures):
-        ratios = {peer: figures.ratio((OURS, "value"), (peer, "value")) for peer in figures.peers()}
-        ratios = {peer: ratio for peer, ratio in ratios.items() if ratio is not None}
         if figures.median(OURS) is None:
             return None, figures.why_missing(OURS)
-        if not ratios:
+        best = figures.best_peer()
+        if not best:
             return None, "no peer was measured"
-        best = max(ratios, key=ratios.get)
-        return compare(ratios[best], 1.0, f"{best}, the best of them" if len(ratios) > 1 else best, "", strict=True)
+        return compare(best[1], 1.0, best[0], "", strict=True)
     return Goal("below every peer", judge)
 
 

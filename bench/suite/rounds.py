@@ -82,8 +82,6 @@ def url_of(setup, port, file):
 def begin(bench, row, entry, backend, stack):
     """Starts the contender's server; the stack ends it."""
     candidate = bench.candidates[entry.contender.candidate]
-    if why := candidate.missing():
-        raise Failure(why)
     setup = bench.extent.setup(row.setup_of(entry.contender))
     options = bench.extent.load(row.load_of(entry.contender), row.patience)
     file = bench.extent.file(bench.home / "files", row.file) if row.file else None
