@@ -117,7 +117,7 @@ class Haproxy(Candidate):
         return found(r"version (\S+)", output([self.program, "-v"]))
 
     def command(self, place, setup):
-        connections = (descriptors() - DESCRIPTORS_OF_THE_REST) // 2
+        connections = (descriptors() - DESCRIPTORS_OF_THE_REST // 2) // (2 if setup.role == "relay" else 1)
         config = place.write("haproxy.cfg", whole=place.keys.whole(setup.key), workers=setup.workers, connections=connections,
                              backend=place.backend.address(setup.backend, unix="unix@{}"))
         return [self.program, "-db", "-f", config]
@@ -211,17 +211,23 @@ def descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def everybody(root, crossgate, beside, uwebsockets):
-    """All candidates in the order of the table; those that are not there say so when they are asked."""
+def everybody(root, crossgate, beside, uwebsockets, names=()):
+    """All candidates in the order of the table, or those of these names; whoever is not there says so when asked."""
     makes = ("hello", "echo", "relay", "static")
-    ours = [Crossgate("crossgate", str(crossgate), makes)]
-    ours += [Crossgate("other build", str(beside), makes)] if beside else []
-    lws, uws = built(root, "libwebsockets"), built(root, "uwebsockets", uwebsockets)
-    return [*ours,
-            Nginx("nginx", "nginx", ("hello", "relay", "static")),
-            Haproxy("haproxy", "haproxy", ("hello", "relay")),
-            Hitch("hitch", "hitch", ("hello", "relay")),
-            Stunnel("stunnel", "stunnel", ("hello", "relay")),
-            Built("uwebsockets", uws.program, ("hello", "echo"), uws.library, uws.why),
-            Built("libwebsockets", lws.program, ("hello", "echo"), lws.library, lws.why),
-            NodeWs("ws", "node", ("hello", "echo"), root / "build/npm-bench/node_modules")]
+
+    def over_library(name, source=None):
+        library = built(root, name, source)
+        return Built(name, library.program, ("hello", "echo"), library.library, library.why)
+    makers = {"crossgate": lambda: Crossgate("crossgate", str(crossgate), makes),
+              **({"other build": lambda: Crossgate("other build", str(beside), makes)} if beside else {}),
+              "nginx": lambda: Nginx("nginx", "nginx", ("hello", "relay", "static")),
+              "haproxy": lambda: Haproxy("haproxy", "haproxy", ("hello", "relay")),
+              "hitch": lambda: Hitch("hitch", "hitch", ("hello", "relay")),
+              "stunnel": lambda: Stunnel("stunnel", "stunnel", ("hello", "relay")),
+              "uwebsockets": lambda: over_library("uwebsockets", uwebsockets),
+              "libwebsockets": lambda: over_library("libwebsockets"),
+              "ws": lambda: NodeWs("ws", "node", ("hello", "echo"), root / "build/npm-bench/node_modules")}
+    for name in names:
+        if name not in makers:
+            raise LookupError(f"no candidate is called {name}: there are {', '.join(makers)}")
+    return [make() for name, make in makers.items() if not names or name in names]

@@ -2,7 +2,7 @@
 from .machine import cpu_time, tree
 from .programs import Failure
 
-GIB = 1 << 30
+GIB, KB = 1 << 30, 1000
 
 
 def figure(result, *path):
@@ -28,7 +28,7 @@ def bulk(visit):
 
 def memory(visit):
     result = visit()
-    return {"value": figure(result, "server", "pss_bytes_per_connection") / 1024, "loads": [result]}
+    return {"value": figure(result, "server", "pss_bytes_per_connection") / KB, "loads": [result]}
 
 
 def storm(visit):

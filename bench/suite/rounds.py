@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import floors, measures
-from .candidates import PATHS, Backend, Place, descriptors
+from .candidates import PATHS, Backend, Place
 from .machine import open_files
 from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
-SPARE_DESCRIPTORS = 1000
 LONG = 3600  # seconds: longer than a row takes
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
@@ -80,13 +79,6 @@ class Entry:
                 "rounds": self.rounds}
 
 
-def check_descriptors(options, setup):
-    """A relay needs two for each connection."""
-    needed = options.get("connections", 0) * (2 if setup.role == "relay" else 1) + SPARE_DESCRIPTORS
-    if needed > descriptors():
-        raise Failure(f"needs {needed} open files, and {descriptors()} are allowed: ulimit -n")
-
-
 def url_of(setup, port, file):
     host = "localhost" if setup.certificates else "127.0.0.1"
     return f"{SCHEMES[setup.role]}://{host}:{port}{PATHS[setup.role]}{file.name if file else ''}"
@@ -95,11 +87,8 @@ def url_of(setup, port, file):
 def begin(bench, row, entry, backend, stack):
     """Starts the contender's server; the stack ends it."""
     candidate = bench.candidates[entry.contender.candidate]
-    if why := candidate.missing():
-        raise Failure(why)
     setup = bench.extent.setup(row.setup_of(entry.contender))
     options = bench.extent.load(row.load_of(entry.contender), row.patience)
-    check_descriptors(options, setup)
     file = bench.extent.file(bench.home / "files", row.file) if row.file else None
     if file:
         options["size"] = file.stat().st_size
@@ -167,5 +156,5 @@ def run_row(bench, row):
     with ExitStack() as stack:
         take_turns(bench, row, begin_all(bench, row, entries, stack))
     result = {"name": row.name, "title": row.title, "unit": row.unit, "seconds": round(time.monotonic() - began, 1),
-              "floor": floors.of(row.floor, bench.floors), "contenders": [entry.result() for entry in entries]}
+              "floor": floors.of(row.floor, bench.floors), "records": floors.of(row.records, bench.floors), "contenders": [entry.result() for entry in entries]}
     return {**result, "verdicts": [goal.verdict(result) for goal in row.goals]}

@@ -88,5 +88,5 @@ def test_a_dump_is_read_as_it_is_meant(tmp_path):
 def test_every_floor_is_measured():
     words = [Path(binary()).parent / "bench/floor", "--seconds", "0.001"]
     found = json.loads(subprocess.run([*words, "--json"], capture_output=True, text=True, timeout=120, check=True).stdout)["floors"]
-    assert len(found) == 22 and all(floor["ns"] > 0 and floor["operations"] > 0 for floor in found.values())
-    assert len(subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()) == 23
+    assert len(found) == 24 and all(floor["ns"] > 0 and floor["operations"] > 0 for floor in found.values())
+    assert len(subprocess.run(words, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()) == 25
