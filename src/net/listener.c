@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Accepts of one event, so that a flood of clients leaves room for those who are in already. */
+/* Accepts of one event, so that a flood of clients leaves room for those who are in already. It is one as long as clients come one by
+ * one, so that the system is not asked only to hear that nobody else is there, and doubles with each turn that left some behind. */
 enum { ACCEPTS_PER_EVENT = 8 };
 /* How long nothing is accepted when the system has no descriptor or memory for it, and how often that is said, ms. */
 enum { REST = 100, REST_SAID_EVERY = 1000 };
@@ -17,7 +18,9 @@ struct listener {
     listener_accept *on_accept;
     void *user;
     bool paused;
-    uint64_t said; /* when a rest was logged last; 0: never */
+    unsigned quota;     /* accepts of the latest event */
+    uint64_t exhausted; /* the turn in which all of a quota was used; there may be more */
+    uint64_t said;      /* when a rest was logged last; 0: never */
     struct deadline rest;
     struct task burial;
     struct watch watch; /* without a descriptor once it is stopped */
@@ -74,7 +77,8 @@ static bool accept_one(struct listener *listener)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
-    int descriptor = accept4(listener->watch.descriptor, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int descriptor =
+        accept4(listener->watch.descriptor, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
         if (errno == EAGAIN)
             return false;
@@ -89,15 +93,24 @@ static bool accept_one(struct listener *listener)
     return true;
 }
 
+static unsigned next_quota(const struct listener *listener)
+{
+    if (listener->loop->turn != listener->exhausted + 1)
+        return 1;
+    return listener->quota < ACCEPTS_PER_EVENT ? 2 * listener->quota : ACCEPTS_PER_EVENT;
+}
+
 /* on_accept may pause or stop us. */
 static void on_ready(struct watch *watched, uint32_t events)
 {
     struct listener *listener = CONTAINER_OF(watched, struct listener, watch);
     (void)events; /* whatever it is, accept says it */
-    for (int i = 0; i < ACCEPTS_PER_EVENT && watched->descriptor >= 0 && !listener->paused; i++) {
-        if (!accept_one(listener))
-            break;
-    }
+    listener->quota = next_quota(listener);
+    unsigned asked = 0;
+    while (asked < listener->quota && watched->descriptor >= 0 && !listener->paused && accept_one(listener))
+        asked++;
+    if (asked == listener->quota)
+        listener->exhausted = listener->loop->turn;
     watch(listener);
     loop_settle(listener->loop);
 }
@@ -117,6 +130,7 @@ struct listener *listener_start(struct loop *loop, int descriptor, listener_acce
     listener->loop = loop;
     listener->on_accept = on_accept;
     listener->user = user;
+    listener->quota = 1;
     watch_open(loop->lookout, &listener->watch, descriptor, on_ready);
     deadline_init(&listener->rest, on_rested);
     task_init(&listener->burial, bury);

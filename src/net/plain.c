@@ -386,8 +386,8 @@ static bool plain_describe(const struct stream *stream, struct connection_facts 
     socklen_t size = sizeof address;
     if (facts->skips_local)
         return true;
-    if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->watch.descriptor, (struct sockaddr *)&address, &size) ==
-        0)
+    if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->watch.descriptor, (struct sockaddr *)&address,
+                    &size) == 0)
         peer_from_socket(&facts->local, (const struct sockaddr *)&address);
     return true;
 }

@@ -57,8 +57,7 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
     turn->loop.files = file_cache_new();
-    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets && turn->loop.files &&
-           look_out(turn);
+    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets && turn->loop.files && look_out(turn);
 }
 
 void turn_deinit(struct turn *turn)

@@ -105,6 +105,24 @@ static unsigned lines_logged(struct fixture *f)
     return lines;
 }
 
+static void one_turn(struct fixture *f)
+{
+    lookout_wait(&f->loop, 0);
+    loop_settle(&f->loop);
+    loop_bury(&f->loop);
+}
+
+/* Nobody is asked for in vain: one who comes alone is accepted with one call, and of a crowd more with every turn. */
+static void a_crowd_is_accepted_faster_with_every_turn(void **state)
+{
+    struct fixture *f = *state;
+    static const unsigned after[] = {1, 3, CLIENTS};
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+        one_turn(f);
+        assert_int_equal(f->accepted, after[i]);
+    }
+}
+
 static void clients_are_accepted_with_their_address(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +240,7 @@ static void stop_within_a_rest_leaves_no_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_crowd_is_accepted_faster_with_every_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(clients_are_accepted_with_their_address, setup, teardown),
         cmocka_unit_test_setup_teardown(paused_listener_accepts_nobody_until_it_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(pause_within_an_accept_holds_at_once, setup, teardown),
