@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "inbox.h"
+#include "slice.h"
 #include "turn.h"
 
 #include "crossgate/limits.h"
@@ -132,6 +133,7 @@ static void shape_process(void)
 {
     prctl(PR_SET_NAME, "crossgate", 0, 0, 0);
     umask(0077);
+    slice_ask_short();
 }
 
 static struct counters *map_counters(void)

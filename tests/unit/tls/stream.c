@@ -1673,7 +1673,7 @@ static void alert_of_a_heavy_handshake_reaches_the_client(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define LANE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_lane, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(both_versions_open_in_pieces_of_any_size),
