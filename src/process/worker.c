@@ -7,6 +7,7 @@
 #include "turn.h"
 
 #include "crossgate/limits.h"
+#include "crossgate/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -222,6 +223,7 @@ int worker_main(int argc, char **argv)
     }
     if (!drop_privileges())
         return 1;
+    tls_memory_prepare();
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;
