@@ -8,6 +8,7 @@
 #include "turn.h"
 
 #include "crossgate/limits.h"
+#include "crossgate/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,6 +224,7 @@ int worker_main(int argc, char **argv)
     }
     if (!drop_privileges())
         return 1;
+    tls_memory_prepare();
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;
