@@ -11,7 +11,7 @@ from .candidates import PATHS, Backend, Place, descriptors
 from .machine import open_files
 from .programs import Failure, Program, free_port
 
-SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
+SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 SPARE_DESCRIPTORS = 1000
 LONG = 3600  # seconds: longer than a row takes
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
@@ -77,7 +77,7 @@ class Entry:
 
 def check_descriptors(options, setup):
     """A relay needs two for each connection."""
-    needed = options.get("connections", 0) * (2 if setup.role == "relay" else 1) + SPARE_DESCRIPTORS
+    needed = options.get("connections", 0) * (2 if setup.role in ("relay", "proxied") else 1) + SPARE_DESCRIPTORS
     if needed > descriptors():
         raise Failure(f"needs {needed} open files, and {descriptors()} are allowed: ulimit -n")
 
