@@ -1,8 +1,11 @@
 """What a row measures: each function makes one round for one server, and returns its figures and what the generator said."""
+import time
+
 from .machine import cpu_time, tree
 from .programs import Failure
 
 GIB, KB = 1 << 30, 1000
+GATHERING = 0.3  # seconds until a storm has begun
 
 
 def figure(result, *path):
@@ -32,9 +35,15 @@ def memory(visit):
 
 
 def storm(visit):
-    quiet, stormy = visit(handshake_rate=0), visit()
+    """Handshakes come from a process of their own, which gives way: in one with the echo they would delay what is to be measured."""
+    quiet = visit()
+    with visit.storm() as wait:
+        time.sleep(GATHERING)
+        stormy = visit()
+        handshakes = wait()
     return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
-            "busy": figure(stormy, "client", "busy"), "loads": [quiet, stormy]}
+            "handshakes": figure(handshakes, "per_second"), "busy": figure(stormy, "client", "busy") + figure(handshakes, "client", "busy"),
+            "server_busy": figure(stormy, "server", "cpu_us") / 1e6 / figure(stormy, "seconds"), "loads": [quiet, stormy, handshakes]}
 
 
 def balanced(visit):

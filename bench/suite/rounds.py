@@ -13,6 +13,7 @@ from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
 LONG = 3600  # seconds: longer than a row takes
+NICE, STORM_OUTLASTS = 10, 0.5
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 
@@ -39,12 +40,17 @@ class Bench:
 class Visit:
     """One server as a row's measure sees it: call it, and it is loaded for a round."""
 
-    def __init__(self, load, mode, url, server, options):
+    def __init__(self, load, mode, url, server, options, storm):
         self.server = server.pid
-        self._load, self._mode, self._url, self._options = load, mode, url, options
+        self._load, self._mode, self._url, self._options, self._storm = load, mode, url, options, storm
 
-    def __call__(self, **more):
-        return self._load.run(self._mode, self._url, self.server, {**self._options, **more})
+    def __call__(self):
+        return self._load.run(self._mode, self._url, self.server, self._options)
+
+    def storm(self):
+        """Handshakes beside, which outlast a visit by little."""
+        lasting = {"seconds": self._options["seconds"] + self._options["warm_up"] + STORM_OUTLASTS, "warm_up": 0}
+        return self._load.running("handshakes", self._url, None, {**self._storm, **lasting}, NICE)
 
 
 class Entry:
@@ -92,7 +98,7 @@ def begin(bench, row, entry, backend, stack):
     server = candidate.start(place, setup)
     stack.callback(server.stop)
     entry.command = " ".join(server.words)
-    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options)
+    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options, row.storm)
     entry.wait = lambda: wait(bench, entry, place, server, stack)
 
 

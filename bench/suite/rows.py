@@ -46,6 +46,7 @@ class Row:
     goals: tuple = ()
     floor: dict = field(default_factory=dict)   # {name of bench/floor: times}
     records: dict = field(default_factory=dict)  # the part of it that is no system call, where a goal speaks of that
+    storm: dict = field(default_factory=dict)   # the load of handshakes beside, of one
     file: int = 0               # bytes of the file that is asked for
     rounds: int = 3             # at most
     patience: int = 1           # times as long as other rows
@@ -91,12 +92,12 @@ def relay(name, title, size, depth, backend, **load):
 
 
 def storm(name, title, handshakes):
-    load = {"connections": 100, "size": 64, "rate": 1000, "handshake_rate": "max", "handshake_connections": 100, **TLS13,
-            **{f"handshake_{word}": value for word, value in handshakes.items() if word != "groups"}}
-    return Row(name, title, "ms", "storm", "storm", Setup("relay", "rsa"), load, all_of(RELAYING),
+    return Row(name, title, "ms", "storm", "echo", Setup("relay", "rsa"), {"connections": 100, "size": 64, "rate": 1000, **TLS13},
+               all_of(RELAYING),
                (goals.within(3, "crossgate", "crossgate", "at most 3 times the quiet p99", other_what="quiet"),
                 goals.within(0.1, "crossgate", "nginx", "at most a tenth of nginx"),
-                goals.within(0.1, "crossgate", "haproxy", "at most a tenth of HAProxy")))
+                goals.within(0.1, "crossgate", "haproxy", "at most a tenth of HAProxy")),
+               storm={"connections": 100, **handshakes})
 
 
 def workers(name, title, mode, setup, load):
