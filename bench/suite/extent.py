@@ -23,14 +23,13 @@ class Extent:
         return replace(setup, certificates=min(setup.certificates, self.certificates))
 
     def file(self, directory, size):
-        """A file of that size, or of less, made if it is not there."""
+        """A file of that size, or of less, made if it is not there. What follows its first MiB is a hole: a cached page is one whatever it
+        holds, and to write a GiB may take longer than to measure it."""
         size = min(size, self.file_bytes)
         path = directory / f"{size}.bin"
         if not path.exists():
-            block = os.urandom(min(size, MIB))
-            with open(path, "wb") as file:
-                for _ in range(size // len(block)):
-                    file.write(block)
+            path.write_bytes(os.urandom(min(size, MIB)))
+            os.truncate(path, size)
         return path
 
 
