@@ -1,11 +1,14 @@
 """The load: `crossgate bench … --json`, and what it says."""
 import json
+import signal
 import subprocess
+import time
 from contextlib import contextmanager
 
 from .programs import Failure, pinned
 
 PATIENCE = 120  # seconds, besides those that were asked for
+LISTENS_AFTER = 1.2  # seconds: then it takes an interrupt for the end of its measurement
 
 
 def words_of(options):
@@ -34,12 +37,16 @@ class Load:
 
     @contextmanager
     def running(self, mode, url, server, options, nice=0):
-        """The same, begun: call what it gives for its end. Nothing is left running."""
+        """The same, begun: call what it gives to wait for its end, or to end it early. Nothing is left running."""
         command = [*(["nice", "-n", str(nice)] if nice else []), *pinned(self.command(mode, url, server, options), self.cores)]
         seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        began = time.monotonic()
 
-        def wait():
+        def wait(early=False):
+            if early:
+                time.sleep(max(began + LISTENS_AFTER - time.monotonic(), 0))
+                process.send_signal(signal.SIGINT)
             try:
                 said, trouble = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:

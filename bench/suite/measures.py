@@ -5,7 +5,7 @@ from .machine import cpu_time, tree
 from .programs import Failure
 
 GIB, KB = 1 << 30, 1000
-GATHERING = 0.3  # seconds until a storm has begun
+OPENING = 0.7  # seconds until those who are to be established surely are, where there is quiet
 
 
 def figure(result, *path):
@@ -37,10 +37,11 @@ def memory(visit):
 def storm(visit):
     """Handshakes come from a process of their own, which gives way: in one with the echo they would delay what is to be measured."""
     quiet = visit()
-    with visit.storm() as wait:
-        time.sleep(GATHERING)
-        stormy = visit()
-        handshakes = wait()
+    with visit.before_storm() as end_of_echo:
+        time.sleep(OPENING)
+        with visit.storm() as end_of_storm:
+            stormy = end_of_echo()
+            handshakes = end_of_storm(early=True)
     return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
             "handshakes": figure(handshakes, "per_second"), "busy": figure(stormy, "client", "busy") + figure(handshakes, "client", "busy"),
             "server_busy": figure(stormy, "server", "cpu_us") / 1e6 / figure(stormy, "seconds"), "loads": [quiet, stormy, handshakes]}

@@ -13,7 +13,7 @@ from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
 LONG = 3600  # seconds: longer than a row takes
-NICE, STORM_OUTLASTS = 10, 0.5
+NICE, STORM_RISES, STORM_AT_MOST = 10, 1, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 
@@ -47,10 +47,14 @@ class Visit:
     def __call__(self):
         return self._load.run(self._mode, self._url, self.server, self._options)
 
+    def before_storm(self):
+        """The visit, begun, with time for a storm to rise before it counts."""
+        options = {**self._options, "warm_up": self._options["warm_up"] + STORM_RISES}
+        return self._load.running(self._mode, self._url, self.server, options)
+
     def storm(self):
-        """Handshakes beside, which outlast a visit by little."""
-        lasting = {"seconds": self._options["seconds"] + self._options["warm_up"] + STORM_OUTLASTS, "warm_up": 0}
-        return self._load.running("handshakes", self._url, None, {**self._storm, **lasting}, NICE)
+        """Handshakes beside, until they are ended."""
+        return self._load.running("handshakes", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0}, NICE)
 
 
 class Entry:
