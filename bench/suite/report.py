@@ -130,13 +130,16 @@ def floors(results):
 
 
 def limits(results):
-    """Latencies of a generator that had no time left are its own as well."""
+    """Latencies of a generator that had no time left are its own as well; a storm that leaves a server time is none at saturation."""
     found = []
     for row in results["rows"]:
-        busy = [f"{contender['label']} {middle(contender['rounds'], 'busy'):.2f}" for contender in row["contenders"]
-                if (middle(contender["rounds"], "busy") or 0) > BUSY]
-        if busy:
-            found.append(f"{row['title']}: the load had no time left, its latencies are upper bounds ({', '.join(busy)})")
+        for what, text, concerns in (("busy", "the load's core had no time left, latencies are upper bounds", lambda share: share > BUSY),
+                                     ("server_busy", "the server's core had time left, the storm was below saturation",
+                                      lambda share: share < BUSY)):
+            shares = {contender["label"]: middle(contender["rounds"], what) for contender in row["contenders"]}
+            told = [f"{label} {share:.2f}" for label, share in shares.items() if share is not None and concerns(share)]
+            if told:
+                found.append(f"{row['title']}: {text} ({', '.join(told)})")
     return found
 
 

@@ -136,6 +136,11 @@ def test_a_generator_without_time_left_is_told():
     assert "upper bounds" not in report.markdown(RESULTS)
 
 
+def test_a_storm_that_a_server_hardly_feels_is_told():
+    mild = {**RESULTS, "rows": [{**row(contender("crossgate", 4, quiet=[2], server_busy=[0.6])), "verdicts": []}]}
+    assert "below saturation (crossgate 0.60)" in report.markdown(mild)
+
+
 def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
     text = plots.script("messages", RESULTS["rows"][:1], ["crossgate", "nginx", "hitch"], "x.svg")
     assert 'row "crossgate" "nginx"' in text and '"echo-16k" 1.0000 1.8182' in text
