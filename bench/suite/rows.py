@@ -106,8 +106,10 @@ def workers(name, title, mode, setup, load):
                alone((one, {}), (two, {"setup": {"workers": 2}})), (goals.scales(1.9, one, two),))
 
 
-def growth(name, title, mode, setup, load, few, many, factor, text):
-    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, alone(few, many),
+def growth(name, title, mode, setup, load, few, many, factor, text, peers=()):
+    """What a peer's cost grows by tells what the kernel has of it."""
+    beside = [Contender(f"{peer}, {label}", peer, **words) for peer in peers for label, words in (few, many)]
+    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside),
                (goals.within(factor, many[0], few[0], text),))
 
 
@@ -163,7 +165,7 @@ def of_crowds(crowd, many):
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
         growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),
-               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100"),
+               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", peers=("uwebsockets",)),
         growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
                ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05"),
     )

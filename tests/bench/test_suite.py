@@ -138,7 +138,7 @@ def test_a_generator_without_time_left_is_told():
 
 def test_a_storm_that_a_server_hardly_feels_is_told():
     mild = {**RESULTS, "rows": [{**row(contender("crossgate", 4, quiet=[2], server_busy=[0.6])), "verdicts": []}]}
-    assert "below saturation (crossgate 0.60)" in report.markdown(mild)
+    assert "others used the core (crossgate 0.60)" in report.markdown(mild)
 
 
 def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
