@@ -33,5 +33,5 @@ class Extent:
         return path
 
 
-WHOLE = Extent(rounds=3, seconds=2, warm_up=0.5)
+WHOLE = Extent(rounds=3, seconds=1.5, warm_up=0.3)
 QUICK = Extent(rounds=1, seconds=0.25, warm_up=0.1, connections=500, certificates=50, file_bytes=64 * MIB)

@@ -91,13 +91,13 @@ def relay(name, title, size, depth, backend, **load):
                {"connections": 100, "depth": depth, "size": size, **TLS13, **load}, all_of(RELAYING), (goals.below_peers(),))
 
 
-def storm(name, title, handshakes):
+def storm(name, title, handshakes, **words):
     return Row(name, title, "ms", "storm", "echo", Setup("relay", "rsa"), {"connections": 100, "size": 64, "rate": 1000, **TLS13},
                all_of(RELAYING),
                (goals.within(3, "crossgate", "crossgate", "at most 3 times the quiet p99", other_what="quiet"),
                 goals.within(0.1, "crossgate", "nginx", "at most a tenth of nginx"),
                 goals.within(0.1, "crossgate", "haproxy", "at most a tenth of HAProxy")),
-               storm={"connections": 100, **handshakes})
+               storm={"connections": 100, **handshakes}, rounds=2, patience=2, **words)
 
 
 def workers(name, title, mode, setup, load):
@@ -122,7 +122,8 @@ def table(descriptors):
 
 FIXED = (
     handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
-    handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa"),
+    handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa",
+              in_quick=False),
     handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
     handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
               in_quick=False),
@@ -145,7 +146,7 @@ FIXED = (
         all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB, patience=4),
     storm("storm-ecdhe", "p99 of a relayed echo, quiet → during a storm of handshakes (ECDHE-RSA)",
           ECDHE_RSA),
-    storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE),
+    storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE, in_quick=False),
     workers("workers-handshake", "Two workers, handshakes", "handshakes", Setup("hello", "rsa"), {"connections": 32}),
     workers("workers-echo", "Two workers, echo of 64 B", "echo", Setup("echo"), {"connections": 100, "depth": 16, "size": 64}),
     growth("growth-certificates", "CPU per handshake by certificates", "handshakes", Setup("hello"), {"connections": 32},
