@@ -108,7 +108,8 @@ class Nginx(Candidate):
 
     def command(self, place, setup):
         cache = "open_file_cache max=1000;" if setup.cached else ""
-        config = place.write("nginx.conf", **place.tls(setup.key), workers=setup.workers, descriptors=descriptors(), cache=cache,
+        config = place.write("nginx.conf", **place.tls(setup.key), workers=setup.workers, descriptors=descriptors(),
+                             connections=2 * descriptors(), cache=cache,
                              backend=place.backend.address(setup.backend, unix="unix:{}:"), origin=place.backend.address("tcp"))
         return [self.program, "-p", place.home, "-c", config]
 

@@ -1,11 +1,14 @@
 """The load: `crossgate bench … --json`, and what it says."""
 import json
-import os
+import signal
 import subprocess
+import time
+from contextlib import contextmanager
 
 from .programs import Failure, pinned
 
 PATIENCE = 120  # seconds, besides those that were asked for
+LISTENS_AFTER = 1.2  # seconds: then it takes an interrupt for the end of its measurement
 
 
 def words_of(options):
@@ -29,46 +32,47 @@ class Load:
 
     def run(self, mode, url, server, options):
         """One measurement: the generator's own object, with the command that made it."""
-        return self.begin(mode, url, server, options).end()
+        with self.running(mode, url, server, options) as wait:
+            return wait()
 
-    def begin(self, mode, url, server, options, gives_way=False):
-        """One that runs until its `end`, or is dropped; `gives_way`: to whatever else wants its cores."""
-        command = pinned(self.command(mode, url, server, options), self.cores)
-        return Measurement(command, options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE, gives_way)
+    @contextmanager
+    def running(self, mode, url, server, options, nice=0):
+        """The same, begun: call what it gives to wait for its end, or to end it early. Nothing is left running."""
+        command = [*(["nice", "-n", str(nice)] if nice else []), *pinned(self.command(mode, url, server, options), self.cores)]
+        seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        began = time.monotonic()
 
-
-class Measurement:
-    def __init__(self, command, seconds, gives_way):
-        self.command, self.seconds = command, seconds
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if gives_way:
-            os.sched_setscheduler(self.process.pid, os.SCHED_IDLE, os.sched_param(0))
-
-    def end(self):
+        def wait(early=False):
+            if early:
+                time.sleep(max(began + LISTENS_AFTER - time.monotonic(), 0))
+                process.send_signal(signal.SIGINT)
+            try:
+                said, trouble = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                raise Failure(f"the load did not end within {seconds:.0f} s") from None
+            return {"command": " ".join(command), **judged(said, trouble, process.returncode)}
         try:
-            out, complaints = self.process.communicate(timeout=self.seconds)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"the load did not end within {self.seconds:.0f} s") from None
+            yield wait
         finally:
-            self.drop()
-        try:
-            result = json.loads(out)
-        except ValueError:
-            said = (complaints.strip().splitlines() or ["it said nothing"])[-1]
-            raise Failure(f"the load ended with {self.process.returncode}: {said[:300]}") from None
-        judge(result)
-        return {"command": " ".join(self.command), **result}
+            process.kill()
+            process.communicate()
 
-    def drop(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
+
+def judged(said, trouble, status):
+    try:
+        result = json.loads(said)
+    except ValueError:
+        last = (trouble.strip().splitlines() or ["it said nothing"])[-1]
+        raise Failure(f"the load ended with {status}: {last[:300]}") from None
+    judge(result)
+    return result
 
 
 def judge(result):
-    """Figures of a run with errors are figures of something else."""
+    """Figures of a run with errors are figures of something else. A download need not end within the time."""
     errors = result.get("errors") or 0
     if errors:
         raise Failure(f"{errors} errors beside {result.get('operations')} operations: {result.get('first_error')}")
-    if not result.get("operations"):
+    if not result.get("operations") and not result.get("bytes"):
         raise Failure("nothing was done in the time")

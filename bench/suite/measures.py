@@ -1,8 +1,11 @@
 """What a row measures: each function makes one round for one server, and returns its figures and what the generator said."""
+import time
+
 from .machine import cpu_time, tree
 from .programs import Failure
 
 GIB, KB = 1 << 30, 1000
+OPENING = 0.7  # seconds until those who are to be established surely are, where there is quiet
 
 
 def figure(result, *path):
@@ -32,17 +35,16 @@ def memory(visit):
 
 
 def storm(visit):
-    """Echo, without and with the storm. That comes from a process of its own that gives way on the load's cores: a client's handshake
-    costs as much as the server's, and one loop for both, or cores that are shared fairly, would have delays of their own."""
+    """Handshakes come from a process of their own, which gives way: in one with the echo they would delay what is to be measured."""
     quiet = visit()
-    flood = visit.flood()
-    try:
-        stormy = visit()
-        handshakes = flood.end()
-    finally:
-        flood.drop()
+    with visit.before_storm() as end_of_echo:
+        time.sleep(OPENING)
+        with visit.storm() as end_of_storm:
+            stormy = end_of_echo()
+            handshakes = end_of_storm(early=True)
     return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
-            "busy": figure(stormy, "client", "busy"), "handshakes": figure(handshakes, "per_second"), "loads": [quiet, stormy, handshakes]}
+            "handshakes": figure(handshakes, "per_second"), "busy": figure(stormy, "client", "busy") + figure(handshakes, "client", "busy"),
+            "server_busy": figure(stormy, "server", "cpu_us") / 1e6 / figure(stormy, "seconds"), "loads": [quiet, stormy, handshakes]}
 
 
 def balanced(visit):

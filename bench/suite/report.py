@@ -78,7 +78,7 @@ def own_cost(row):
     """Microseconds of the load's own CPU for each operation, when it loaded us."""
     loads = [load for contender in row["contenders"] if contender["label"] == "crossgate"
              for one in contender["rounds"] for load in one.get("loads", [])]
-    costs = [load["client"]["cpu_us"] / load["operations"] for load in loads if load["client"]["cpu_us"]]
+    costs = [load["client"]["cpu_us"] / load["operations"] for load in loads if load["client"]["cpu_us"] and load["operations"]]
     return median(costs) if costs and row["unit"] == "µs" else None
 
 
@@ -130,13 +130,16 @@ def floors(results):
 
 
 def limits(results):
-    """Latencies of a generator that had no time left are its own as well."""
+    """Latencies of a generator that had no time left are its own as well; a storm that leaves a server time is none at saturation."""
     found = []
     for row in results["rows"]:
-        busy = [f"{contender['label']} {middle(contender['rounds'], 'busy'):.2f}" for contender in row["contenders"]
-                if (middle(contender["rounds"], "busy") or 0) > BUSY]
-        if busy:
-            found.append(f"{row['title']}: the load had no time left, its latencies are upper bounds ({', '.join(busy)})")
+        for what, text, concerns in (("busy", "the load's core had no time left, latencies are upper bounds", lambda share: share > BUSY),
+                                     ("server_busy", "the server had less than its core: the storm was below saturation, or others used the core",
+                                      lambda share: share < BUSY)):
+            shares = {contender["label"]: middle(contender["rounds"], what) for contender in row["contenders"]}
+            told = [f"{label} {share:.2f}" for label, share in shares.items() if share is not None and concerns(share)]
+            if told:
+                found.append(f"{row['title']}: {text} ({', '.join(told)})")
     return found
 
 

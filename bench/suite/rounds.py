@@ -13,6 +13,7 @@ from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 LONG = 3600  # seconds: longer than a row takes
+NICE, STORM_RISES, STORM_AT_MOST = 10, 1, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 
@@ -43,13 +44,17 @@ class Visit:
         self.server = server.pid
         self._load, self._mode, self._url, self._options, self._storm = load, mode, url, options, storm
 
-    def __call__(self, **more):
-        return self._load.run(self._mode, self._url, self.server, {**self._options, **more})
+    def __call__(self):
+        return self._load.run(self._mode, self._url, self.server, self._options)
 
-    def flood(self):
-        """Handshakes, as fast as they can be had, from before the next call until after its end."""
-        times = {"seconds": self._options["seconds"] + self._options["warm_up"] + 1, "warm_up": 0}
-        return self._load.begin("handshakes", self._url.replace("wss:", "https:"), None, {**self._storm, **times}, gives_way=True)
+    def before_storm(self):
+        """The visit, begun, with time for a storm to rise before it counts."""
+        options = {**self._options, "warm_up": self._options["warm_up"] + STORM_RISES}
+        return self._load.running(self._mode, self._url, self.server, options)
+
+    def storm(self):
+        """Handshakes beside, until they are ended."""
+        return self._load.running("handshakes", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0}, NICE)
 
 
 class Entry:
@@ -112,7 +117,7 @@ def wait(bench, entry, place, server, stack):
 @contextmanager
 def crowd(bench, place, server, count):
     """WebSockets that are open and silent."""
-    options = {"connections": count, "seconds": LONG, "tls": "1.3"}
+    options = {"connections": count, "warm_up": LONG, "tls": "1.3"}
     words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
     room = place.home / "crowd"
     room.mkdir()

@@ -47,8 +47,8 @@ class Row:
     goals: tuple = ()
     floor: dict = field(default_factory=dict)   # {name of bench/floor: times}
     records: dict = field(default_factory=dict)  # the part of it that is no system call, where a goal speaks of that
+    storm: dict = field(default_factory=dict)   # the load of handshakes beside, of one
     file: int = 0               # bytes of the file that is asked for
-    storm: dict = field(default_factory=dict)   # load of handshakes beside
     rounds: int = 3             # at most
     patience: int = 1           # times as long as other rows
     in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
@@ -97,13 +97,13 @@ def proxied(name, title, connections, **words):
                all_of(PROXYING), (goals.below_peers(),), **words)
 
 
-def storm(name, title, handshakes):
-    load = {"connections": 100, "size": 64, "rate": 1000, **TLS13}
-    return Row(name, title, "ms", "storm", "echo", Setup("relay", "rsa"), load, all_of(RELAYING),
+def storm(name, title, handshakes, **words):
+    return Row(name, title, "ms", "storm", "echo", Setup("relay", "rsa"), {"connections": 100, "size": 64, "rate": 1000, **TLS13},
+               all_of(RELAYING),
                (goals.within(3, "crossgate", "crossgate", "at most 3 times the quiet p99", other_what="quiet"),
                 goals.within(0.1, "crossgate", "nginx", "at most a tenth of nginx"),
                 goals.within(0.1, "crossgate", "haproxy", "at most a tenth of HAProxy")),
-               storm={"connections": 32, **handshakes})
+               storm={"connections": 100, **handshakes}, rounds=2, patience=2, **words)
 
 
 def workers(name, title, mode, setup, load):
@@ -112,8 +112,10 @@ def workers(name, title, mode, setup, load):
                alone((one, {}), (two, {"setup": {"workers": 2}})), (goals.scales(1.9, one, two),))
 
 
-def growth(name, title, mode, setup, load, few, many, factor, text):
-    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, alone(few, many),
+def growth(name, title, mode, setup, load, few, many, factor, text, peers=()):
+    """What a peer's cost grows by tells what the kernel has of it."""
+    beside = [Contender(f"{peer}, {label}", peer, **words) for peer in peers for label, words in (few, many)]
+    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside),
                (goals.within(factor, many[0], few[0], text),))
 
 
@@ -126,7 +128,8 @@ def table(descriptors):
 
 FIXED = (
     handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
-    handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa"),
+    handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa",
+              in_quick=False),
     handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
     handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
               in_quick=False),
@@ -151,7 +154,7 @@ FIXED = (
         all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB, patience=4),
     storm("storm-ecdhe", "p99 of a relayed echo, quiet → during a storm of handshakes (ECDHE-RSA)",
           ECDHE_RSA),
-    storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE),
+    storm("storm-dhe", "p99 of a relayed echo, quiet → during a storm of handshakes (DHE only)", DHE, in_quick=False),
     workers("workers-handshake", "Two workers, handshakes", "handshakes", Setup("hello", "rsa"), {"connections": 32}),
     workers("workers-echo", "Two workers, echo of 64 B", "echo", Setup("echo"), {"connections": 100, "depth": 16, "size": 64}),
     growth("growth-certificates", "CPU per handshake by certificates", "handshakes", Setup("hello"), {"connections": 32},
@@ -171,7 +174,7 @@ def of_crowds(crowd, many):
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
         growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),
-               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100"),
+               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", peers=("uwebsockets",)),
         growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
                ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05"),
     )

@@ -63,7 +63,7 @@ struct load_storm {
     struct load_tls tls;
 };
 
-/* How far a run is, told about once per second and never from within a signal. */
+/* How far a run is, told about soon and then once per second, never from within a signal. */
 struct load_progress {
     double seconds;      /* since the load began */
     bool warming;        /* what is done now is not counted */

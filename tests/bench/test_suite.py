@@ -136,6 +136,11 @@ def test_a_generator_without_time_left_is_told():
     assert "upper bounds" not in report.markdown(RESULTS)
 
 
+def test_a_storm_that_a_server_hardly_feels_is_told():
+    mild = {**RESULTS, "rows": [{**row(contender("crossgate", 4, quiet=[2], server_busy=[0.6])), "verdicts": []}]}
+    assert "others used the core (crossgate 0.60)" in report.markdown(mild)
+
+
 def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
     text = plots.script("messages", RESULTS["rows"][:1], ["crossgate", "nginx", "hitch"], "x.svg")
     assert 'row "crossgate" "nginx"' in text and '"echo-16k" 1.0000 1.8182' in text
@@ -173,6 +178,7 @@ def test_quick_is_less_of_everything(tmp_path):
 
 def test_the_generator_is_believed_only_without_errors():
     load.judge({"operations": 1, "errors": 0})
+    load.judge({"operations": 0, "errors": 0, "bytes": 1 << 20})
     for bad in ({"operations": 0, "errors": 0}, {"operations": 9, "errors": 1, "first_error": "x"}):
         with pytest.raises(Failure):
             load.judge(bad)
