@@ -1585,6 +1585,26 @@ static void cheap_handshakes_are_not(void **state)
     assert_int_equal(world.counters.handshakes_heavy, 0);
 }
 
+/* A client of TLS 1.2 offers X25519, P-256 and P-384: what is agreed on is the server's to choose. */
+static void what_is_heavy_is_told_by_the_groups_of_the_server(void **state)
+{
+    (void)state;
+    static const char *const lists[][2] = {{"P-384", "P-521"}, {"P-384", "P-256"}, {"P-256", "P-384"}};
+    for (size_t i = 0; i < 3; i++) {
+        struct tls_server_settings server = rsa_settings();
+        struct tls_client_settings client = client_settings();
+        server.groups = (struct tls_words){lists[i], 2, true};
+        struct tls_context *context = make_client(&client);
+        SSL_CTX_set_max_proto_version(context->ssl, TLS1_2_VERSION);
+        world.counters = (struct counters){0};
+        join(make_server(&server), context);
+        run_all();
+        assert_int_equal(world.server.opened, 1);
+        assert_int_equal(world.counters.handshakes_heavy, i < 2);
+        hang_up();
+    }
+}
+
 /* Whatever ends the stream ends it at once; its memory goes when the thread is done. */
 static void abort_while_out_is_told_at_once(void **state)
 {
@@ -1733,6 +1753,7 @@ int main(void)
         TEST(second_hello_cannot_turn_a_challenge_into_a_visit),
         LANE_TEST(heavy_handshakes_are_done_by_the_thread),
         LANE_TEST(cheap_handshakes_are_not),
+        LANE_TEST(what_is_heavy_is_told_by_the_groups_of_the_server),
         LANE_TEST(abort_while_out_is_told_at_once),
         LANE_TEST(deadline_while_out_ends_the_stream),
         LANE_TEST(peer_that_leaves_while_out_costs_nothing_more),
