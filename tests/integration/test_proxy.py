@@ -570,7 +570,7 @@ def test_kept_connections_are_closed_soon(proxied, pki):
     assert origin.connections == 2
 
 
-def test_many_visitors_share_a_bounded_number_of_kept_connections(crossgate, pki):
+def test_many_visitors_at_once_find_their_connections_kept(crossgate, pki):
     ready = threading.Barrier(60)
 
     def talk(origin, peer, request):
@@ -580,10 +580,11 @@ def test_many_visitors_share_a_bounded_number_of_kept_connections(crossgate, pki
     with Origin(talk) as origin:
         gate = crossgate(front(pki, origin.service()), workers=1)
         wires = [Wire(gate.port, pki.client(), timeout=60) for _ in range(60)]
-        for wire in wires:
-            wire.send("GET /api/ HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert all(wire.response().status == 200 for wire in wires)
-        eventually(lambda: origin.ended == 60 - 32)
+        for _ in range(2):
+            for wire in wires:
+                wire.send("GET /api/ HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert all(wire.response().status == 200 for wire in wires)
+        assert origin.connections == 60
         for wire in wires:
             wire.close()
 
