@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 /* So many at once, so that reading the clock costs nothing; fewer than fit the backlog. */
-enum { PAIRS = 64, MESSAGE_BYTES = 64 };
+enum { PAIRS = 64, SMALL = 64, RECORD = 16384 + 22 /* as it is on the wire */ };
 
 struct pairs {
     int listener, epoll;
     struct sockaddr_in address;
     int client[PAIRS], server[PAIRS];
+    size_t size; /* of a message */
 };
 
 /* ---- clients; never counted */
@@ -32,16 +33,16 @@ static void connect_client(struct pairs *pairs, size_t i)
 
 static void send_from_clients(struct pairs *pairs)
 {
-    const char bytes[MESSAGE_BYTES] = {0};
+    static const char bytes[RECORD];
     for (size_t i = 0; i < PAIRS; i++)
-        MUST(send(pairs->client[i], bytes, sizeof bytes, MSG_NOSIGNAL) == sizeof bytes);
+        MUST(send(pairs->client[i], bytes, pairs->size, MSG_NOSIGNAL) == (ssize_t)pairs->size);
 }
 
 static void receive_at_clients(struct pairs *pairs)
 {
-    char bytes[MESSAGE_BYTES];
+    char bytes[RECORD];
     for (size_t i = 0; i < PAIRS; i++)
-        MUST(recv(pairs->client[i], bytes, sizeof bytes, MSG_WAITALL) == sizeof bytes);
+        MUST(recv(pairs->client[i], bytes, pairs->size, MSG_WAITALL) == (ssize_t)pairs->size);
 }
 
 static void close_clients(struct pairs *pairs)
@@ -52,11 +53,11 @@ static void close_clients(struct pairs *pairs)
 
 /* ---- the server */
 
-static void answer(int socket)
+static void answer(int socket, size_t size)
 {
-    char bytes[4096];
-    MUST(recv(socket, bytes, sizeof bytes, 0) == MESSAGE_BYTES &&
-         send(socket, bytes, MESSAGE_BYTES, MSG_NOSIGNAL) == MESSAGE_BYTES);
+    char bytes[RECORD];
+    MUST(recv(socket, bytes, sizeof bytes, 0) == (ssize_t)size &&
+         send(socket, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
 }
 
 static int accept_one(const struct pairs *pairs)
@@ -81,7 +82,7 @@ static void serve_connections(struct pairs *pairs, struct meter *meter)
     meter_begin(meter);
     for (size_t i = 0; i < PAIRS; i++) {
         pairs->server[i] = accept_one(pairs);
-        answer(pairs->server[i]);
+        answer(pairs->server[i], pairs->size);
     }
     meter_pause(meter);
     receive_at_clients(pairs);
@@ -98,7 +99,7 @@ static void answer_messages(struct pairs *pairs, struct meter *meter)
     send_from_clients(pairs);
     meter_begin(meter);
     for (size_t i = 0; i < PAIRS; i++)
-        answer(pairs->server[i]);
+        answer(pairs->server[i], pairs->size);
     meter_pause(meter);
     receive_at_clients(pairs);
     meter_count(meter, PAIRS);
@@ -121,6 +122,7 @@ static void pairs_init(struct pairs *pairs)
 {
     socklen_t size = sizeof pairs->address;
     pairs->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    pairs->size = SMALL;
     pairs->listener = socket(AF_INET, SOCK_STREAM, 0);
     pairs->epoll = epoll_create1(0);
     MUST(pairs->listener >= 0 && pairs->epoll >= 0 &&
@@ -160,6 +162,8 @@ void floors_of_calls(struct floors *floors)
     measure(floors, "call/connection", serve_connections, &pairs, meter);
     open_all(&pairs);
     measure(floors, "call/message", answer_messages, &pairs, meter);
+    pairs.size = RECORD;
+    measure(floors, "call/record", answer_messages, &pairs, meter);
     MUST(send(pairs.client[0], &byte, 1, 0) == 1);
     measure(floors, "call/epoll_wait", wait_for_events, &pairs, meter);
     close_clients(&pairs);

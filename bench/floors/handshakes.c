@@ -12,15 +12,16 @@ static const struct kind {
     const char *name, *key;
     int version;
     const char *suite;
-    bool resumed;
+    bool ticket, resumed;
 } kinds[] = {
-    {"handshake/tls1.3-ecdsa", "EC", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", false},
-    {"handshake/tls1.3-rsa", "RSA", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", false},
-    {"handshake/tls1.3-resumed", "EC", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", true},
-    {"handshake/tls1.2-ecdhe-ecdsa", "EC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", false},
-    {"handshake/tls1.2-ecdhe-rsa", "RSA", TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", false},
-    {"handshake/tls1.2-dhe-rsa", "RSA", TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", false},
-    {"handshake/tls1.2-resumed", "EC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", true},
+    {"handshake/tls1.3-ecdsa", "EC", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", false, false},
+    {"handshake/tls1.3-ecdsa-ticket", "EC", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", true, false},
+    {"handshake/tls1.3-rsa", "RSA", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", false, false},
+    {"handshake/tls1.3-resumed", "EC", TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", true, true},
+    {"handshake/tls1.2-ecdhe-ecdsa", "EC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", false, false},
+    {"handshake/tls1.2-ecdhe-rsa", "RSA", TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", false, false},
+    {"handshake/tls1.2-dhe-rsa", "RSA", TLS1_2_VERSION, "DHE-RSA-AES128-GCM-SHA256", false, false},
+    {"handshake/tls1.2-resumed", "EC", TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", false, true},
 };
 
 /* A session to be resumed. Over TLS 1.3 the ticket comes after the handshake. */
@@ -85,7 +86,7 @@ static void run_batch(struct link *links, const struct link_kit *kit, SSL_SESSIO
 static void measure(struct floors *floors, const struct kind *kind, struct link *links, struct meter *meter)
 {
     struct link_kit kit;
-    link_kit_init(&kit, kind->key, kind->version, kind->suite);
+    link_kit_init(&kit, kind->key, kind->version, kind->suite, kind->ticket);
     SSL_SESSION *session = kind->resumed ? session_new(&links[0], &kit) : NULL;
     meter_start(meter, floors->seconds);
     while (meter_goes_on(meter))

@@ -98,15 +98,15 @@ static SSL_CTX *context_new(const SSL_METHOD *method, int version)
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_num_tickets(context, 1);
     return context;
 }
 
-void link_kit_init(struct link_kit *kit, const char *key, int version, const char *suite)
+void link_kit_init(struct link_kit *kit, const char *key, int version, const char *suite, size_t tickets)
 {
     kit->method = wire_method();
     kit->server = context_new(TLS_server_method(), version);
     kit->client = context_new(TLS_client_method(), version);
+    SSL_CTX_set_num_tickets(kit->server, tickets);
     use_new_key(kit->server, key);
     use_dhe(kit->server);
     MUST(version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(kit->client, suite)

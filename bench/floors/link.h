@@ -23,15 +23,15 @@ struct link {
     SSL *client, *server;
 };
 
-/* What ends are made of. The settings are Crossgate's: groups, one ticket, released buffers, read-ahead, no session cache. */
+/* What ends are made of. The settings are Crossgate's: groups, released buffers, read-ahead, no session cache. */
 struct link_kit {
     BIO_METHOD *method;
     SSL_CTX *client, *server;
 };
 
 /* With a new key and certificate. `key`: "EC" (P-256) or "RSA" (2048 bits); `version`: TLS1_2_VERSION or TLS1_3_VERSION;
- * `suite`: the one the client offers. */
-void link_kit_init(struct link_kit *kit, const char *key, int version, const char *suite);
+ * `suite`: the one the client offers; `tickets`: that a handshake of TLS 1.3 gives. */
+void link_kit_init(struct link_kit *kit, const char *key, int version, const char *suite, size_t tickets);
 void link_kit_deinit(struct link_kit *kit);
 
 /* The ends are made apart, since only the server's is counted. `session`: that the client resumes, or NULL. */

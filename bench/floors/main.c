@@ -18,7 +18,7 @@ static const char help[] =
     "per\n"
     "operation, the median over batches. In one thread, in memory or over loopback; the clients' part is not counted. "
     "The\n"
-    "settings of TLS are Crossgate's: X25519, one ticket, released buffers. Each of 22 floors takes S seconds (default "
+    "settings of TLS are Crossgate's: X25519, released buffers. Each of 24 floors takes S seconds (default "
     "0.3).\n"
     "\n"
     "--json prints one object instead of the table:\n"
@@ -27,11 +27,13 @@ static const char help[] =
     "   \"bytes_per_second\": plaintext that one core both opens and seals; null where it means nothing}, ...}}\n"
     "with these names:\n"
     "  handshake/tls1.3-ecdsa  -rsa  -resumed                   P-256, RSA-2048, psk_dhe_ke with P-256; AES-128-GCM\n"
+    "  handshake/tls1.3-ecdsa-ticket                            gives a ticket, as -resumed does; the others give "
+    "none\n"
     "  handshake/tls1.2-ecdhe-ecdsa  -ecdhe-rsa  -dhe-rsa  -resumed      DHE with ffdhe2048; resumed by a ticket\n"
     "  record/aes128gcm/64  /1024  /16384, record/aes256gcm/…   SSL_read of a record and SSL_write of one\n"
     "  cipher/aes128gcm/64  /1024  /16384, cipher/aes256gcm/…   the same by EVP alone\n"
     "  call/connection                                          accept4, recv, send, recv, close\n"
-    "  call/message                                             recv, send of 64 bytes\n"
+    "  call/message, call/record                                recv, send of 64 bytes, of a record of 16 KiB\n"
     "  call/epoll_wait                                          with one socket that is ready\n";
 
 struct report {

@@ -61,7 +61,7 @@ static void measure_ssl(struct floors *floors, const struct suite *suite, struct
 {
     unsigned char bytes[RECORD_BYTES] = {0};
     struct link_kit kit;
-    link_kit_init(&kit, "EC", TLS1_3_VERSION, suite->suite);
+    link_kit_init(&kit, "EC", TLS1_3_VERSION, suite->suite, 0);
     for (size_t i = 0; i < PAIRS; i++)
         link_connect(&links[i], &kit);
     for (size_t i = 0; i < SIZES; i++) {

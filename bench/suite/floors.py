@@ -8,9 +8,10 @@ from .programs import output, pinned
 SPEEDS = {"+F2": "speed/rsa2048-sign", "+F4": "speed/ecdsap256-sign", "+F5": "speed/x25519-derive"}
 
 
-def measure(root, cores, seconds):
-    """({name: microseconds of CPU}, why there are none)."""
-    words = pinned([root / "bench/floor", "--json", "--seconds", seconds], cores)
+def measure(root, crossgate, cores, seconds):
+    """({name: microseconds of CPU}, why there are none), by the program that was built beside Crossgate, or one that is built now."""
+    beside = crossgate.parent / "bench/floor"
+    words = pinned([beside if beside.exists() else root / "bench/floor", "--json", "--seconds", seconds], cores)
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600)
         floors = json.loads(done.stdout)["floors"]

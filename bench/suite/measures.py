@@ -1,8 +1,11 @@
 """What a row measures: each function makes one round for one server, and returns its figures and what the generator said."""
+import time
+
 from .machine import cpu_time, tree
 from .programs import Failure
 
-GIB = 1 << 30
+GIB, KB = 1 << 30, 1000
+OPENING = 0.7  # seconds until those who are to be established surely are, where there is quiet
 
 
 def figure(result, *path):
@@ -28,13 +31,20 @@ def bulk(visit):
 
 def memory(visit):
     result = visit()
-    return {"value": figure(result, "server", "pss_bytes_per_connection") / 1024, "loads": [result]}
+    return {"value": figure(result, "server", "pss_bytes_per_connection") / KB, "loads": [result]}
 
 
 def storm(visit):
-    quiet, stormy = visit(handshake_rate=0), visit()
+    """Handshakes come from a process of their own, which gives way: in one with the echo they would delay what is to be measured."""
+    quiet = visit()
+    with visit.before_storm() as end_of_echo:
+        time.sleep(OPENING)
+        with visit.storm() as end_of_storm:
+            stormy = end_of_echo()
+            handshakes = end_of_storm(early=True)
     return {"value": figure(stormy, "latency_us", "p99") / 1000, "quiet": figure(quiet, "latency_us", "p99") / 1000,
-            "busy": figure(stormy, "client", "busy"), "loads": [quiet, stormy]}
+            "handshakes": figure(handshakes, "per_second"), "busy": figure(stormy, "client", "busy") + figure(handshakes, "client", "busy"),
+            "server_busy": figure(stormy, "server", "cpu_us") / 1e6 / figure(stormy, "seconds"), "loads": [quiet, stormy, handshakes]}
 
 
 def balanced(visit):

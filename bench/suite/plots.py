@@ -9,22 +9,27 @@ FAMILIES = {"handshakes": ("CPU per handshake", ("handshake", "resumed")), "echo
             "memory": ("Memory per idle connection", ("idle",)), "storms": ("p99 of an echo during a storm of handshakes", ("storm",))}
 SCRIPT = """set terminal svg size 1100,480 dynamic font 'sans,12' background 'white'
 set output '{output}'
-set title '{title} (Crossgate = 1, lower is better)'
+set title '{title}' font ',14'
+set ylabel 'times that of Crossgate (lower is better)'
 set style data histograms
-set style histogram clustered gap 1
-set style fill solid 0.85 border -1
-set boxwidth 0.9
-set grid ytics
+set style histogram clustered gap 1.5
+set style fill solid 1 noborder
+set border 3 linecolor '#888888'
+set grid ytics linecolor '#dddddd'
 set yrange [0:*]
 {scale}
-set xtics rotate by -15 noenhanced
-set key outside right noenhanced
+set arrow from graph 0, first 1 to graph 1, first 1 nohead front dashtype 3 linecolor '#444444'
+set xtics nomirror scale 0 rotate by -15 noenhanced textcolor '#000000'
+set ytics nomirror textcolor '#000000'
+set key outside right Left reverse noenhanced samplen 1
 set datafile missing '?'
 $figures << END
 {data}
 END
-plot for [column=2:{last}] $figures using column:xtic(1) title columnheader(column)
+plot {columns}
 """
+# By the order of the candidates, so that each has the same one in every plot.
+COLOURS = ("#1b4f9c", "#7fa6dc", "#2e9e6b", "#e08a1e", "#b0413e", "#8c6bb1", "#d6b300", "#5fb8c4", "#777777")
 
 
 def ratios(row, names):
@@ -43,8 +48,10 @@ def script(title, rows, names, output):
     lines = ['row ' + " ".join(f'"{names[place]}"' for place in used)]
     lines += [f'"{name}" ' + " ".join("?" if value is None else f"{value:.4f}" for value in values) for name, values in table]
     largest = max(value for _, values in table for value in values if value)
-    scale = "set logscale y\nset yrange [0.1:*]" if largest > 12 else ""
-    return SCRIPT.format(output=output, title=title, scale=scale, data="\n".join(lines), last=len(used) + 1)
+    scale = "set logscale y\nset yrange [0.5:*]" if largest > 12 else ""
+    columns = ", ".join(f"$figures using {column}:xtic(1) title columnheader({column}) linecolor '{COLOURS[place % len(COLOURS)]}'"
+                        for column, place in enumerate(used, 2))
+    return SCRIPT.format(output=output, title=title, scale=scale, data="\n".join(lines), columns=columns)
 
 
 def draw(results, directory, stem):

@@ -1,6 +1,8 @@
 """Results as people read them: the table, what failed, the verdict. Nothing here measures."""
 from statistics import median
 
+from .goals import Figures
+
 NONE = "–"
 BUSY = 0.9
 
@@ -67,6 +69,19 @@ def worst_spread(row):
     return f"{max(spreads):.0%}" if spreads else NONE
 
 
+def beside_best(row):
+    best = Figures(row).best_peer()
+    return f"{best[1]:.2f} {best[0]}" if best else NONE
+
+
+def own_cost(row):
+    """Microseconds of the load's own CPU for each operation, when it loaded us."""
+    loads = [load for contender in row["contenders"] if contender["label"] == "crossgate"
+             for one in contender["rounds"] for load in one.get("loads", [])]
+    costs = [load["client"]["cpu_us"] / load["operations"] for load in loads if load["client"]["cpu_us"] and load["operations"]]
+    return median(costs) if costs and row["unit"] == "µs" else None
+
+
 def table(results, notes):
     """One line per row, one column per candidate; only those that were measured or failed."""
     rows = [row for row in results["rows"] if any(contender["label"] in results["candidates"] for contender in row["contenders"])]
@@ -74,11 +89,14 @@ def table(results, notes):
         return []
     names = [name for name in results["candidates"]
              if any(contender["label"] == name and contender["rounds"] for row in rows for contender in row["contenders"])]
-    lines = [["work", "unit", "floor", *names, "spread"]]
+    others = [name for name in names if name != "crossgate"]
+    lines = [["work", "unit", "crossgate", "of best peer", "floor", *others, "load's own", "spread"]]
     for row in rows:
         by_label = {contender["label"]: contender for contender in row["contenders"]}
-        cells = [cell(by_label[name], notes.mark(by_label[name])) if name in by_label else "" for name in names]
-        lines.append([row["title"], row["unit"], number(row["floor"]) if row["floor"] else "", *cells, worst_spread(row)])
+        ours, *cells = [cell(by_label[name], notes.mark(by_label[name])) if name in by_label else "" for name in ("crossgate", *others)]
+        cost = own_cost(row)
+        lines.append([row["title"], row["unit"], ours, beside_best(row), number(row["floor"]) if row["floor"] else "", *cells,
+                      number(cost) if cost else "", worst_spread(row)])
     return aligned(lines)
 
 
@@ -98,14 +116,11 @@ WORDS = {True: "met", False: "SHORT", None: "not measured"}
 
 
 def verdict(results):
-    """Each row's goals below its title."""
-    lines, verdicts = [], [(row, one) for row in results["rows"] for one in row["verdicts"]]
-    for row, one in verdicts:
-        if not lines or one is row["verdicts"][0]:
-            lines.append(f"- {row['title']}")
-        lines.append(f"  - {WORDS[one['met']]}: {one['goal']} – {one['text']}")
+    """A line per goal; a row's title stands with its first."""
+    verdicts = [(row, one) for row in results["rows"] for one in row["verdicts"]]
+    lines = [[row["title"] if one is row["verdicts"][0] else "", one["goal"], WORDS[one["met"]], one["text"]] for row, one in verdicts]
     met = sum(one["met"] is True for _, one in verdicts)
-    return [*lines, "", f"{met} of {len(verdicts)} goals are met."] if lines else []
+    return [*aligned([["work", "goal", "verdict", "figure"], *lines]), "", f"{met} of {len(verdicts)} goals are met."] if lines else []
 
 
 def floors(results):
@@ -115,13 +130,16 @@ def floors(results):
 
 
 def limits(results):
-    """Latencies of a generator that had no time left are its own as well."""
+    """Latencies of a generator that had no time left are its own as well; a storm that leaves a server time is none at saturation."""
     found = []
     for row in results["rows"]:
-        busy = [f"{contender['label']} {middle(contender['rounds'], 'busy'):.2f}" for contender in row["contenders"]
-                if (middle(contender["rounds"], "busy") or 0) > BUSY]
-        if busy:
-            found.append(f"{row['title']}: the load had no time left, its latencies are upper bounds ({', '.join(busy)})")
+        for what, text, concerns in (("busy", "the load's core had no time left, latencies are upper bounds", lambda share: share > BUSY),
+                                     ("server_busy", "the server had less than its core: the storm was below saturation, or others used the core",
+                                      lambda share: share < BUSY)):
+            shares = {contender["label"]: middle(contender["rounds"], what) for contender in row["contenders"]}
+            told = [f"{label} {share:.2f}" for label, share in shares.items() if share is not None and concerns(share)]
+            if told:
+                found.append(f"{row['title']}: {text} ({', '.join(told)})")
     return found
 
 
@@ -135,7 +153,8 @@ def machine(results):
              f"{extent['file_bytes'] >> 20} MiB. Tells that it works, not how fast it is."] if results["quick"] else []
     shared = ["Servers and load share one core."] if facts["core_of_servers"] == facts["core_of_load"] else []
     versions = ", ".join(f"{name} {version}" for name, version in results["candidates"].items())
-    return [first, rounds, *quick, *shared, f"Candidates: {versions}"]
+    missing = [f"Not measured: {name}, since {' '.join(why.split())[:240]}" for name, why in results["missing"].items()]
+    return [first, rounds, *quick, *shared, f"Candidates: {versions}", *missing]
 
 
 def markdown(results):

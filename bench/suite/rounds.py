@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import floors, measures
-from .candidates import PATHS, Backend, Place, descriptors
+from .candidates import PATHS, Backend, Place
 from .machine import open_files
 from .programs import Failure, Program, free_port
 
-SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
-SPARE_DESCRIPTORS = 1000
+SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 LONG = 3600  # seconds: longer than a row takes
+NICE, STORM_RISES, STORM_AT_MOST = 10, 1, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 
@@ -40,12 +40,21 @@ class Bench:
 class Visit:
     """One server as a row's measure sees it: call it, and it is loaded for a round."""
 
-    def __init__(self, load, mode, url, server, options):
+    def __init__(self, load, mode, url, server, options, storm):
         self.server = server.pid
-        self._load, self._mode, self._url, self._options = load, mode, url, options
+        self._load, self._mode, self._url, self._options, self._storm = load, mode, url, options, storm
 
-    def __call__(self, **more):
-        return self._load.run(self._mode, self._url, self.server, {**self._options, **more})
+    def __call__(self):
+        return self._load.run(self._mode, self._url, self.server, self._options)
+
+    def before_storm(self):
+        """The visit, begun, with time for a storm to rise before it counts."""
+        options = {**self._options, "warm_up": self._options["warm_up"] + STORM_RISES}
+        return self._load.running(self._mode, self._url, self.server, options)
+
+    def storm(self):
+        """Handshakes beside, until they are ended."""
+        return self._load.running("handshakes", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0}, NICE)
 
 
 class Entry:
@@ -75,13 +84,6 @@ class Entry:
                 "rounds": self.rounds}
 
 
-def check_descriptors(options, setup):
-    """A relay needs two for each connection."""
-    needed = options.get("connections", 0) * (2 if setup.role == "relay" else 1) + SPARE_DESCRIPTORS
-    if needed > descriptors():
-        raise Failure(f"needs {needed} open files, and {descriptors()} are allowed: ulimit -n")
-
-
 def url_of(setup, port, file):
     host = "localhost" if setup.certificates else "127.0.0.1"
     return f"{SCHEMES[setup.role]}://{host}:{port}{PATHS[setup.role]}{file.name if file else ''}"
@@ -90,11 +92,8 @@ def url_of(setup, port, file):
 def begin(bench, row, entry, backend, stack):
     """Starts the contender's server; the stack ends it."""
     candidate = bench.candidates[entry.contender.candidate]
-    if why := candidate.missing():
-        raise Failure(why)
     setup = bench.extent.setup(row.setup_of(entry.contender))
     options = bench.extent.load(row.load_of(entry.contender), row.patience)
-    check_descriptors(options, setup)
     file = bench.extent.file(bench.home / "files", row.file) if row.file else None
     if file:
         options["size"] = file.stat().st_size
@@ -103,7 +102,7 @@ def begin(bench, row, entry, backend, stack):
     server = candidate.start(place, setup)
     stack.callback(server.stop)
     entry.command = " ".join(server.words)
-    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options)
+    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options, row.storm)
     entry.wait = lambda: wait(bench, entry, place, server, stack)
 
 
@@ -118,7 +117,7 @@ def wait(bench, entry, place, server, stack):
 @contextmanager
 def crowd(bench, place, server, count):
     """WebSockets that are open and silent."""
-    options = {"connections": count, "seconds": LONG, "tls": "1.3"}
+    options = {"connections": count, "warm_up": LONG, "tls": "1.3"}
     words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
     room = place.home / "crowd"
     room.mkdir()
@@ -162,5 +161,5 @@ def run_row(bench, row):
     with ExitStack() as stack:
         take_turns(bench, row, begin_all(bench, row, entries, stack))
     result = {"name": row.name, "title": row.title, "unit": row.unit, "seconds": round(time.monotonic() - began, 1),
-              "floor": floors.of(row.floor, bench.floors), "contenders": [entry.result() for entry in entries]}
+              "floor": floors.of(row.floor, bench.floors), "records": floors.of(row.records, bench.floors), "contenders": [entry.result() for entry in entries]}
     return {**result, "verdicts": [goal.verdict(result) for goal in row.goals]}

@@ -63,7 +63,7 @@ struct load_storm {
     struct load_tls tls;
 };
 
-/* How far a run is, told about once per second and never from within a signal. */
+/* How far a run is, told about soon and then once per second, never from within a signal. */
 struct load_progress {
     double seconds;      /* since the load began */
     bool warming;        /* what is done now is not counted */
@@ -88,6 +88,7 @@ struct load_settings {
     double seconds; /* that are counted, after the warm-up */
     double warm_up; /* seconds that are not */
     struct load_tls tls;
+    bool get; /* handshakes: a GET after each; always if some resume, since servers may keep tickets back until then */
     struct load_storm storm;
     unsigned sources;           /* addresses to connect from, 127.0.0.1 and up; 0, 1: the system's choice */
     pid_t server;               /* root of the process tree whose time and memory are read; 0: none */

@@ -86,6 +86,7 @@ int command_bench(int argc, char **argv)
         {"--ciphers", "LIST", "offer these: a list of OpenSSL's for TLS 1.2, suites for 1.3", &words.ciphers, NULL},
         {"--groups", "LIST", "offer these for the key exchange, as X25519:P-256", &words.groups, NULL},
         {"--resumed", "PERCENT", "of the handshakes resume a session (handshakes; default: 0)", &words.resumed, NULL},
+        {"--get", NULL, "handshakes: a GET after each (with --resumed: always)", NULL, &words.get},
         {"--handshake-rate", "N|max",
          "storm: handshakes per second beside the echo; max: each that\nends is followed by "
          "another (default: max)",

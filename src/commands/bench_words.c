@@ -180,6 +180,7 @@ static void take_values(struct reader *reader, struct load_settings *settings)
     settings->warm_up =
         take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, settings->mode == LOAD_IDLE ? 3 : 1);
     settings->tls.resumed = (unsigned)take_number(reader, "--resumed", words->resumed, 0, 100, 0);
+    settings->get = words->get;
     settings->tls.version = take_version(reader, "--tls", words->tls);
     settings->tls.ciphers = words->ciphers;
     settings->tls.groups = words->groups;
@@ -219,6 +220,7 @@ static void judge_options(struct reader *reader, const struct load_settings *set
         {"--size", words->size, EVERY_MODE & ~(BIT(LOAD_HANDSHAKES) | BIT(LOAD_IDLE))},
         {"--rate", words->rate, messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
         {"--resumed", words->resumed, BIT(LOAD_HANDSHAKES)},
+        {"--get", words->get ? "" : NULL, BIT(LOAD_HANDSHAKES)},
         {"--handshake-rate", words->handshake_rate, storm},
         {"--handshake-connections", words->handshake_connections, storm},
         {"--handshake-tls", words->handshake_tls, storm},

@@ -423,7 +423,7 @@ static void finish_connecting(struct contact *contact)
 static bool begin_tls(struct contact *contact)
 {
     BIO *bio = BIO_new(contact->run->method);
-    contact->ssl = bio ? offer_connection(contact->offer, &contact->left_session) : NULL;
+    contact->ssl = bio ? offer_connection(contact->offer) : NULL;
     if (!contact->ssl) {
         BIO_free(bio);
         return false;

@@ -44,13 +44,12 @@ struct contact {
     SSL *ssl;
     int fd;
     enum contact_state state;
-    bool left_session; /* a session that can be resumed has come */
-    bool paused;       /* nothing is read */
-    bool resuming;     /* it was paused, and what waits is to be read */
-    bool may_read;     /* in this event, once more */
-    bool ended;        /* the server has finished sending */
-    int events;        /* that are polled for */
-    uint8_t *out;      /* what the kernel has not taken; NULL: nothing */
+    bool paused;   /* nothing is read */
+    bool resuming; /* it was paused, and what waits is to be read */
+    bool may_read; /* in this event, once more */
+    bool ended;    /* the server has finished sending */
+    int events;    /* that are polled for */
+    uint8_t *out;  /* what the kernel has not taken; NULL: nothing */
     size_t out_length;
     const char *awaited; /* for the message, if it does not come */
     uint32_t patience;   /* ms */

@@ -18,12 +18,22 @@ static struct get *get_of(const struct lane *lane)
     return lane->crowd->shared;
 }
 
+static void ask(struct contact *contact)
+{
+    contact_expect(contact, "answer", ANSWER_TIME);
+    contact_write(contact, request_span(&get_of(lane_of(contact))->request));
+}
+
 static void begin(struct lane *lane)
 {
-    if (!contact_has_room(&lane->contact) || !crowd_take(lane))
-        return;
-    contact_expect(&lane->contact, "answer", ANSWER_TIME);
-    contact_write(&lane->contact, request_span(&get_of(lane)->request));
+    if (contact_has_room(&lane->contact) && crowd_take(lane))
+        ask(&lane->contact);
+}
+
+static void begin_visit(struct lane *lane)
+{
+    if (lane->contact.state == CONTACT_NONE && crowd_take(lane))
+        contact_open(&lane->contact);
 }
 
 static void on_open(struct contact *contact)
@@ -57,7 +67,7 @@ static void finish(struct getter *getter)
     }
     contact_expect(contact, NULL, 0);
     crowd_done(&getter->lane, 0);
-    if (!keep_alive)
+    if (!keep_alive || getter->lane.crowd->job->per_operation)
         contact_leave(contact);
 }
 
@@ -107,6 +117,14 @@ const struct job get_job = {
     .lane_size = sizeof(struct getter),
     .on = {.on_open = on_open, .on_bytes = on_bytes, .on_turn = on_turn, .on_eof = on_eof},
     .begin = begin,
+    .forget = forget,
+};
+
+const struct job visit_job = {
+    .lane_size = sizeof(struct getter),
+    .per_operation = true,
+    .on = {.on_open = ask, .on_bytes = on_bytes, .on_turn = on_turn, .on_eof = on_eof},
+    .begin = begin_visit,
     .forget = forget,
 };
 

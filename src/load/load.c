@@ -118,7 +118,7 @@ static void on_phase(struct run *run)
 
 /* ---- progress */
 
-enum { REPORT = 1000 }; /* ms */
+enum { FIRST_REPORT = 100, REPORT = 1000 }; /* ms */
 
 static void on_report(uv_timer_t *timer)
 {
@@ -245,7 +245,7 @@ static bool start(struct whole *whole, const struct load_settings *settings, str
     tree_init(&whole->tree, settings->server);
     uv_timer_init(&run->uv, &whole->reporter);
     if (settings->progress)
-        uv_timer_start(&whole->reporter, on_report, REPORT, REPORT);
+        uv_timer_start(&whole->reporter, on_report, FIRST_REPORT, REPORT);
     look_at_server(whole, &whole->before);
     if (settings->server > 0 && !whole->before.known)
         error_set(error, ERROR_INPUT, "process %d: it is not there, or nothing can be read of it",

@@ -28,12 +28,21 @@ bool requests_start(struct load *load, struct error *error)
     return get && get_prepare(get, load->run.settings, error) && mode_start_crowd(load, &get_job, get, 1, error);
 }
 
+static bool start_visits(struct load *load, struct error *error)
+{
+    struct get *get = share(load, sizeof *get, error);
+    return get && get_prepare(get, load->run.settings, error) && mode_start_crowd(load, &visit_job, get, 1, error);
+}
+
+/* Servers may keep a ticket back until something is said. */
 bool handshakes_start(struct load *load, struct error *error)
 {
-    if (!mode_start_crowd(load, &handshakes_job, NULL, 1, error))
-        return false;
-    run_ready(&load->run);
-    return true;
+    const struct load_settings *settings = load->run.settings;
+    bool good = settings->get || settings->tls.resumed > 0 ? start_visits(load, error)
+                                                           : mode_start_crowd(load, &handshakes_job, NULL, 1, error);
+    if (good)
+        run_ready(&load->run);
+    return good;
 }
 
 bool idle_start(struct load *load, struct error *error)

@@ -83,12 +83,9 @@ static bool set_offer(SSL_CTX *context, const struct load_tls *tls, struct error
 
 /* ---- sessions */
 
-/* For who waits for it, too. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
-    struct offer *offer = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    *(bool *)SSL_get_app_data(ssl) = true;
-    offer_keep(offer, session);
+    offer_keep(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)), session);
     return 1; /* it is ours */
 }
 
@@ -175,14 +172,12 @@ void offer_deinit(struct offer *offer)
     *offer = (struct offer){0};
 }
 
-SSL *offer_connection(struct offer *offer, bool *left_session)
+SSL *offer_connection(struct offer *offer)
 {
     SSL *ssl = SSL_new(offer->context);
     if (!ssl)
         return NULL;
     SSL_set_connect_state(ssl);
-    SSL_set_app_data(ssl, left_session);
-    *left_session = false;
     char *name = (char *)(uintptr_t)offer->target->host;
     bool named = offer->target->is_address || SSL_set_tlsext_host_name(ssl, name) == 1;
     if (named && resume_if_owed(offer, ssl))

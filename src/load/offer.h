@@ -23,9 +23,9 @@ bool offer_init(struct offer *offer, const struct load_settings *settings, const
                 struct error *error) __attribute__((warn_unused_result));
 void offer_deinit(struct offer *offer);
 
-/* A connection that has not begun; of so many in a hundred as was asked for with a session to resume, if there is one. *left_session
- * becomes true when it has left one behind. NULL when memory is out. */
-SSL *offer_connection(struct offer *offer, bool *left_session) __attribute__((warn_unused_result));
+/* A connection that has not begun; of so many in a hundred as was asked for with a session to resume, if there is one.
+ * NULL when memory is out. */
+SSL *offer_connection(struct offer *offer) __attribute__((warn_unused_result));
 
 /* Whether handshakes are to leave sessions behind. */
 static inline bool offer_resumes(const struct offer *offer)
