@@ -90,10 +90,10 @@ static void use_dhe(SSL_CTX *context)
 
 static SSL_CTX *context_new(const SSL_METHOD *method, int version)
 {
+    static char groups[] = "X25519:P-256:P-384:ffdhe2048:ffdhe3072";
     SSL_CTX *context = SSL_CTX_new(method);
     MUST(context && SSL_CTX_set_min_proto_version(context, version) &&
-         SSL_CTX_set_max_proto_version(context, version) &&
-         SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:ffdhe2048:ffdhe3072"));
+         SSL_CTX_set_max_proto_version(context, version) && SSL_CTX_set1_groups_list(context, groups));
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_read_ahead(context, 1);

@@ -13,8 +13,9 @@ from .programs import Program, free_port, output
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 CIPHERS = "ECDHE+AESGCM:DHE+AESGCM"
-PATHS = {"hello": "/", "echo": "/ws", "relay": "/relay", "static": "/files/"}
+PATHS = {"hello": "/", "echo": "/ws", "relay": "/relay", "static": "/files/", "proxied": "/proxied"}
 DESCRIPTORS_OF_THE_REST = 1000
+ANSWER = 1024  # bytes of what is proxied: a JSON text
 
 
 class Template(string.Template):
@@ -93,7 +94,7 @@ class Crossgate(Candidate):
     def command(self, place, setup):
         names = [{"certificate": str(path), "key": str(place.keys.key("ec"))} for path in place.keys.many(setup.certificates)]
         config = place.write("crossgate.json", **place.tls(setup.key), certificates=json.dumps(names),
-                             backend=json.dumps(place.backend.endpoint(setup.backend)))
+                             backend=json.dumps(place.backend.endpoint(setup.backend)), origin=place.backend.port)
         return run_crossgate(self.program, config, setup.workers)
 
 
@@ -109,7 +110,7 @@ class Nginx(Candidate):
         cache = "open_file_cache max=1000;" if setup.cached else ""
         config = place.write("nginx.conf", **place.tls(setup.key), workers=setup.workers, descriptors=descriptors(),
                              connections=2 * descriptors(), cache=cache,
-                             backend=place.backend.address(setup.backend, unix="unix:{}:"))
+                             backend=place.backend.address(setup.backend, unix="unix:{}:"), origin=place.backend.address("tcp"))
         return [self.program, "-p", place.home, "-c", config]
 
 
@@ -187,7 +188,7 @@ class Backend:
         self.port, self.raw, self.unix = free_port(), free_port(), home / "unix"
         text = (PEERS / "backend.json").read_text()
         config = home / "backend.json"
-        config.write_text(Template(text).substitute(port=self.port, raw=self.raw, unix=self.unix))
+        config.write_text(Template(text).substitute(port=self.port, raw=self.raw, unix=self.unix, answer="x" * (ANSWER - 2)))
         self.program = Program(run_crossgate(program, config, 1), home, cores)
 
     def wait(self):
@@ -214,15 +215,15 @@ def descriptors():
 
 def everybody(root, crossgate, beside, uwebsockets, names=()):
     """All candidates in the order of the table, or those of these names; whoever is not there says so when asked."""
-    makes = ("hello", "echo", "relay", "static")
+    makes = ("hello", "echo", "relay", "static", "proxied")
 
     def over_library(name, source=None):
         library = built(root, name, source)
         return Built(name, library.program, ("hello", "echo"), library.library, library.why)
     makers = {"crossgate": lambda: Crossgate("crossgate", str(crossgate), makes),
               **({"other build": lambda: Crossgate("other build", str(beside), makes)} if beside else {}),
-              "nginx": lambda: Nginx("nginx", "nginx", ("hello", "relay", "static")),
-              "haproxy": lambda: Haproxy("haproxy", "haproxy", ("hello", "relay")),
+              "nginx": lambda: Nginx("nginx", "nginx", ("hello", "relay", "static", "proxied")),
+              "haproxy": lambda: Haproxy("haproxy", "haproxy", ("hello", "relay", "proxied")),
               "hitch": lambda: Hitch("hitch", "hitch", ("hello", "relay")),
               "stunnel": lambda: Stunnel("stunnel", "stunnel", ("hello", "relay")),
               "uwebsockets": lambda: over_library("uwebsockets", uwebsockets),

@@ -11,7 +11,7 @@ from .candidates import PATHS, Backend, Place
 from .machine import open_files
 from .programs import Failure, Program, free_port
 
-SCHEMES = {"hello": "https", "static": "https", "echo": "wss", "relay": "wss"}
+SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 LONG = 3600  # seconds: longer than a row takes
 NICE, STORM_RISES, STORM_AT_MOST = 10, 1, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)

@@ -15,6 +15,7 @@ EVERYBODY = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel",
 ECHOING = ("crossgate", "other build", "uwebsockets", "libwebsockets", "ws")
 RELAYING = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel")
 SERVING_FILES = ("crossgate", "other build", "nginx")
+PROXYING = ("crossgate", "other build", "nginx", "haproxy")
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 CALL = {"call/message": 1}
 GET, RESUMED = {"get": True}, {"resumed": 100}
@@ -91,6 +92,11 @@ def relay(name, title, size, depth, backend, **load):
                {"connections": 100, "depth": depth, "size": size, **TLS13, **load}, all_of(RELAYING), (goals.below_peers(),))
 
 
+def proxied(name, title, connections, **words):
+    return Row(name, title, "µs", "cpu", "requests", Setup("proxied"), {"connections": connections, "size": KIB, **TLS13},
+               all_of(PROXYING), (goals.below_peers(),), **words)
+
+
 def storm(name, title, handshakes, **words):
     return Row(name, title, "ms", "storm", "echo", Setup("relay", "rsa"), {"connections": 100, "size": 64, "rate": 1000, **TLS13},
                all_of(RELAYING),
@@ -142,6 +148,8 @@ FIXED = (
     relay("relay-rawsocket", "Relay to RawSocket, 64 B, 1 in flight, 100 connections (peers: tunnel)", 64, 1, "rawsocket", **MSGPACK),
     Row("get-1k", "GET, 1 KiB, static, kept alive", "µs", "cpu", "requests", Setup("static"), {"connections": 100, **TLS13},
         (*all_of(SERVING_FILES), Contender("nginx, files kept open", "nginx", setup={"cached": True})), (goals.below_peers(),), file=KIB),
+    proxied("get-proxied-1k", "GET, 1 KiB, from a backend over TCP, kept alive on both sides, 100 connections", 100),
+    proxied("get-proxied-1k-alone", "The same, 1 connection", 1, in_quick=False),
     Row("bulk", "Download of a large file", "ms/GiB", "bulk", "bulk", Setup("static"), {"connections": 1, **TLS13},
         all_of(SERVING_FILES), (goals.at_or_above("nginx"),), file=GIB, patience=4),
     storm("storm-ecdhe", "p99 of a relayed echo, quiet → during a storm of handshakes (ECDHE-RSA)",

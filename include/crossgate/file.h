@@ -69,7 +69,10 @@ struct file_user {
  * on_open). on_open is never called from within. NULL when memory is out. */
 struct file *file_open(struct loop *loop, int directory, const char *path, const struct file_user *on, void *user);
 
-/* Reads up to POOL_BLOCK_BYTES from `offset`; one read at a time. on_read may be called from within file_read if
+/* What one read brings at most: four TLS records. */
+enum { FILE_READ_MAX = LOOP_MESSAGE_BYTES };
+
+/* Reads up to FILE_READ_MAX from `offset`, perhaps fewer; one read at a time. on_read may be called from within file_read if
  * the bytes are cached; it may call file_read again (the depth stays bounded). */
 void file_read(struct file *file, uint64_t offset, size_t length);
 

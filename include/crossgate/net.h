@@ -65,7 +65,7 @@ typedef void listener_accept(void *user, int descriptor, const struct peer *peer
 
 /* Accepts on a listening socket, a bounded number per event. When descriptors run out it logs once, stops
  * for 100 ms and goes on: nothing spins, and waiting clients stay in the kernel's queue. Takes `descriptor` over
- * (also on failure). NULL when memory is out or libuv refuses. */
+ * (also on failure). NULL when memory is out. */
 struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user);
 
 /* A paused listener accepts nothing; clients wait in the kernel's queue. New ones are not paused. */

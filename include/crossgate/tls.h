@@ -117,6 +117,10 @@ bool tls_context_staple(struct tls_context *context, size_t certificate, struct 
 /* For people: "EC 256, self-signed, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
 void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size);
 
+/* Once, before anything else is asked of OpenSSL: its largest buffers are kept for reuse. False: they are not, which costs
+ * time and nothing else. */
+bool tls_memory_prepare(void);
+
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or

@@ -1,5 +1,6 @@
 #include "crossgate/base/arena.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdalign.h>
 #include <stdlib.h>
 
@@ -21,20 +22,48 @@ struct deferred {
 struct arena {
     struct chunk *chunks; /* the first one is being filled */
     struct deferred *deferred;
+    struct arena_store *store; /* NULL: none */
     size_t used;
 };
 
-static struct chunk *chunk_new(size_t size)
+static struct chunk *chunk_new(struct arena_store *store, size_t size)
 {
-    struct chunk *chunk = malloc(sizeof *chunk + size);
+    struct chunk *chunk = store && size == CHUNK_BYTES ? store->spare : NULL;
+    if (chunk) {
+        ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, CHUNK_BYTES);
+        store->spare = chunk->next;
+        store->count--;
+    } else {
+        chunk = malloc(sizeof *chunk + size);
+    }
     if (chunk)
         *chunk = (struct chunk){.size = size};
     return chunk;
 }
 
+static void chunk_free(struct arena_store *store, struct chunk *chunk)
+{
+    if (!store || chunk->size != CHUNK_BYTES || store->count == ARENA_SPARE_MAX) {
+        free(chunk);
+        return;
+    }
+    chunk->next = store->spare;
+    store->spare = chunk;
+    store->count++;
+    ASAN_POISON_MEMORY_REGION(chunk->bytes, CHUNK_BYTES);
+}
+
+struct arena *arena_new_from(struct arena_store *store)
+{
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (arena)
+        arena->store = store;
+    return arena;
+}
+
 struct arena *arena_new(void)
 {
-    return calloc(1, sizeof(struct arena));
+    return arena_new_from(NULL);
 }
 
 void arena_free(struct arena *arena)
@@ -45,10 +74,20 @@ void arena_free(struct arena *arena)
         d->destroy(d->object);
     while (arena->chunks) {
         struct chunk *next = arena->chunks->next;
-        free(arena->chunks);
+        chunk_free(arena->store, arena->chunks);
         arena->chunks = next;
     }
     free(arena);
+}
+
+void arena_store_deinit(struct arena_store *store)
+{
+    while (store->spare) {
+        struct chunk *chunk = store->spare;
+        store->spare = chunk->next;
+        free(chunk);
+    }
+    store->count = 0;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
@@ -60,7 +99,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     struct chunk *chunk = arena->chunks;
     if (!chunk || chunk->size - chunk->used < size) {
         bool own = size > CHUNK_BYTES / 2;
-        chunk = chunk_new(own ? size : CHUNK_BYTES);
+        chunk = chunk_new(arena->store, own ? size : CHUNK_BYTES);
         if (!chunk)
             return NULL;
         if (own && arena->chunks) { /* a large one goes behind, so that the present one is filled on */

@@ -38,6 +38,7 @@ void loop_deinit(struct loop *loop)
     assert(loop->listings == 0);
     assert(list_is_empty(&loop->gatherers) && loop->gathered == 0);
     pool_deinit(&loop->pool);
+    arena_store_deinit(&loop->arenas);
     challenges_deinit(&loop->challenges);
     free(loop->receive);
     free(loop->plaintext);

@@ -3,7 +3,9 @@
  * Nobody is served what is no longer there: once in each turn of the loop one stat of the path says whether it still leads to
  * the file that was read, and whether that has changed since (inode, size, and the time of the last change, which no user can
  * set: it moves with content, permissions, owner and links). What differs is opened anew, beneath the directory as ever; so
- * what the stat itself may follow decides nothing. Who asked after a change is not answered from before it.
+ * what the stat itself may follow decides nothing. Who asked after a change is not answered from before it. One change is not
+ * seen: a link that comes to lead to another name, outside, of the very file that it led to. Then the same bytes are served for
+ * the rest of the copy's second, which tells nobody anything.
  *
  * A file that changed within SETTLED is not kept: its next change might bear the same time. Nor is one of a file system that
  * might wait for a network. A copy lives for a second, whatever is found: writes through a mapping of memory may be timed late.

@@ -186,11 +186,35 @@ static void tell_from_copy(struct file *file)
     file_copy_unref(copy);
 }
 
-static void keep_copy(struct file *file, enum file_result result, size_t got)
+static void keep_copy(struct file *file, struct span content)
 {
-    if (result == FILE_OK && file->offset == 0)
-        cache_keep(file->loop, file->directory, file->path, file->descriptor, &file->facts,
-                   span_of(file->block->bytes, got));
+    if (file->offset == 0)
+        cache_keep(file->loop, file->directory, file->path, file->descriptor, &file->facts, content);
+}
+
+/* False: it would have to wait for a disk. What is at hand is passed from the loop's buffer, so that nothing is borrowed. */
+static bool read_at_once(struct file *file)
+{
+    uint8_t *to = file->loop->message;
+    size_t got = 0;
+    bool waits;
+    enum file_result result = read_at(file->descriptor, file->offset, to, file->length, true, &waits, &got);
+    if (waits)
+        return false;
+    if (result == FILE_OK)
+        keep_copy(file, span_of(to, got));
+    tell(file, result, span_of(to, got));
+    return true;
+}
+
+static void read_later(struct file *file)
+{
+    file->length = file->length < POOL_BLOCK_BYTES ? file->length : POOL_BLOCK_BYTES;
+    file->block = pool_get(&file->loop->pool);
+    if (file->block)
+        give_to_pool(file, JOB_READ);
+    else
+        tell(file, FILE_RESOURCES, (struct span){0});
 }
 
 /* A loop in place of a recursion: on_read may ask for more while it is on the stack. */
@@ -199,19 +223,9 @@ static void serve_reads(struct file *file)
     while (file->copy && file->wanted)
         tell_from_copy(file);
     for (int reads = 0; file->wanted && !file->closed; reads++) {
-        size_t got = 0;
-        bool waits = reads == CACHED_READS_MAX;
-        enum file_result result = FILE_RESOURCES;
         file->wanted = false;
-        file->block = pool_get(&file->loop->pool);
-        if (file->block && !waits)
-            result = read_at(file->descriptor, file->offset, file->block->bytes, file->length, true, &waits, &got);
-        if (file->block && waits) {
-            give_to_pool(file, JOB_READ);
-            return;
-        }
-        keep_copy(file, result, got);
-        tell_read(file, result, got);
+        if (reads == CACHED_READS_MAX || !read_at_once(file))
+            read_later(file);
     }
 }
 
@@ -222,7 +236,7 @@ void file_read(struct file *file, uint64_t offset, size_t length)
     assert(file->job == JOB_NONE && !file->wanted && (file->descriptor >= 0 || file->copy));
     file->wanted = true;
     file->offset = offset;
-    file->length = length < POOL_BLOCK_BYTES ? length : POOL_BLOCK_BYTES;
+    file->length = length < FILE_READ_MAX ? length : FILE_READ_MAX;
     if (!file->telling)
         serve_reads(file);
 }

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <time.h>
 
+static_assert((int)LOOP_DATE_BYTES == (int)HTTP_DATE, "the loop has room for a date");
+
 /* What is put before and behind the fields of the service fits into this. */
 enum { OWN_FIELDS = 512 };
 
@@ -41,12 +43,15 @@ static void put_server(struct text *text, const struct exchange *exchange)
         exchange->shows_version ? SPAN("Server: Crossgate/" CROSSGATE_VERSION "\r\n") : SPAN("Server: Crossgate\r\n"));
 }
 
-static void put_date(struct text *text)
+/* Printed once a second. */
+static void put_date(struct text *text, struct loop *loop)
 {
-    char date[HTTP_DATE];
-    http_date_print(time(NULL), date);
+    int64_t now = time(NULL);
+    if (now != loop->date_second)
+        http_date_print(now, loop->date);
+    loop->date_second = now;
     put(text, SPAN("Date: "));
-    put(text, span_of(date, HTTP_DATE - 1));
+    put(text, span_of(loop->date, HTTP_DATE - 1));
     put(text, SPAN("\r\n"));
 }
 
@@ -108,7 +113,7 @@ struct span answer_compose(struct exchange *exchange, const struct http_answer *
         return (struct span){0};
     put_status_line(&text, answer->status);
     put_server(&text, exchange);
-    put_date(&text);
+    put_date(&text, exchange->connection->loop);
     for (size_t i = 0; i < answer->header_count; i++)
         put_field(&text, &answer->headers[i]);
     put_framing(&text, exchange);

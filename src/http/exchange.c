@@ -20,7 +20,7 @@ static void bury(struct task *task)
 
 struct exchange *exchange_new(struct http_connection *connection)
 {
-    struct arena *arena = arena_new();
+    struct arena *arena = arena_new_from(&connection->loop->arenas);
     struct exchange *x = arena ? arena_alloc(arena, sizeof *x) : NULL;
     if (!x) {
         arena_free(arena);

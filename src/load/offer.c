@@ -72,7 +72,7 @@ static bool set_offer(SSL_CTX *context, const struct load_tls *tls, struct error
         error_set(error, ERROR_INPUT, "a version of TLS that OpenSSL does not speak");
     else if (!set_ciphers(context, tls->ciphers))
         error_set(error, ERROR_INPUT, "no ciphers that OpenSSL knows: %s", tls->ciphers);
-    else if (tls->groups && SSL_CTX_set1_groups_list(context, tls->groups) != 1)
+    else if (tls->groups && SSL_CTX_set1_groups_list(context, (char *)(uintptr_t)tls->groups) != 1)
         error_set(error, ERROR_INPUT, "no groups that OpenSSL knows: %s", tls->groups);
     else if (SSL_CTX_set_alpn_protos(context, alpn, sizeof alpn - 1) != 0)
         error_set(error, ERROR_MEMORY, "out of memory");
@@ -178,7 +178,8 @@ SSL *offer_connection(struct offer *offer)
     if (!ssl)
         return NULL;
     SSL_set_connect_state(ssl);
-    bool named = offer->target->is_address || SSL_set_tlsext_host_name(ssl, offer->target->host) == 1;
+    char *name = (char *)(uintptr_t)offer->target->host;
+    bool named = offer->target->is_address || SSL_set_tlsext_host_name(ssl, name) == 1;
     if (named && resume_if_owed(offer, ssl))
         return ssl;
     SSL_free(ssl);

@@ -3,15 +3,15 @@
  * No more is taken from the socket than the header, so that whoever gets the descriptor finds the visitor's first byte. */
 #include "proxy_protocol.h"
 
+#include "crossgate/lookout.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
 struct arrival {
     struct loop *loop;
-    int descriptor; /* -1 when it is handed over or closed */
     struct peer balancer;
     struct counted *owner;
     net_arrived *on_arrived;
@@ -19,7 +19,7 @@ struct arrival {
     struct guest guest;
     struct deadline deadline;
     struct task bury;
-    uv_poll_t poll;
+    struct watch watch; /* without a descriptor when that is handed over or closed */
     size_t length;
     uint8_t header[PROXY_HEADER_MAX];
 };
@@ -31,22 +31,14 @@ static void bury(struct task *task)
     free(arrival);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct arrival *arrival = handle->data;
-    loop_defer(arrival->loop, PHASE_BURY, &arrival->bury);
-}
-
 /* The one way out; whoever comes next counts the connection anew. */
 static int leave(struct arrival *arrival)
 {
-    int descriptor = arrival->descriptor;
-    arrival->descriptor = -1;
     deadline_disarm(&arrival->deadline);
     list_remove(&arrival->guest.link);
     counter_subtract(&arrival->loop->counters->connections_open, 1);
-    uv_close((uv_handle_t *)&arrival->poll, on_closed);
-    return descriptor;
+    loop_defer(arrival->loop, PHASE_BURY, &arrival->bury);
+    return watch_release(arrival->loop->lookout, &arrival->watch);
 }
 
 static void end(struct arrival *arrival, enum ending why)
@@ -67,7 +59,7 @@ static void read_header(struct arrival *arrival)
     struct peer peer;
     size_t room = sizeof arrival->header - arrival->length, length = 0;
     uint8_t *to = arrival->header + arrival->length;
-    ssize_t seen = recv(arrival->descriptor, to, room, MSG_PEEK);
+    ssize_t seen = recv(arrival->watch.descriptor, to, room, MSG_PEEK);
     if (seen < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (seen <= 0) {
@@ -81,18 +73,16 @@ static void read_header(struct arrival *arrival)
         arrival->length = length;
     if (verdict == PROXY_BROKEN)
         end(arrival, ENDING_PROXY_BROKEN);
-    else if (recv(arrival->descriptor, to, arrival->length - had, 0) != (ssize_t)(arrival->length - had))
+    else if (recv(arrival->watch.descriptor, to, arrival->length - had, 0) != (ssize_t)(arrival->length - had))
         end(arrival, ENDING_PEER_RESET);
     else if (verdict != PROXY_MORE)
         hand_over(arrival, verdict == PROXY_KNOWN ? &peer : &arrival->balancer);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_ready(struct watch *watch, uint32_t events)
 {
-    struct arrival *arrival = handle->data;
-    (void)status; /* whatever it is, recv says it */
-    (void)events;
-    loop_tick(arrival->loop);
+    struct arrival *arrival = CONTAINER_OF(watch, struct arrival, watch);
+    (void)events; /* whatever it is, recv says it */
     read_header(arrival);
     loop_settle(arrival->loop);
 }
@@ -111,26 +101,24 @@ bool net_arrival_new(struct loop *loop, int descriptor, const struct peer *balan
                      struct counted *owner, net_arrived *on_arrived, void *user)
 {
     struct arrival *arrival = calloc(1, sizeof *arrival);
-    if (!arrival || uv_poll_init(loop->uv, &arrival->poll, descriptor) != 0) {
-        free(arrival);
+    if (!arrival) {
         close(descriptor);
         return false;
     }
     arrival->loop = loop;
-    arrival->descriptor = descriptor;
     arrival->balancer = *balancer;
     arrival->owner = owner;
     arrival->on_arrived = on_arrived;
     arrival->user = user;
     arrival->guest.leave = on_leave;
-    arrival->poll.data = arrival;
+    watch_open(loop->lookout, &arrival->watch, descriptor, on_ready);
     counted_ref(owner);
     deadline_init(&arrival->deadline, on_deadline);
     task_init(&arrival->bury, bury);
     list_append(&loop->guests, &arrival->guest.link);
     counter_add(&loop->counters->connections_open, 1);
     deadline_arm(&loop->deadlines, &arrival->deadline, timeout, loop->now);
-    if (uv_poll_start(&arrival->poll, UV_READABLE, on_poll) != 0)
+    if (!watch_for(loop->lookout, &arrival->watch, EPOLLIN))
         end(arrival, ENDING_MEMORY);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "tune.h"
 
 #include "crossgate/limits.h"
+#include "crossgate/lookout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,9 +42,9 @@ struct dial {
 
 /* One descriptor being connected. */
 struct attempt {
-    uv_poll_t poll;
+    struct watch watch;
+    struct task bury;
     struct dial *dial; /* NULL: given up */
-    int descriptor;
 };
 
 static void try_next(struct dial *dial);
@@ -59,20 +60,19 @@ static void free_if_idle(struct dial *dial)
     free(dial);
 }
 
-static void on_attempt_closed(uv_handle_t *handle)
+static void bury_attempt(struct task *task)
 {
-    free(CONTAINER_OF(handle, struct attempt, poll));
+    free(CONTAINER_OF(task, struct attempt, bury));
 }
 
 /* Lets go of the attempt; its descriptor is returned, for use or to be closed. */
 static int attempt_take(struct dial *dial)
 {
     struct attempt *attempt = dial->attempt;
-    int descriptor = attempt->descriptor;
     dial->attempt = NULL;
     attempt->dial = NULL;
-    uv_close((uv_handle_t *)&attempt->poll, on_attempt_closed);
-    return descriptor;
+    loop_defer(dial->loop, PHASE_BURY, &attempt->bury);
+    return watch_release(dial->loop->lookout, &attempt->watch);
 }
 
 static void stop(struct dial *dial)
@@ -138,17 +138,15 @@ static void attempt_failed(struct dial *dial, int number)
         dial->detail = strerrordesc_np(number);
 }
 
-static void on_connected(uv_poll_t *handle, int status, int events)
+static void on_connected(struct watch *watch, uint32_t events)
 {
-    (void)status;
     (void)events;
-    struct attempt *attempt = CONTAINER_OF(handle, struct attempt, poll);
+    struct attempt *attempt = CONTAINER_OF(watch, struct attempt, watch);
     struct dial *dial = attempt->dial;
     struct loop *loop = dial->loop;
-    loop_tick(loop);
     int number = 0;
     socklen_t size = sizeof number;
-    if (getsockopt(attempt->descriptor, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+    if (getsockopt(watch->descriptor, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
         number = errno;
     int descriptor = attempt_take(dial);
     if (number == 0) {
@@ -167,17 +165,13 @@ static bool attempt_start(struct dial *dial, int descriptor)
     if (!attempt)
         return false;
     attempt->dial = dial;
-    attempt->descriptor = descriptor;
-    if (uv_poll_init(dial->loop->uv, &attempt->poll, descriptor) != 0) {
-        free(attempt);
-        return false;
-    }
+    task_init(&attempt->bury, bury_attempt);
+    watch_open(dial->loop->lookout, &attempt->watch, descriptor, on_connected);
     dial->attempt = attempt;
-    if (uv_poll_start(&attempt->poll, UV_WRITABLE, on_connected) != 0) {
-        attempt_take(dial);
-        return false;
-    }
-    return true;
+    if (watch_for(dial->loop->lookout, &attempt->watch, EPOLLOUT))
+        return true;
+    attempt_take(dial);
+    return false;
 }
 
 /* Starts connecting; false: failed at once, dial->last says why. May end the dial with success. */

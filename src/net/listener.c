@@ -1,3 +1,4 @@
+#include "crossgate/lookout.h"
 #include "crossgate/net.h"
 
 #include <errno.h>
@@ -5,39 +6,34 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
-/* Accepts of one event, so that a flood of clients leaves room for those who are in already. */
+/* Accepts of one event, so that a flood of clients leaves room for those who are in already. It is one as long as clients come one by
+ * one, so that the system is not asked only to hear that nobody else is there, and doubles with each turn that left some behind. */
 enum { ACCEPTS_PER_EVENT = 8 };
 /* How long nothing is accepted when the system has no descriptor or memory for it, and how often that is said, ms. */
 enum { REST = 100, REST_SAID_EVERY = 1000 };
 
 struct listener {
     struct loop *loop;
-    int descriptor; /* -1 once it is stopped */
     listener_accept *on_accept;
     void *user;
     bool paused;
-    bool watching;
-    uint64_t said; /* when a rest was logged last; 0: never */
+    unsigned quota;     /* accepts of the latest event */
+    uint64_t exhausted; /* the turn in which all of a quota was used; there may be more */
+    uint64_t said;      /* when a rest was logged last; 0: never */
     struct deadline rest;
     struct task burial;
-    uv_poll_t poll;
+    struct watch watch; /* without a descriptor once it is stopped */
 };
-
-static void on_poll(uv_poll_t *handle, int status, int events);
 
 /* Watches exactly while something may be accepted. */
 static void watch(struct listener *listener)
 {
-    bool wanted = listener->descriptor >= 0 && !listener->paused && !deadline_is_armed(&listener->rest);
-    if (wanted == listener->watching)
+    bool wanted = !listener->paused && !deadline_is_armed(&listener->rest);
+    if (listener->watch.descriptor < 0)
         return;
-    if (!wanted)
-        uv_poll_stop(&listener->poll);
-    else if (uv_poll_start(&listener->poll, UV_READABLE, on_poll) != 0)
+    if (!watch_for(listener->loop->lookout, &listener->watch, wanted ? EPOLLIN : 0))
         deadline_arm(&listener->loop->deadlines, &listener->rest, REST, listener->loop->now);
-    listener->watching = wanted && !deadline_is_armed(&listener->rest);
 }
 
 static void on_rested(struct deadline *deadline)
@@ -81,7 +77,8 @@ static bool accept_one(struct listener *listener)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
-    int descriptor = accept4(listener->descriptor, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int descriptor =
+        accept4(listener->watch.descriptor, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
         if (errno == EAGAIN)
             return false;
@@ -96,19 +93,24 @@ static bool accept_one(struct listener *listener)
     return true;
 }
 
-/* on_accept may pause or stop us. */
-static void on_poll(uv_poll_t *handle, int status, int events)
+static unsigned next_quota(const struct listener *listener)
 {
-    struct listener *listener = handle->data;
-    (void)status; /* whatever it is, accept says it */
-    (void)events;
-    loop_tick(listener->loop);
-    if (status < 0)
-        listener->watching = false;
-    for (int i = 0; i < ACCEPTS_PER_EVENT && listener->descriptor >= 0 && !listener->paused; i++) {
-        if (!accept_one(listener))
-            break;
-    }
+    if (listener->loop->turn != listener->exhausted + 1)
+        return 1;
+    return listener->quota < ACCEPTS_PER_EVENT ? 2 * listener->quota : ACCEPTS_PER_EVENT;
+}
+
+/* on_accept may pause or stop us. */
+static void on_ready(struct watch *watched, uint32_t events)
+{
+    struct listener *listener = CONTAINER_OF(watched, struct listener, watch);
+    (void)events; /* whatever it is, accept says it */
+    listener->quota = next_quota(listener);
+    unsigned asked = 0;
+    while (asked < listener->quota && watched->descriptor >= 0 && !listener->paused && accept_one(listener))
+        asked++;
+    if (asked == listener->quota)
+        listener->exhausted = listener->loop->turn;
     watch(listener);
     loop_settle(listener->loop);
 }
@@ -118,25 +120,18 @@ static void bury(struct task *task)
     free(CONTAINER_OF(task, struct listener, burial));
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    struct listener *listener = handle->data;
-    loop_defer(listener->loop, PHASE_BURY, &listener->burial);
-}
-
 struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user)
 {
     struct listener *listener = calloc(1, sizeof *listener);
-    if (!listener || uv_poll_init(loop->uv, &listener->poll, descriptor) != 0) {
-        free(listener);
+    if (!listener) {
         close(descriptor);
         return NULL;
     }
     listener->loop = loop;
-    listener->descriptor = descriptor;
     listener->on_accept = on_accept;
     listener->user = user;
-    listener->poll.data = listener;
+    listener->quota = 1;
+    watch_open(loop->lookout, &listener->watch, descriptor, on_ready);
     deadline_init(&listener->rest, on_rested);
     task_init(&listener->burial, bury);
     watch(listener);
@@ -151,9 +146,7 @@ void listener_pause(struct listener *listener, bool paused)
 
 void listener_stop(struct listener *listener)
 {
-    uv_close((uv_handle_t *)&listener->poll, on_closed);
-    close(listener->descriptor);
-    listener->descriptor = -1;
-    listener->watching = false;
+    close(watch_release(listener->loop->lookout, &listener->watch)); /* the master and other workers may have it, too */
     deadline_disarm(&listener->rest);
+    loop_defer(listener->loop, PHASE_BURY, &listener->burial);
 }

@@ -1,9 +1,9 @@
-/* The plain stream: a TCP or Unix socket behind uv_poll.
+/* The plain stream: a TCP or Unix socket.
  *
  *   dialing ──> open ──finish──> flushing ──> lingering ──> ended
  *                 └───────────── abort, reset ──────────────┘
  *
- * uv_poll with our own recv and send, instead of uv_tcp and uv_pipe: one code for both kinds of socket, received bytes
+ * The lookout with our own recv and send, instead of uv_tcp and uv_pipe: one code for both kinds of socket, received bytes
  * land in the loop's buffer, and all that was written during an event leaves with one call at its end. */
 #include "plain.h"
 
@@ -11,12 +11,13 @@
 
 #include "crossgate/base/buffer.h"
 #include "crossgate/limits.h"
+#include "crossgate/lookout.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
-#include <uv.h>
 
 /* Reads of one event: no connection may eat a turn. */
 enum { READS_PER_EVENT = 4 };
@@ -34,8 +35,6 @@ struct plain {
     struct loop *loop;
     const struct plain_state *state;
     struct plain_dial *dial; /* in state dialing */
-    int descriptor;          /* -1 before it is open and after it has ended */
-    int watched;             /* events that uv_poll reports now */
     enum ending why;
     bool paused;
     bool eof_follows; /* the peer sends no more: a receive that takes less than it could has taken all */
@@ -51,7 +50,7 @@ struct plain {
     struct task flush;
     struct task bury;
     struct deadline deadline;
-    uv_poll_t poll;
+    struct watch watch; /* without a descriptor before it is open and after it has ended */
 };
 
 static const struct plain_state state_dialing, state_open, state_flushing, state_lingering, state_ended;
@@ -62,12 +61,6 @@ static struct plain *plain_of(struct stream *stream)
 }
 
 /* ---- ending */
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct plain *plain = handle->data;
-    loop_defer(plain->loop, PHASE_BURY, &plain->bury);
-}
 
 static void bury(struct task *task)
 {
@@ -84,10 +77,9 @@ static void close_descriptor(struct plain *plain)
 {
     if (!buffer_is_empty(&plain->out) || plain->why == ENDING_WRITE_STALLED) {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(plain->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        setsockopt(plain->watch.descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
-    close(plain->descriptor);
-    plain->descriptor = -1;
+    watch_close(plain->loop->lookout, &plain->watch);
 }
 
 static void end(struct plain *plain, enum ending why)
@@ -102,13 +94,10 @@ static void end(struct plain *plain, enum ending why)
     deadline_disarm(&plain->deadline);
     task_cancel(&plain->settle);
     task_cancel(&plain->flush);
-    if (plain->descriptor >= 0) {
-        uv_close((uv_handle_t *)&plain->poll, on_closed);
+    if (plain->watch.descriptor >= 0)
         close_descriptor(plain);
-    } else {
-        loop_defer(plain->loop, PHASE_BURY, &plain->bury);
-    }
     buffer_clear(&plain->out);
+    loop_defer(plain->loop, PHASE_BURY, &plain->bury);
 }
 
 static void on_deadline(struct deadline *deadline)
@@ -117,9 +106,7 @@ static void on_deadline(struct deadline *deadline)
     end(plain, plain->state == &state_lingering ? ENDING_DONE : ENDING_WRITE_STALLED);
 }
 
-/* ---- what the poll watches, derived from the facts */
-
-static void on_poll(uv_poll_t *handle, int status, int events);
+/* ---- what is watched for, derived from the facts */
 
 static bool wants_bytes(const struct plain *plain)
 {
@@ -136,16 +123,12 @@ static bool waits_to_send(const struct plain *plain)
 
 static void watch(struct plain *plain)
 {
-    if (plain->descriptor < 0)
+    if (plain->watch.descriptor < 0)
         return;
-    int wanted = wants_bytes(plain) ? UV_READABLE | UV_DISCONNECT : 0;
+    uint32_t wanted = wants_bytes(plain) ? EPOLLIN | EPOLLRDHUP : 0;
     if (waits_to_send(plain) || (plain->room_owed && plain->state == &state_open))
-        wanted |= UV_WRITABLE;
-    if (wanted == plain->watched)
-        return;
-    int failed = wanted ? uv_poll_start(&plain->poll, wanted, on_poll) : uv_poll_stop(&plain->poll);
-    plain->watched = wanted;
-    if (failed)
+        wanted |= EPOLLOUT;
+    if (!watch_for(plain->loop->lookout, &plain->watch, wanted))
         end(plain, ENDING_MEMORY);
 }
 
@@ -187,7 +170,7 @@ static size_t receive(struct plain *plain)
 {
     ssize_t n;
     do
-        n = recv(plain->descriptor, plain->loop->receive, LOOP_RECEIVE_BYTES, 0);
+        n = recv(plain->watch.descriptor, plain->loop->receive, LOOP_RECEIVE_BYTES, 0);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         if (plain->count_bytes)
@@ -265,7 +248,7 @@ static void send_queued(struct plain *plain)
         size_t offered = 0;
         for (size_t i = 0; i < count; i++)
             offered += parts[i].len;
-        ssize_t n = send_parts(plain->descriptor, parts, count);
+        ssize_t n = send_parts(plain->watch.descriptor, parts, count);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -286,7 +269,7 @@ static void send_queued(struct plain *plain)
 static void flush(struct task *task)
 {
     struct plain *plain = CONTAINER_OF(task, struct plain, flush);
-    if (plain->descriptor < 0)
+    if (plain->watch.descriptor < 0)
         return;
     send_queued(plain);
     if (buffer_is_empty(&plain->out) && plain->state->on_flushed)
@@ -319,23 +302,17 @@ static void settle(struct task *task)
     watch(plain);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_ready(struct watch *watched, uint32_t events)
 {
-    struct plain *plain = handle->data;
-    plain->loop->now =
-        uv_now(plain->loop->uv); /* of after the wait: the same clock, read once for all events of the turn */
-    if (status < 0) {            /* POLLERR: uv has stopped the poll; recv and send say what happened */
-        plain->watched = 0;
-        events = UV_READABLE | UV_WRITABLE;
-    }
-    if (events & UV_WRITABLE) {
+    struct plain *plain = CONTAINER_OF(watched, struct plain, watch);
+    if (events & EPOLLOUT) {
         flush(&plain->flush);
         tell_room(plain);
     }
-    plain->eof_follows = events & UV_DISCONNECT;
-    if ((events & (UV_READABLE | UV_DISCONNECT)) && plain->state->on_readable)
+    plain->eof_follows = events & EPOLLRDHUP;
+    if ((events & (EPOLLIN | EPOLLRDHUP)) && plain->state->on_readable)
         plain->state->on_readable(plain);
-    if (status < 0 && plain->state != &state_ended && (plain->paused || plain->eof_received))
+    if ((events & EPOLLERR) && plain->state != &state_ended && (plain->paused || plain->eof_received))
         end(plain, ENDING_PEER_RESET);
     loop_settle(plain->loop);
     watch(plain);
@@ -371,7 +348,7 @@ static void plain_pause(struct stream *stream, bool paused)
 
 static void flushing_on_flushed(struct plain *plain)
 {
-    if (plain->eof_received || plain->stream.peer_is_done || shutdown(plain->descriptor, SHUT_WR) < 0) {
+    if (plain->eof_received || plain->stream.peer_is_done || shutdown(plain->watch.descriptor, SHUT_WR) < 0) {
         end(plain, ENDING_DONE);
         return;
     }
@@ -409,8 +386,8 @@ static bool plain_describe(const struct stream *stream, struct connection_facts 
     socklen_t size = sizeof address;
     if (facts->skips_local)
         return true;
-    if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->descriptor, (struct sockaddr *)&address, &size) ==
-        0)
+    if (getsockname(CONTAINER_OF(stream, const struct plain, stream)->watch.descriptor, (struct sockaddr *)&address,
+                    &size) == 0)
         peer_from_socket(&facts->local, (const struct sockaddr *)&address);
     return true;
 }
@@ -418,8 +395,8 @@ static bool plain_describe(const struct stream *stream, struct connection_facts 
 static void plain_gather(struct stream *stream)
 {
     struct plain *plain = plain_of(stream);
-    if (plain->descriptor >= 0)
-        net_gather(plain->descriptor);
+    if (plain->watch.descriptor >= 0)
+        net_gather(plain->watch.descriptor);
 }
 
 static const struct stream_ops operations = {
@@ -448,7 +425,7 @@ static struct plain *make(struct loop *loop)
     plain->stream.ops = &operations;
     plain->loop = loop;
     plain->state = &state_dialing;
-    plain->descriptor = -1;
+    plain->watch.descriptor = -1;
     buffer_init(&plain->out, &loop->pool);
     buffer_init(&plain->kept, &loop->pool);
     task_init(&plain->settle, settle);
@@ -458,17 +435,11 @@ static struct plain *make(struct loop *loop)
     return plain;
 }
 
-static bool adopt(struct plain *plain, int descriptor)
+static void adopt(struct plain *plain, int descriptor)
 {
-    if (uv_poll_init(plain->loop->uv, &plain->poll, descriptor) != 0) {
-        close(descriptor);
-        return false;
-    }
-    plain->poll.data = plain;
-    plain->descriptor = descriptor;
+    watch_open(plain->loop->lookout, &plain->watch, descriptor, on_ready);
     plain->state = &state_open;
     loop_defer(plain->loop, PHASE_SETTLE, &plain->settle);
-    return true;
 }
 
 struct stream *plain_new(struct loop *loop, int descriptor, bool count_bytes)
@@ -478,10 +449,7 @@ struct stream *plain_new(struct loop *loop, int descriptor, bool count_bytes)
         close(descriptor);
         return NULL;
     }
-    if (!adopt(plain, descriptor)) {
-        free(plain);
-        return NULL;
-    }
+    adopt(plain, descriptor);
     plain->count_bytes = count_bytes;
     if (count_bytes) {
         counter_add(&loop->counters->connections_accepted, 1);
@@ -506,10 +474,7 @@ struct stream *plain_stream(struct plain *plain)
 void plain_dialed(struct plain *plain, int descriptor)
 {
     plain->dial = NULL;
-    if (!adopt(plain, descriptor)) {
-        end(plain, ENDING_MEMORY);
-        return;
-    }
+    adopt(plain, descriptor);
     if (!buffer_is_empty(&plain->out))
         loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
 }

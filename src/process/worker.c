@@ -4,9 +4,11 @@
 
 #include "child.h"
 #include "inbox.h"
+#include "slice.h"
 #include "turn.h"
 
 #include "crossgate/limits.h"
+#include "crossgate/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,13 +66,12 @@ static void leave(struct worker *worker)
 /* Whether anything lives in the loop besides our own handles. */
 static bool is_empty(struct worker *worker)
 {
-    uv_handle_t *const own[] = {(uv_handle_t *)&worker->control, (uv_handle_t *)&worker->terminate,
-                                (uv_handle_t *)&worker->turn.alarm};
+    uv_handle_t *const own[] = {(uv_handle_t *)&worker->control, (uv_handle_t *)&worker->terminate};
     if (!list_is_empty(&worker->turn.loop.guests) || atomic_load(&worker->counters->connections_open) > 0)
         return false;
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_unref(own[i]);
-    bool empty = !uv_loop_alive(&worker->turn.uv);
+    bool empty = turn_is_idle(&worker->turn);
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         uv_ref(own[i]);
     return empty;
@@ -133,6 +134,7 @@ static void shape_process(void)
 {
     prctl(PR_SET_NAME, "crossgate", 0, 0, 0);
     umask(0077);
+    slice_ask_short();
 }
 
 static struct counters *map_counters(void)
@@ -222,6 +224,7 @@ int worker_main(int argc, char **argv)
     }
     if (!drop_privileges())
         return 1;
+    tls_memory_prepare();
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;

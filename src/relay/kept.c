@@ -14,10 +14,18 @@ struct kept {
     struct guest guest;
 };
 
+static void leave_list(struct kept *kept)
+{
+    if (list_is_empty(&kept->link))
+        return;
+    list_remove(&kept->link);
+    kept->loop->kept_count--;
+}
+
 /* Everything but the stream. */
 static void kept_free(struct kept *kept)
 {
-    list_remove(&kept->link);
+    leave_list(kept);
     list_remove(&kept->guest.link);
     deadline_disarm(&kept->deadline);
     counted_unref(kept->owner);
@@ -28,7 +36,7 @@ static void dismiss(struct kept *kept)
 {
     if (list_is_empty(&kept->link))
         return;
-    list_remove(&kept->link);
+    leave_list(kept);
     deadline_disarm(&kept->deadline);
     stream_finish(kept->stream);
 }
@@ -83,30 +91,13 @@ static struct kept *kept_of(struct list *link)
     return CONTAINER_OF(link, struct kept, link);
 }
 
-/* Makes room for one more. */
-static void thin_out(struct loop *loop, const struct backend *backend)
-{
-    struct kept *oldest = NULL;
-    size_t count = 0, of_backend = 0;
-    for (struct list *at = loop->kept.next; at != &loop->kept; at = at->next) {
-        count++;
-        if (kept_of(at)->backend != backend)
-            continue;
-        of_backend++;
-        oldest = kept_of(at);
-    }
-    if (of_backend >= KEPT_OF_BACKEND)
-        dismiss(oldest);
-    else if (count >= KEPT_MAX)
-        dismiss(kept_of(loop->kept.previous));
-}
-
 bool kept_put(struct loop *loop, const struct backend *backend, struct counted *owner, struct stream *stream)
 {
     struct kept *kept = calloc(1, sizeof *kept);
     if (!kept)
         return false;
-    thin_out(loop, backend);
+    if (loop->kept_count >= KEPT_MAX)
+        dismiss(kept_of(loop->kept.previous));
     kept->loop = loop;
     kept->stream = stream;
     kept->backend = backend;
@@ -115,6 +106,7 @@ bool kept_put(struct loop *loop, const struct backend *backend, struct counted *
     kept->guest.leave = leave;
     list_append(&loop->guests, &kept->guest.link);
     list_insert_before(loop->kept.next, &kept->link);
+    loop->kept_count++;
     deadline_init(&kept->deadline, expire);
     deadline_arm(&loop->deadlines, &kept->deadline, LIMIT_KEPT, loop->now);
     stream_attach(stream, &stream_user, kept);

@@ -5,8 +5,9 @@
 
 #include "crossgate/relay.h"
 
-/* Per loop, of one backend and in all: the one that has waited longest goes. */
-enum { KEPT_OF_BACKEND = 32, KEPT_MAX = 128 };
+/* Per loop: the one that has waited longest goes. As many as requests may be under way at once with some hundred busy visitors:
+ * whoever keeps fewer dials anew for each of the rest. */
+enum { KEPT_MAX = 512 };
 
 /* Takes the open stream over, which must not be paused. Holds a reference on `owner`, so that the backend's address means this
  * backend while the connection is kept. False when memory is out: then the stream stays the caller's. */

@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <time.h>
 
+enum { MAX_AGE_BYTES = 32 };
+
 /* Crossbar's service type "static". */
 struct static_service {
     struct service service;
     struct static_settings settings;
+    char max_age[MAX_AGE_BYTES]; /* "": nothing is said of it */
 };
 
 /* What is tried in turn until something is there. For "/a": a, then the default file; for "/a/": Crossbar's index names in
@@ -28,7 +31,7 @@ enum candidate {
     CANDIDATE_NONE
 };
 
-/* Bytes per read, and of a piece of a listing: one TLS record. */
+/* Bytes of a piece of a listing: one TLS record. */
 enum { PIECE = 16384 };
 
 /* One request, in its arena. */
@@ -99,7 +102,7 @@ static void redirect_to_slash(struct visit *visit)
 
 static void read_on(struct visit *visit)
 {
-    file_read(visit->file, visit->offset, visit->left < PIECE ? (size_t)visit->left : PIECE);
+    file_read(visit->file, visit->offset, visit->left < FILE_READ_MAX ? (size_t)visit->left : FILE_READ_MAX);
 }
 
 /* A length was promised: a file that became shorter meanwhile cannot keep it, and the connection ends. */
@@ -141,7 +144,6 @@ struct head {
     size_t count;
     char etag[ETAG_BYTES];
     char modified[HTTP_DATE];
-    char max_age[NUMBER_BYTES];
     char range[NUMBER_BYTES];
 };
 
@@ -150,10 +152,32 @@ static void add(struct head *head, struct span name, struct span value)
     head->fields[head->count++] = (struct http_header){name, value};
 }
 
+/* Hexadecimal, and a character behind it. Returns where to go on. */
+static char *print_hex(char *at, uint64_t number, char behind)
+{
+    unsigned digits = 1;
+    while (digits < 16 && number >> 4 * digits != 0)
+        digits++;
+    while (digits-- > 0)
+        *at++ = "0123456789abcdef"[number >> 4 * digits & 15];
+    *at++ = behind;
+    return at;
+}
+
+static void print_etag(const struct file_facts *facts, char etag[ETAG_BYTES])
+{
+    char *at = etag;
+    *at++ = '"';
+    at = print_hex(at, facts->inode, '-');
+    at = print_hex(at, facts->size, '-');
+    at = print_hex(at, (uint64_t)facts->modified_seconds, '.');
+    at = print_hex(at, facts->modified_nanoseconds, '"');
+    *at = '\0';
+}
+
 static struct validators describe(const struct file_facts *facts, struct head *head)
 {
-    snprintf(head->etag, sizeof head->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 ".%" PRIx32 "\"", facts->inode,
-             facts->size, (uint64_t)facts->modified_seconds, facts->modified_nanoseconds);
+    print_etag(facts, head->etag);
     /* RFC 9110 section 8.8.2.1: never later than Date. */
     int64_t now = time(NULL);
     int64_t modified = facts->modified_seconds < now ? facts->modified_seconds : now;
@@ -175,10 +199,8 @@ static void fill_head(struct head *head, const struct visit *visit, const struct
     add(head, SPAN("ETag"), span_string(head->etag));
     add(head, SPAN("Last-Modified"), span_string(head->modified));
     add(head, SPAN("Access-Control-Allow-Origin"), SPAN("*"));
-    if (settings->cache_timeout >= 0) {
-        snprintf(head->max_age, sizeof head->max_age, "max-age=%" PRId64, settings->cache_timeout);
-        add(head, SPAN("Cache-Control"), span_string(head->max_age));
-    }
+    if (visit->self->max_age[0])
+        add(head, SPAN("Cache-Control"), span_string(visit->self->max_age));
     if (settings->precompressed)
         add(head, SPAN("Vary"), SPAN("Accept-Encoding"));
     if (selection->status == 304)
@@ -503,5 +525,7 @@ const struct service *static_service_new(struct arena *arena, const struct stati
     if (!self)
         return NULL;
     *self = (struct static_service){.service.ops = &ops, .settings = *settings};
+    if (settings->cache_timeout >= 0)
+        snprintf(self->max_age, sizeof self->max_age, "max-age=%" PRId64, settings->cache_timeout);
     return &self->service;
 }

@@ -32,7 +32,6 @@ struct pipe {
     const struct choice *choice; /* what the hello has chosen; NULL: nothing (yet) */
     bool is_named;               /* by the server name */
     bool is_nameless;            /* refused, since no certificate is for the name */
-    bool is_heavy;               /* to be continued elsewhere */
     bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */
 };
 

@@ -3,6 +3,7 @@
 #define CROSSGATE_TLS_CONTEXT_H
 
 #include "names.h"
+#include "weight.h"
 
 #include "crossgate/base/counted.h"
 #include "crossgate/tls.h"
@@ -18,7 +19,8 @@ struct tls_context {
     BIO_METHOD *pipe; /* of the streams' BIOs (bio.h) */
     char *sni;        /* client: name to ask for, NULL for an address literal */
     /* Servers only: */
-    bool gives_exporter;             /* the channel binding is told to backends */
+    bool gives_exporter; /* the channel binding is told to backends */
+    struct light_groups light;
     bool strict;                     /* names that no certificate is for are refused */
     struct arena *arena;             /* of names */
     struct names *names;             /* what is served to whom */

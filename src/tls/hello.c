@@ -3,7 +3,6 @@
 #include "bio.h"
 #include "challenge.h"
 #include "queue.h"
-#include "weight.h"
 
 #include <openssl/err.h>
 
@@ -101,11 +100,11 @@ static int use_choice(SSL *ssl, const struct tls_context *context, struct span n
 }
 
 /* What is heavy is suspended here, and goes on elsewhere, where this is called again. */
-static int weigh(SSL *ssl, struct pipe *pipe)
+static int weigh(SSL *ssl, const struct tls_context *context, const struct pipe *pipe)
 {
-    if (pipe->is_out || !tls_queue_has_lane(pipe->loop->handshakes) || !weight_is_heavy(ssl, pipe->choice))
+    if (pipe->is_out || !tls_queue_has_lane(pipe->loop->handshakes) ||
+        !weight_is_heavy(ssl, pipe->choice, &context->light))
         return SSL_CLIENT_HELLO_SUCCESS;
-    pipe->is_heavy = true;
     return SSL_CLIENT_HELLO_RETRY;
 }
 
@@ -128,12 +127,13 @@ static int answer(SSL *ssl, struct tls_context *context, struct pipe *pipe, stru
 /* While out, the choice has been made, and nothing of the loop may be looked at. */
 static int on_hello(SSL *ssl, int *alert, void *user)
 {
+    struct tls_context *context = user;
     struct pipe *pipe = pipe_of(ssl);
     struct span name;
     if (!server_name(ssl, &name))
         return refuse(alert, SSL_AD_DECODE_ERROR);
-    int answered = pipe->is_out ? use_choice(ssl, user, name, alert) : answer(ssl, user, pipe, name, alert);
-    return answered == SSL_CLIENT_HELLO_SUCCESS && pipe->choice ? weigh(ssl, pipe) : answered;
+    int answered = pipe->is_out ? use_choice(ssl, context, name, alert) : answer(ssl, context, pipe, name, alert);
+    return answered == SSL_CLIENT_HELLO_SUCCESS && pipe->choice ? weigh(ssl, context, pipe) : answered;
 }
 
 /* RFC 6066 section 3: a server that has used the name says so. */

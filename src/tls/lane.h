@@ -1,8 +1,10 @@
 /* A thread for what would hold the loop for too long: one step of one handshake at a time.
  *
- * Its policy is SCHED_IDLE: whatever the loop has to do goes first, at once, also if both have one core only. That is why no lock
- * is shared with it: a thread of that policy that is interrupted while it has one could keep it for long. What is
- * given to it is nobody else's until it is taken back; all that is decided about it is decided on the loop (queue.c). */
+ * Whatever the loop has to do goes first, also if both have one core only: the thread interrupts nobody (SCHED_BATCH), and is nicer by
+ * 10. Not SCHED_IDLE: a core that others of the machine keep busy would leave it a 300th, and whoever needs it, such as clients with
+ * certificates, would wait for that; so would the loop for a lock of malloc or OpenSSL in which it was interrupted. Locks
+ * of ours are not shared with it. What is given to it is nobody else's until it is taken back; all that is decided about it is decided
+ * on the loop (queue.c). */
 #ifndef CROSSGATE_TLS_LANE_H
 #define CROSSGATE_TLS_LANE_H
 

@@ -22,6 +22,8 @@ struct tls_queue {
     struct lane *lane;             /* NULL: all steps are done on the loop */
     uint64_t light_used;           /* CPU time since the lane was given something, ns */
     uint64_t lane_used;            /* when it was given that */
+    uint64_t stood;                /* for how long light steps have stood back since, ns */
+    uint64_t stands_since;         /* ns, monotonic; 0: they do not */
 };
 
 struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
@@ -127,11 +129,11 @@ static struct tls_turn *take_first(struct list *list)
 
 /* -- light steps -- */
 
-static uint64_t cpu_time(void)
+static uint64_t time_of(clockid_t clock)
 {
-    struct timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
 static void run_here(struct tls_turn *turn)
@@ -144,10 +146,10 @@ static void run_here(struct tls_turn *turn)
 
 static void spend(struct tls_queue *queue, uint64_t budget)
 {
-    uint64_t begin = cpu_time(), used;
+    uint64_t begin = time_of(CLOCK_THREAD_CPUTIME_ID), used;
     do {
         run_here(take_first(&queue->light));
-        used = cpu_time() - begin;
+        used = time_of(CLOCK_THREAD_CPUTIME_ID) - begin;
     } while (!list_is_empty(&queue->light) && used < budget);
     queue->light_used += used;
 }
@@ -183,7 +185,7 @@ static void send_out(struct tls_queue *queue, struct tls_turn *turn)
         return;
     turn->is_out = true;
     counter_add(&turn->loop->counters->handshakes_away, 1);
-    queue->light_used = 0;
+    queue->light_used = queue->stood = queue->stands_since = 0;
     queue->lane_used = lane_used(queue->lane);
     if (lane_give(queue->lane, work, turn))
         return;
@@ -200,9 +202,19 @@ static void serve_lane(struct tls_queue *queue)
         send_out(queue, take_heavy(queue));
 }
 
+static void note_standing(struct tls_queue *queue, bool stands)
+{
+    uint64_t now = stands || queue->stands_since > 0 ? time_of(CLOCK_MONOTONIC) : 0;
+    if (queue->stands_since > 0)
+        queue->stood += now - queue->stands_since;
+    queue->stands_since = stands ? now : 0;
+}
+
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget)
 {
-    if (!list_is_empty(&queue->light) && !tls_queue_stands_back(queue))
+    bool stands = tls_queue_is_waiting(queue) && tls_queue_stands_back(queue);
+    note_standing(queue, stands);
+    if (tls_queue_is_waiting(queue) && !stands)
         spend(queue, budget);
     if (queue->lane) /* last, since light steps turn out to be heavy, and the loop does not wake for these */
         serve_lane(queue);
@@ -213,11 +225,13 @@ bool tls_queue_is_waiting(const struct tls_queue *queue)
     return !list_is_empty(&queue->light);
 }
 
-/* The lane has what the loop leaves. */
+/* The lane has what the loop leaves. If others of the machine take that it does not get on, however long light steps stand back: they
+ * have done their part then. */
 bool tls_queue_stands_back(const struct tls_queue *queue)
 {
     if (!queue->lane || lane_is_free(queue->lane) || queue->light_used < LEAD_MAX)
         return false;
     uint64_t lane = lane_used(queue->lane) - queue->lane_used;
-    return queue->light_used - LEAD_MAX > lane * (LANE_SHARE - 1);
+    uint64_t left = queue->stood > lane ? queue->stood : lane;
+    return queue->light_used - LEAD_MAX > left * (LANE_SHARE - 1);
 }

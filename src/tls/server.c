@@ -182,6 +182,7 @@ struct tls_context *tls_server_context_new(const struct tls_server_settings *set
         return NULL;
     context->gives_exporter = settings->channel_binding;
     context->strict = settings->strict_sni;
+    context->light = weight_light_groups(&settings->groups);
     SSL_CTX_set_alpn_select_cb(context->ssl, choose_protocol, NULL);
     staples_serve(context, context->ssl);
     hello_watch(context);

@@ -70,12 +70,13 @@ struct tls_stream {
     bool paused;          /* by the user */
     bool wants_room;      /* the user was told to wait for on_room */
     bool owes_ticket;     /* it goes with the first that is said */
+    bool answered;        /* a step of the handshake has been done, and the peer's next words are awaited */
     bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
     size_t choke_queue;   /* below's queue when that was last looked at */
     uint64_t received;    /* bytes of plaintext */
     uint64_t key_updates; /* that the peer has sent */
     bool below_is_paused; /* by us */
-    bool below_is_over;   /* EOF came while plaintext was held back */
+    bool below_is_over;   /* EOF came while plaintext was held back, or ciphertext waited for its turn */
 };
 
 static const struct state state_handshake;
@@ -494,14 +495,23 @@ static size_t out_on_bytes(struct tls_stream *self, struct span ciphertext)
     return 0;
 }
 
-/* Whoever leaves in the middle of a handshake is no longer worth its cost. */
-static void handshake_on_eof(struct tls_stream *self)
+static void be_left(struct tls_stream *self)
 {
     static const struct tls_fault lost = {ENDING_BACKEND_TLS, "closed during the handshake"};
     if (self->context->role == TLS_CLIENT)
         fail(self, &lost);
     else
         drop(self, ENDING_PEER_LEFT);
+}
+
+/* Whoever leaves in the middle of a handshake is no longer worth its cost; but these may have been its last words: a request
+ * along with the end of the handshake, or an alert. */
+static void handshake_on_eof(struct tls_stream *self)
+{
+    if (self->answered && self->kept_length > 0)
+        self->below_is_over = true;
+    else
+        be_left(self);
 }
 
 /* Only clients of ours are counted, not our own calls to backends. */
@@ -617,6 +627,15 @@ static void step_work(struct tls_turn *turn)
     self->came_to = tls_outcome_of(self->ssl, result, self->context->role, false, &self->fault);
 }
 
+static void await_answer(struct tls_stream *self)
+{
+    self->answered = true;
+    if (self->below_is_over)
+        be_left(self);
+    else
+        pause_below(self, false);
+}
+
 static void go_on(struct tls_stream *self)
 {
     switch (self->came_to) {
@@ -624,10 +643,10 @@ static void go_on(struct tls_stream *self)
         become_open(self);
         return;
     case TLS_NEEDS_BYTES:
-        pause_below(self, false);
+        await_answer(self);
         return;
     case TLS_CLOSED:
-        handshake_on_eof(self);
+        be_left(self);
         return;
     case TLS_SUSPENDED:
         self->turn.is_heavy = true;

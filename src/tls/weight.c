@@ -4,6 +4,8 @@
 
 #include <openssl/ssl.h>
 
+#include <string.h>
+
 /* Measured with OpenSSL 3.0, one core, ms: a signature with P-256 0.014, RSA 2048 0.20, P-384 0.5, RSA 3072 1.3, RSA 4096 3.0; a key
  * exchange over X25519 0.05, P-256 0.06, P-384 1.0, ffdhe2048 0.4 (TLS 1.3) and 4.9 (TLS 1.2), another group of 4096 bits 46. */
 enum { LIGHT_RSA_BITS = 2048, LIGHT_EC_BITS = 256 };
@@ -65,51 +67,62 @@ static bool can_tls13(SSL *ssl)
     return has(span_tail(versions, 1), TLS1_3_VERSION) && (newest == 0 || newest >= TLS1_3_VERSION);
 }
 
-enum group_weight { GROUP_UNKNOWN, GROUP_LIGHT, GROUP_HEAVY };
+/* -- groups -- */
 
-/* Numbers of IANA. What we do not know we do not use. */
-static enum group_weight weigh_group(unsigned group)
+/* Numbers of IANA. */
+enum { P256 = 0x0017, P384, P521, X25519, X448, FFDHE_FIRST = 0x0100, FFDHE_LAST = 0x01ff, P384_HYBRID = 0x11ed };
+
+static bool is_heavy_group(unsigned group)
 {
-    switch (group) {
-    case 0x0017: /* P-256 */
-    case 0x001d: /* X25519 */
-    case 0x11eb: /* SecP256r1MLKEM768 */
-    case 0x11ec: /* X25519MLKEM768 */
-        return GROUP_LIGHT;
-    case 0x0018: /* P-384 */
-    case 0x0019: /* P-521 */
-    case 0x001e: /* X448 */
-    case 0x11ed: /* SecP384r1MLKEM1024 */
-        return GROUP_HEAVY;
-    default:
-        return group >= 0x0100 && group <= 0x01ff ? GROUP_HEAVY : GROUP_UNKNOWN; /* ffdhe */
+    return group == P384 || group == P521 || group == X448 || group == P384_HYBRID ||
+           (group >= FFDHE_FIRST && group <= FFDHE_LAST);
+}
+
+static bool is_light_group(unsigned group, const struct light_groups *ours)
+{
+    return (group == P256 && ours->p256) || (group == X25519 && ours->x25519);
+}
+
+/* Those behind a heavy one do not keep a client from that. Hybrids of light ones need no mention: whoever passes over them is right
+ * also where the library has none. */
+struct light_groups weight_light_groups(const struct tls_words *groups)
+{
+    struct light_groups light = {.p256 = !groups->given, .x25519 = !groups->given};
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *word = groups->at[i];
+        if (strcmp(word, "X25519") == 0)
+            light.x25519 = true;
+        else if (strcmp(word, "P-256") == 0 || strcmp(word, "secp256r1") == 0 || strcmp(word, "prime256v1") == 0)
+            light.p256 = true;
+        else if (strcmp(word, "X25519MLKEM768") != 0 && strcmp(word, "SecP256r1MLKEM768") != 0)
+            break;
     }
+    return light;
 }
 
 /* The share that is used is the first one of a group of ours. Without any a retry is asked for, which costs nothing. */
-static bool has_heavy_share(struct span shares)
+static bool has_heavy_share(struct span shares, const struct light_groups *ours)
 {
     shares = span_tail(shares, 2);
     while (shares.len >= 4) {
-        enum group_weight weight = weigh_group(uint16_at(shares.at));
-        if (weight != GROUP_UNKNOWN)
-            return weight == GROUP_HEAVY;
+        unsigned group = uint16_at(shares.at);
+        if (is_light_group(group, ours))
+            return false;
+        if (is_heavy_group(group))
+            return true;
         shares = span_tail(shares, 4 + uint16_at(shares.at + 2));
     }
     return false;
 }
 
-/* Before TLS 1.3, for ECDHE. */
-static bool has_light_group(struct span groups)
+/* Before TLS 1.3, for ECDHE: the order of groups is ours. */
+static bool has_light_group(struct span groups, const struct light_groups *ours)
 {
     groups = span_tail(groups, 2);
-    for (size_t i = 0; i + 1 < groups.len; i += 2) {
-        enum group_weight weight = weigh_group(uint16_at(groups.at + i));
-        if (weight != GROUP_UNKNOWN)
-            return weight == GROUP_LIGHT;
-    }
-    return false;
+    return (ours->p256 && has(groups, P256)) || (ours->x25519 && has(groups, X25519));
 }
+
+/* -- suites -- */
 
 static struct span offered_suites(SSL *ssl)
 {
@@ -142,11 +155,11 @@ static bool may_use_dhe(SSL *ssl, const struct choice *choice)
     return (choice->credentials[KEY_RSA] || choice->credentials[KEY_RSA_PSS]) && may_be_dhe(ssl);
 }
 
-bool weight_is_heavy(SSL *ssl, const struct choice *choice)
+bool weight_is_heavy(SSL *ssl, const struct choice *choice, const struct light_groups *ours)
 {
     if (is_heavy_choice(choice))
         return true;
     if (can_tls13(ssl))
-        return has_heavy_share(extension(ssl, TLSEXT_TYPE_key_share));
-    return !has_light_group(extension(ssl, TLSEXT_TYPE_supported_groups)) || may_use_dhe(ssl, choice);
+        return has_heavy_share(extension(ssl, TLSEXT_TYPE_key_share), ours);
+    return !has_light_group(extension(ssl, TLSEXT_TYPE_supported_groups), ours) || may_use_dhe(ssl, choice);
 }

@@ -5,7 +5,19 @@
 
 #include "names.h"
 
+#include "crossgate/tls.h"
+
+#include <openssl/ssl.h>
+
+/* Groups of a context that cost little, and that come before all that cost much. */
+struct light_groups {
+    bool p256, x25519;
+};
+
+/* Of a context that offers these; not given: our own choice, in which both come first. */
+struct light_groups weight_light_groups(const struct tls_words *groups);
+
 /* Within the callback for the hello. */
-bool weight_is_heavy(SSL *ssl, const struct choice *choice);
+bool weight_is_heavy(SSL *ssl, const struct choice *choice, const struct light_groups *ours);
 
 #endif

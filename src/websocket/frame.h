@@ -19,7 +19,8 @@ enum {
     FRAME_HEAD_MIN = 2,
     FRAME_HEAD_MAX = 14,
     FRAME_KEY = 4,
-    FRAME_CONTROL_PAYLOAD_MAX = 125, /* section 5.5 */
+    FRAME_SHORT_MAX = 125,                       /* payload whose length is in the second byte */
+    FRAME_CONTROL_PAYLOAD_MAX = FRAME_SHORT_MAX, /* section 5.5 */
     FRAME_CONTROL_MAX = FRAME_HEAD_MIN + FRAME_KEY + FRAME_CONTROL_PAYLOAD_MAX,
     FRAME_REASON_MAX = FRAME_CONTROL_PAYLOAD_MAX - 2,
 };

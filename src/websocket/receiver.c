@@ -218,6 +218,38 @@ static enum ending go_on(struct receiver *receiver, struct span *in, uint8_t *ga
 
 /* ---- the whole */
 
+static bool fits(uint64_t length, uint64_t most)
+{
+    return most == 0 || length <= most;
+}
+
+/* A short message that lies there whole, in one frame, as most do: nothing of it has to be remembered. Of another one nothing
+ * is taken; what is wrong with it is for the others to say. */
+static bool take_short_message(const struct receiver *receiver, struct span *in, const struct frame_rules *rules,
+                               uint8_t *gather, struct receiver_item *item)
+{
+    const uint8_t *head = in->at;
+    if (receiver->held_length > 0 || receiver->in_message || in->len < FRAME_HEAD_MIN)
+        return false;
+    bool text = head[0] == (FRAME_FIN | FRAME_TEXT);
+    if ((!text && head[0] != (FRAME_FIN | FRAME_BINARY)) || !frame_start_is_valid(head[0], head[1], rules))
+        return false;
+    size_t head_size = frame_head_size(head[1]);
+    struct span payload = span_of(head + head_size, head[1] & 0x7F);
+    if (payload.len > FRAME_SHORT_MAX || in->len < head_size + payload.len || !fits(payload.len, rules->max_frame) ||
+        !fits(payload.len, rules->max_message))
+        return false;
+    if (head[1] & FRAME_MASKED) {
+        frame_mask(gather, payload, frame_key(head, head_size), 0);
+        payload.at = gather;
+    }
+    if (text && !rules->any_text && !utf8_is_valid(payload))
+        return false;
+    *item = (struct receiver_item){.kind = text ? MESSAGE_TEXT : MESSAGE_BINARY, .bytes = payload, .last = true};
+    *in = span_tail(*in, head_size + payload.len);
+    return true;
+}
+
 /* Is what has been gathered to be passed on before a byte of the next frame is taken? It does not survive this event of the
  * stream, and whoever hears of a control frame may stop reading. */
 static bool must_tell_first(const struct receiver *receiver, const struct span *in)
@@ -233,6 +265,8 @@ enum receiver_event receiver_next(struct receiver *receiver, struct span *in, co
     const uint8_t *head = receiver->held;
     enum ending why;
     assert(receiver->fault == ENDING_DONE && receiver->piece.len == 0);
+    if (take_short_message(receiver, in, rules, gather, item))
+        return RECEIVER_PIECE;
     for (;;) {
         if (!receiver->in_frame) {
             if (must_tell_first(receiver, in))

@@ -79,7 +79,7 @@ static void put_payload(struct writer *writer, struct span payload)
         put(writer, payload);
 }
 
-/* wslay sends a frame's head, then its payload as it is, if there is one. */
+/* wslay sends a frame's head, then its payload as it is. */
 static ssize_t on_send(const uint8_t *bytes, size_t size, int flags, void *user)
 {
     (void)flags;
@@ -115,7 +115,18 @@ void writer_free(struct writer *writer)
     free(writer);
 }
 
-bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
+/* RFC 6455 section 5.2: its head is two bytes, and the key. */
+static void put_short(struct writer *writer, const struct frame *frame)
+{
+    int bits = (frame->fin ? FRAME_FIN : 0) | (frame->rsv1 ? FRAME_RSV1 : 0);
+    const uint8_t head[FRAME_HEAD_MIN] = {(uint8_t)(bits | (int)frame->opcode), (uint8_t)frame->payload.len};
+    gather_head(writer, span_of(head, sizeof head));
+    if (frame->payload.len > 0)
+        gather(writer, frame->payload);
+    put_gathered(writer);
+}
+
+static void put_long(struct writer *writer, const struct frame *frame)
 {
     struct wslay_frame_iocb iocb = {
         .fin = frame->fin,
@@ -125,6 +136,12 @@ bool writer_send(struct writer *writer, struct stream *to, const struct frame *f
         .data = frame->payload.at,
         .data_length = frame->payload.len,
     };
+    ssize_t sent = wslay_frame_send(writer->wslay, &iocb);
+    assert(sent >= 0 && (size_t)sent == frame->payload.len);
+}
+
+bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
+{
     /* RFC 6455 section 5.3: a fresh key for each frame, which nobody can foresee. */
     if (frame->masked && !randomness_take(writer->randomness, writer->key, FRAME_KEY))
         return false;
@@ -132,10 +149,10 @@ bool writer_send(struct writer *writer, struct stream *to, const struct frame *f
     writer->masked = frame->masked;
     writer->in_payload = false;
     writer->written = (struct written){.room = true};
-    ssize_t sent = wslay_frame_send(writer->wslay, &iocb);
-    assert(sent >= 0 && (size_t)sent == frame->payload.len);
-    if (writer->gathered > 0)
-        put_gathered(writer);
+    if (frame->payload.len <= FRAME_SHORT_MAX)
+        put_short(writer, frame);
+    else
+        put_long(writer, frame);
     *written = writer->written;
     return true;
 }

@@ -388,3 +388,35 @@ def test_version_names_the_libraries():
     done = run("version")
     assert done.returncode == 0
     assert "OpenSSL 3" in done.stdout
+
+
+def last_words(gate, words):
+    """All that is answered to a client that says with the end of its handshake, at once, all that it will ever say."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+
+    def complete(step):
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                peer.sendall(outgoing.read())
+                incoming.write(peer.recv(65536))
+
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=30) as peer:
+        complete(tls.do_handshake)
+        tls.write(words)
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.unwrap()
+        peer.sendall(outgoing.read())
+        peer.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: peer.recv(65536), b""))
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+def test_who_asks_and_leaves_with_the_end_of_the_handshake_is_answered(crossgate, pki, kind):
+    gate = crossgate(web(PATHS, tls=pki.tls(kind)))
+    for _ in range(10):
+        assert len(last_words(gate, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")) > 100

@@ -1,3 +1,3 @@
-foreach(name plain connect listen listener proxy_protocol)
+foreach(name plain connect listen listener lookout proxy_protocol)
   unit_test(net ${name} PkgConfig::uv)
 endforeach()

@@ -2,3 +2,4 @@ foreach(name account acme acme_schedule child control crew door drained errand e
   unit_test(process ${name})
 endforeach()
 unit_test(process front PkgConfig::uv)
+unit_test(process turn PkgConfig::uv)

@@ -7,9 +7,24 @@
 #include "crossgate/base/span.h"
 
 struct arena;
+struct chunk;
+
+/* Chunks that arenas have left behind, for those that come and go with each request. Zeroed it is ready for use. */
+struct arena_store {
+    struct chunk *spare;
+    size_t count;
+};
+
+/* About 256 KiB; more goes back to the system. */
+enum { ARENA_SPARE_MAX = 64 };
+
+void arena_store_deinit(struct arena_store *store);
 
 /* NULL when memory is out. The caller frees it with arena_free. */
 struct arena *arena_new(void);
+
+/* Takes what it needs from the store, which must outlive it, and leaves it there. */
+struct arena *arena_new_from(struct arena_store *store);
 
 /* Runs the destructors in reverse order of arena_defer, then frees all memory. Accepts NULL. */
 void arena_free(struct arena *arena);

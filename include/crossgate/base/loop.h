@@ -2,7 +2,7 @@
  *
  * The shape of time. process/turn.c turns the loop; each event runs to its end like this:
  *
- *     uv calls back (bytes, room, accept, dial, file, deadline)
+ *     the lookout or uv calls back (bytes, room, accept, dial; file, name), or a deadline expires
  *       -> the layers note facts and append to buffers
  *     loop_settle: tasks of PHASE_SETTLE, until there is none (kept bytes are delivered, wishes compared)
  *                  tasks of PHASE_FLUSH  (each touched stream writes once)
@@ -13,6 +13,7 @@
 #ifndef CROSSGATE_BASE_LOOP_H
 #define CROSSGATE_BASE_LOOP_H
 
+#include "crossgate/base/arena.h"
 #include "crossgate/base/challenge.h"
 #include "crossgate/base/counters.h"
 #include "crossgate/base/deadline.h"
@@ -39,29 +40,38 @@ struct guest {
 enum { LOOP_RECEIVE_BYTES = 65536 + 1024 };
 /* Plaintext of one SSL_read: one full record. */
 enum { LOOP_PLAINTEXT_BYTES = 16384 };
-/* Payload of a message gathered from one read before it is passed on. */
+/* Payload of a message gathered from one read before it is passed on, or a piece of a file. */
 enum { LOOP_MESSAGE_BYTES = 65536 };
 
 /* Above STREAM_HIGH queued bytes a stream's writer must wait for room, which is told below STREAM_LOW. */
 enum { STREAM_HIGH = 262144, STREAM_LOW = 65536 };
 
+/* The time as the field Date has it, with its zero. */
+enum { LOOP_DATE_BYTES = 30 };
+
 struct file_cache;
+struct lookout;
 struct tls_queue;
 struct tls_tickets;
 struct websocket_codec;
 
 struct loop {
-    void *uv;      /* uv_loop_t, for net, file and process */
-    uint64_t now;  /* ms, monotonic; set by loop_tick */
-    uint64_t turn; /* how many have ended */
+    void *uv;                /* uv_loop_t, for net, file and process */
+    struct lookout *lookout; /* owned by net/lookout.c */
+    uint64_t now;            /* ms, monotonic; set by loop_tick */
+    uint64_t turn;           /* how many have ended */
     struct pool pool;
+    struct arena_store arenas; /* of requests */
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];
     struct list guests;
     struct list kept;         /* owned by relay/kept.c: connections to backends between two requests */
+    size_t kept_count;        /* likewise */
     size_t listings;          /* of directories, in memory now; owned by file/file.c */
     struct file_cache *files; /* owned by file/cache.c; NULL: none are kept */
-    bool leaving;             /* the worker drains: no keep-alive, no new session */
+    int64_t date_second;      /* which `date` is of; owned by http/answer.c */
+    char date[LOOP_DATE_BYTES];
+    bool leaving; /* the worker drains: no keep-alive, no new session */
     struct log *log;
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */

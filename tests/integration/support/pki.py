@@ -121,6 +121,7 @@ def _make(directory):
 
     rsa_key = _rsa()
     certificate = leaf("rsa", rsa_key)
+    leaf("rsa3072", _rsa(3072))
     leaf("ec", _ec())
     leaf("renewed", _ec())
     leaf("expired", rsa_key, begin=-60, end=-1)

@@ -62,13 +62,37 @@ static void destructors_run_in_reverse(void **state)
     arena_free(NULL);
 }
 
+/* What one leaves another takes, zeroed; the store keeps so many and no more. */
+static void a_store_keeps_what_arenas_leave(void **state)
+{
+    (void)state;
+    struct arena_store store = {0};
+    struct arena *arenas[ARENA_SPARE_MAX + 2];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARENA_SPARE_MAX + 2; i++) {
+            arenas[i] = arena_new_from(&store);
+            uint8_t *memory = arena_alloc(arenas[i], 1000);
+            for (size_t k = 0; k < 1000; k++)
+                assert_int_equal(memory[k], 0);
+            memset(memory, 0xee, 1000);
+            assert_non_null(arena_alloc(arenas[i], 100000)); /* as large as no other one may need */
+        }
+        assert_int_equal(store.count, 0);
+        for (size_t i = 0; i < ARENA_SPARE_MAX + 2; i++)
+            arena_free(arenas[i]);
+        assert_int_equal(store.count, ARENA_SPARE_MAX);
+    }
+    arena_store_deinit(&store);
+    assert_int_equal(store.count, 0);
+    assert_null(store.spare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
-        cmocka_unit_test(copies_end_with_zero),
-        cmocka_unit_test(impossible_sizes_are_refused),
-        cmocka_unit_test(destructors_run_in_reverse),
+        cmocka_unit_test(memory_is_zeroed_aligned_and_apart), cmocka_unit_test(copies_end_with_zero),
+        cmocka_unit_test(impossible_sizes_are_refused),       cmocka_unit_test(destructors_run_in_reverse),
+        cmocka_unit_test(a_store_keeps_what_arenas_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

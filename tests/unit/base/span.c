@@ -59,6 +59,26 @@ static void field_names_are_compared_without_case(void **state)
     assert_true(span_equal(span_of(NULL, 0), SPAN("")));
 }
 
+/* Each byte at each place of texts around the width of a word, between bytes that may stand. */
+static void a_run_of_text_ends_at_the_first_byte_that_may_not_stand(void **state)
+{
+    (void)state;
+    enum { LONGEST = 25 };
+    for (size_t length = 0; length <= LONGEST; length++) {
+        for (size_t at = 0; at < length; at++) {
+            for (unsigned c = 0; c <= UINT8_MAX; c++) {
+                uint8_t text[LONGEST];
+                memset(text, at % 2 ? 0xff : ' ', length);
+                text[at] = (uint8_t)c;
+                bool may_stand = c == '\t' || (c >= 0x20 && c != 0x7f);
+                assert_int_equal(span_text_run(span_of(text, length)), may_stand ? length : at);
+            }
+        }
+    }
+    assert_int_equal(span_text_run(span_of(NULL, 0)), 0);
+    assert_int_equal(span_text_run(SPAN("0123456789\x7f\n")), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +86,7 @@ int main(void)
         cmocka_unit_test(numbers_are_digits_within_the_limit),
         cmocka_unit_test(cutting_never_leaves_the_span),
         cmocka_unit_test(field_names_are_compared_without_case),
+        cmocka_unit_test(a_run_of_text_ends_at_the_first_byte_that_may_not_stand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

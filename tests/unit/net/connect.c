@@ -1,6 +1,7 @@
 /* Dialling real listeners, and what is not one. */
 #include "test.h"
 
+#include "crossgate/lookout.h"
 #include "crossgate/net.h"
 
 #include <arpa/inet.h>
@@ -55,6 +56,8 @@ static int setup(void **state)
     log_init(&f->log, STDERR_FILENO, LOG_ERROR, "test");
     assert_int_equal(uv_loop_init(&f->uv), 0);
     assert_true(loop_init(&f->loop, &f->uv, &f->log, &f->counters));
+    f->loop.lookout = lookout_new();
+    assert_non_null(f->loop.lookout);
     strcpy(f->directory, "/tmp/crossgate-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
     *state = f;
@@ -64,6 +67,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    lookout_free(f->loop.lookout);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     loop_deinit(&f->loop);
     rmdir(f->directory);
@@ -76,6 +80,7 @@ static void run_until_decided(struct fixture *f)
 {
     for (int i = 0; i < 20000 && !f->opened && !f->ended; i++) {
         loop_tick(&f->loop);
+        lookout_wait(&f->loop, 0);
         uv_run(&f->uv, UV_RUN_NOWAIT);
         loop_tick(&f->loop);
         deadlines_expire(&f->loop.deadlines, f->loop.now);
@@ -90,6 +95,7 @@ static void finish_up(struct fixture *f)
     if (!f->ended)
         stream_abort(f->stream, ENDING_DONE);
     for (int i = 0; i < 5000 && (!f->ended || uv_loop_alive(&f->uv)); i++) {
+        lookout_wait(&f->loop, 0);
         uv_run(&f->uv, UV_RUN_NOWAIT);
         loop_settle(&f->loop);
         loop_bury(&f->loop);
@@ -140,6 +146,7 @@ static void a_literal_address_is_dialled_and_early_bytes_are_sent(void **state)
     stream_write(f->stream, SPAN("early"));
     run_until_decided(f);
     assert_int_equal(f->opened, 1);
+    lookout_wait(&f->loop, 0);
     uv_run(&f->uv, UV_RUN_NOWAIT);
     loop_settle(&f->loop);
     int accepted = accept(listener, NULL, NULL);
@@ -238,6 +245,7 @@ static void giving_up_while_dialling_leaves_nothing_behind(void **state)
     struct net_target target = {.kind = NET_TCP, .host = "localhost", .version = 4, .timeout = 3000};
     int listener = tcp_listener(&target.port, true);
     dial(f, &target);
+    lookout_wait(&f->loop, 0);
     uv_run(&f->uv, UV_RUN_NOWAIT);
     loop_settle(&f->loop); /* the name is being resolved */
     stream_abort(f->stream, ENDING_PEER_LEFT);

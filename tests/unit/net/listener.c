@@ -1,6 +1,7 @@
 /* Accepting: who is passed on, when nobody is, and what happens when descriptors run out. */
 #include "test.h"
 
+#include "crossgate/lookout.h"
 #include "crossgate/net.h"
 
 #include <arpa/inet.h>
@@ -49,6 +50,8 @@ static int setup(void **state)
     log_init(&f->log, f->log_pipe[1], LOG_WARNING, "test");
     assert_int_equal(uv_loop_init(&f->uv), 0);
     assert_true(loop_init(&f->loop, &f->uv, &f->log, &f->counters));
+    f->loop.lookout = lookout_new();
+    assert_non_null(f->loop.lookout);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -69,7 +72,7 @@ static int setup(void **state)
 static void turn(struct fixture *f)
 {
     for (int i = 0; i < TURNS; i++) {
-        uv_run(&f->uv, UV_RUN_NOWAIT);
+        lookout_wait(&f->loop, 0);
         loop_settle(&f->loop);
         loop_bury(&f->loop);
     }
@@ -81,6 +84,7 @@ static int teardown(void **state)
     if (!f->stop_at_first)
         listener_stop(f->listener);
     turn(f);
+    lookout_free(f->loop.lookout);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     loop_deinit(&f->loop);
     for (size_t i = 0; i < CLIENTS; i++)
@@ -99,6 +103,24 @@ static unsigned lines_logged(struct fixture *f)
     for (ssize_t i = 0; i < n; i++)
         lines += text[i] == '\n';
     return lines;
+}
+
+static void one_turn(struct fixture *f)
+{
+    lookout_wait(&f->loop, 0);
+    loop_settle(&f->loop);
+    loop_bury(&f->loop);
+}
+
+/* Nobody is asked for in vain: one who comes alone is accepted with one call, and of a crowd more with every turn. */
+static void a_crowd_is_accepted_faster_with_every_turn(void **state)
+{
+    struct fixture *f = *state;
+    static const unsigned after[] = {1, 3, CLIENTS};
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++) {
+        one_turn(f);
+        assert_int_equal(f->accepted, after[i]);
+    }
 }
 
 static void clients_are_accepted_with_their_address(void **state)
@@ -218,6 +240,7 @@ static void stop_within_a_rest_leaves_no_deadline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_crowd_is_accepted_faster_with_every_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(clients_are_accepted_with_their_address, setup, teardown),
         cmocka_unit_test_setup_teardown(paused_listener_accepts_nobody_until_it_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(pause_within_an_accept_holds_at_once, setup, teardown),

@@ -3,6 +3,7 @@
 
 #include "tune.h"
 
+#include "crossgate/lookout.h"
 #include "crossgate/net.h"
 
 #include <errno.h>
@@ -84,6 +85,8 @@ static int setup(void **state)
     log_init(&f->log, STDERR_FILENO, LOG_ERROR, "test");
     assert_int_equal(uv_loop_init(&f->uv), 0);
     assert_true(loop_init(&f->loop, &f->uv, &f->log, &f->counters));
+    f->loop.lookout = lookout_new();
+    assert_non_null(f->loop.lookout);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     f->far = ends[1];
     f->stream = plain_new(&f->loop, ends[0], true);
@@ -96,7 +99,7 @@ static int setup(void **state)
 static void turn(struct fixture *f)
 {
     loop_tick(&f->loop);
-    uv_run(&f->uv, UV_RUN_NOWAIT);
+    lookout_wait(&f->loop, 0);
     loop_settle(&f->loop);
     loop_bury(&f->loop);
 }
@@ -115,6 +118,7 @@ static int teardown(void **state)
     turns(f, 3);
     assert_int_equal(f->ended, 1);
     assert_int_equal(f->counters.connections_open, 0);
+    lookout_free(f->loop.lookout);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     loop_deinit(&f->loop);
     if (f->far >= 0)

@@ -3,6 +3,7 @@
 
 #include "front.h"
 
+#include "crossgate/lookout.h"
 #include "crossgate/process.h"
 
 #include "crossgate/service.h"
@@ -49,6 +50,8 @@ static int setup(void **state)
     log_init(&f->log, STDERR_FILENO, LOG_ERROR, "test");
     assert_int_equal(uv_loop_init(&f->uv), 0);
     assert_true(loop_init(&f->loop, &f->uv, &f->log, &f->counters));
+    f->loop.lookout = lookout_new();
+    assert_non_null(f->loop.lookout);
     f->transport.site = (struct http_site){.root = &nowhere, .owner = &f->plan.counted};
     f->transport.site.superseded = &f->plan.superseded;
     f->plan = (struct plan){.transports = &f->transport, .transport_count = 1};
@@ -73,7 +76,7 @@ static int setup(void **state)
 static void turn(struct fixture *f)
 {
     for (int i = 0; i < TURNS; i++) {
-        uv_run(&f->uv, UV_RUN_NOWAIT);
+        lookout_wait(&f->loop, 0);
         loop_settle(&f->loop);
         loop_bury(&f->loop);
         if (f->front)
@@ -99,6 +102,7 @@ static int teardown(void **state)
     turn(f);
     assert_int_equal(f->counters.connections_open, 0);
     assert_int_equal(f->plans_freed, 1);
+    lookout_free(f->loop.lookout);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     loop_deinit(&f->loop);
     free(f);

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { STREAMS = 200, FIELDS = 4, GOT = 4096, BACKENDS = 3 };
+enum { STREAMS = KEPT_MAX + 8, FIELDS = 4, GOT = 4096, BACKENDS = 3 };
 
 struct owner {
     struct counted counted;
@@ -329,26 +329,31 @@ static void kept_connections_leave_with_the_worker(void **state)
     end(a);
 }
 
+static void keep_one(struct asker *a, const struct backend *backend)
+{
+    struct stream *stream = net_connect(&a->world.loop, NULL);
+    assert_true(kept_put(&a->world.loop, backend, &a->owner.counted, stream));
+}
+
+/* Whoever has waited longest goes, whoever's it is. */
 static void their_number_is_bounded(void **state)
 {
     (void)state;
     struct asker *a = begin("GET");
-    static struct backend backends[KEPT_MAX];
-    for (size_t i = 0; i < KEPT_OF_BACKEND + 1; i++) {
-        struct stream *stream = net_connect(&a->world.loop, NULL);
-        assert_true(kept_put(&a->world.loop, &a->backend, &a->owner.counted, stream));
-    }
-    assert_true(a->fakes[0].finished); /* the oldest */
-    assert_false(a->fakes[1].finished);
-    fake_run(&a->world.loop);
-    for (size_t i = 0; i < KEPT_MAX; i++) {
-        struct stream *stream = net_connect(&a->world.loop, NULL);
-        assert_true(kept_put(&a->world.loop, &backends[i], &a->owner.counted, stream));
-    }
+    static struct backend other;
+    keep_one(a, &a->backend);
+    for (size_t i = 1; i < KEPT_MAX; i++)
+        keep_one(a, &other);
+    assert_false(a->fakes[0].finished);
+    keep_one(a, &a->backend);
+    assert_true(a->fakes[0].finished);
+    keep_one(a, &a->backend);
+    assert_true(a->fakes[1].finished);
     size_t open = 0;
     for (size_t i = 0; i < a->made; i++)
         open += !a->fakes[i].finished;
     assert_int_equal(open, KEPT_MAX);
+    assert_int_equal(a->world.loop.kept_count, KEPT_MAX);
     end(a);
 }
 

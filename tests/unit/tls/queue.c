@@ -280,8 +280,9 @@ static void waits_at_its_end_for_who_is_out(void **state)
     assert_true(heavy.turn.is_out);
 }
 
-/* On one core the lane gets nothing while the loop is busy. */
-static void stands_back_when_the_lane_gets_nothing(void **state)
+/* On one core the lane gets nothing while the loop is busy; and if others have that core, it gets nothing from a loop that waits, either,
+ * and the loop does not wait for good. */
+static void stands_back_for_a_while_when_the_lane_gets_nothing(void **state)
 {
     (void)state;
     sem_t hold;
@@ -293,8 +294,12 @@ static void stands_back_when_the_lane_gets_nothing(void **state)
         tls_queue_spend(world.loop.handshakes, 0);
     assert_true(tls_queue_stands_back(world.loop.handshakes));
     unsigned runs = world.runs;
+    while (tls_queue_stands_back(world.loop.handshakes)) {
+        assert_int_equal(world.runs, runs);
+        tls_queue_spend(world.loop.handshakes, 0);
+    }
     tls_queue_spend(world.loop.handshakes, 0);
-    assert_int_equal(world.runs, runs);
+    assert_true(world.runs > runs);
     tls_turn_leave(&light.turn);
     sem_post(&hold);
     turn_until(world.finished + 1);
@@ -317,7 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_whom_it_could_not_serve_in_time, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(passes_over_heavy_ones_with_nothing_to_do, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(waits_at_its_end_for_who_is_out, set_up_lane, tear_down),
-        cmocka_unit_test_setup_teardown(stands_back_when_the_lane_gets_nothing, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(stands_back_for_a_while_when_the_lane_gets_nothing, set_up_lane, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

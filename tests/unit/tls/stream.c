@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <openssl/ssl.h>
+#include <semaphore.h>
 
 /* The room's own view of a context: tests choose what a client offers. */
 #include "context.h"
@@ -91,6 +92,7 @@ static struct {
     struct wire_end below[2]; /* of server and client */
     struct user server, client;
     unsigned problems;
+    sem_t woken; /* by the thread for heavy handshakes */
 } world;
 
 static X509 *make_leaf(const char *subject, EVP_PKEY *key, const char *use)
@@ -140,16 +142,21 @@ static void fill_ring(uint32_t count)
     tls_tickets_set(world.loop.tickets, &world.ring);
 }
 
-static int set_up(void **state)
+static void wake(void *user)
 {
-    (void)state;
+    sem_post(user);
+}
+
+static int set_up_with(void (*waker)(void *user))
+{
     world.counters = (struct counters){0};
     world.server = (struct user){.take = SIZE_MAX};
     world.client = (struct user){.take = SIZE_MAX};
     world.problems = 0;
     log_init(&world.log, 2, LOG_ERROR, "test");
     assert_true(loop_init(&world.loop, NULL, &world.log, &world.counters));
-    world.loop.handshakes = tls_queue_new(NULL, NULL);
+    sem_init(&world.woken, 0, 0);
+    world.loop.handshakes = tls_queue_new(waker, &world.woken);
     assert_non_null(world.loop.handshakes);
     world.loop.tickets = tls_tickets_new();
     assert_non_null(world.loop.tickets);
@@ -157,6 +164,18 @@ static int set_up(void **state)
     wire_init_end(&world.below[0], &world.below[1], &world.loop);
     wire_init_end(&world.below[1], &world.below[0], &world.loop);
     return 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return set_up_with(NULL);
+}
+
+static int set_up_lane(void **state)
+{
+    (void)state;
+    return set_up_with(wake);
 }
 
 static void turn(void)
@@ -213,6 +232,8 @@ static int tear_down(void **state)
     hang_up();
     tls_queue_free(world.loop.handshakes);
     tls_tickets_free(world.loop.tickets);
+    assert_int_equal(world.counters.handshakes_away, 0);
+    sem_destroy(&world.woken);
     loop_deinit(&world.loop);
     return 0;
 }
@@ -1516,9 +1537,144 @@ static void second_hello_cannot_turn_a_challenge_into_a_visit(void **state)
     tls_context_unref(server);
 }
 
+/* -- heavy handshakes, on the thread -- */
+
+/* Of a server that leaves a client no cheap group. */
+static void join_heavy(void)
+{
+    const char *groups[] = {"P-384"};
+    struct tls_server_settings server = rsa_settings();
+    struct tls_client_settings client = client_settings();
+    server.groups = (struct tls_words){groups, 1, true};
+    join(make_server(&server), make_client(&client));
+}
+
+/* Until a step has been given to the thread; it is not taken back by then, though it may be done. */
+static void run_until_out(void)
+{
+    for (turn(); world.counters.handshakes_away == 0; turn()) {
+        wire_deliver(&world.below[0]);
+        wire_deliver(&world.below[1]);
+    }
+}
+
+static void run_all(void)
+{
+    for (run(); world.counters.handshakes_away > 0; run())
+        sem_wait(&world.woken);
+}
+
+static void heavy_handshakes_are_done_by_the_thread(void **state)
+{
+    (void)state;
+    join_heavy();
+    stream_write(world.server.stream, SPAN("hello"));
+    run_all();
+    assert_int_equal(world.server.opened, 1);
+    assert_int_equal(world.counters.handshakes_heavy, 1);
+    stream_write(world.client.stream, SPAN("world"));
+    run_all();
+    expect_got(&world.client, SPAN("hello"));
+    expect_got(&world.server, SPAN("world"));
+}
+
+static void cheap_handshakes_are_not(void **state)
+{
+    (void)state;
+    open_default();
+    assert_int_equal(world.counters.handshakes_heavy, 0);
+}
+
+/* Whatever ends the stream ends it at once; its memory goes when the thread is done. */
+static void abort_while_out_is_told_at_once(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    stream_abort(world.server.stream, ENDING_GOING_AWAY);
+    loop_bury(&world.loop);
+    assert_int_equal(world.server.why, ENDING_GOING_AWAY);
+    assert_int_equal(world.counters.handshakes_away, 1);
+    run_all();
+}
+
+static void deadline_while_out_ends_the_stream(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    deadlines_expire(&world.loop.deadlines, world.loop.now + TIMEOUT);
+    loop_bury(&world.loop);
+    assert_int_equal(world.server.why, ENDING_HANDSHAKE_LATE);
+    run_all();
+}
+
+/* The one that has not ended when the step comes back, too. */
+static void peer_that_leaves_while_out_costs_nothing_more(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    size_t sent = world.below[0].sent;
+    world.below[0].stream.on->on_eof(world.below[0].stream.user);
+    run_all();
+    assert_int_equal(world.server.why, ENDING_PEER_LEFT);
+    assert_int_equal(world.below[0].sent, sent);
+}
+
+static void finish_while_out_ends_the_stream(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    stream_finish(world.server.stream);
+    run_all();
+    assert_int_equal(world.server.why, ENDING_DONE);
+    assert_int_equal(world.server.opened, 0);
+}
+
+/* They are kept below until the step is back. */
+static void bytes_that_come_while_out_are_not_lost(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    wire_append(&world.below[0].in, &world.below[0].in_length, SPAN("no record of TLS"));
+    run_all();
+    assert_int_equal(world.server.why, ENDING_HANDSHAKE_FAILED);
+}
+
+/* Each time the keys of before may be in use still. */
+static void ticket_keys_may_change_while_out(void **state)
+{
+    (void)state;
+    join_heavy();
+    run_until_out();
+    fill_ring(1);
+    fill_ring(2);
+    run_all();
+    assert_int_equal(world.server.opened, 1);
+}
+
+/* What is written on the thread is kept, and sent by the loop: an alert, too. */
+static void alert_of_a_heavy_handshake_reaches_the_client(void **state)
+{
+    (void)state;
+    struct tls_server_settings server = rsa_settings();
+    struct tls_client_settings client = client_settings();
+    server.clients.authorities = (struct pki_files){&world.root_file, 1, true};
+    join(make_server(&server), make_client(&client));
+    run_all();
+    assert_int_equal(world.counters.handshakes_heavy, 1);
+    assert_int_equal(world.server.why, ENDING_CLIENT_CERTIFICATE);
+    assert_int_equal(world.client.ends, 1);
+    assert_non_null(strstr(world.client.detail, "alert"));
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define LANE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_lane, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(both_versions_open_in_pieces_of_any_size),
         TEST(each_suite_of_the_documentation_opens),
@@ -1575,6 +1731,15 @@ int main(void)
         TEST(renegotiation_is_refused_and_the_session_goes_on),
         TEST(challenge_is_answered_after_a_second_hello),
         TEST(second_hello_cannot_turn_a_challenge_into_a_visit),
+        LANE_TEST(heavy_handshakes_are_done_by_the_thread),
+        LANE_TEST(cheap_handshakes_are_not),
+        LANE_TEST(abort_while_out_is_told_at_once),
+        LANE_TEST(deadline_while_out_ends_the_stream),
+        LANE_TEST(peer_that_leaves_while_out_costs_nothing_more),
+        LANE_TEST(finish_while_out_ends_the_stream),
+        LANE_TEST(bytes_that_come_while_out_are_not_lost),
+        LANE_TEST(ticket_keys_may_change_while_out),
+        LANE_TEST(alert_of_a_heavy_handshake_reaches_the_client),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

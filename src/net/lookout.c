@@ -1,0 +1,110 @@
+/* What is no longer wanted is not taken back at once: most often it is wanted again before anything happens (a handshake is kept
+ * waiting and then read on, a writer has room again), and then nothing was to be said to the kernel. Whoever is reported unwanted is
+ * taken back then, so that nothing spins. */
+#include "crossgate/lookout.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Of one wait; those behind them are first in the next. */
+enum { EVENTS = 1024 };
+
+struct lookout {
+    int epoll;
+    size_t count;
+    struct epoll_event events[EVENTS];
+};
+
+struct lookout *lookout_new(void)
+{
+    struct lookout *lookout = malloc(sizeof *lookout);
+    if (!lookout)
+        return NULL;
+    lookout->epoll = epoll_create1(EPOLL_CLOEXEC);
+    lookout->count = 0;
+    if (lookout->epoll >= 0)
+        return lookout;
+    free(lookout);
+    return NULL;
+}
+
+void lookout_free(struct lookout *lookout)
+{
+    if (!lookout)
+        return;
+    assert(lookout->count == 0);
+    close(lookout->epoll);
+    free(lookout);
+}
+
+size_t lookout_count(const struct lookout *lookout)
+{
+    return lookout->count;
+}
+
+/* Makes the kernel report exactly what is wanted. */
+static bool instruct(struct lookout *lookout, struct watch *watch)
+{
+    struct epoll_event event = {.events = watch->wanted, .data.ptr = watch};
+    int operation = !watch->reported ? EPOLL_CTL_ADD : watch->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    if (epoll_ctl(lookout->epoll, operation, watch->descriptor, &event) < 0)
+        return false;
+    watch->reported = watch->wanted;
+    return true;
+}
+
+/* Taking back needs no memory. */
+static void tell(struct lookout *lookout, struct watch *watch, uint32_t events)
+{
+    if (events & (EPOLLERR | EPOLLHUP))
+        events |= EPOLLIN | EPOLLOUT;
+    if (watch->descriptor < 0)
+        return;
+    if (events & watch->wanted)
+        watch->on_ready(watch, events & (watch->wanted | EPOLLERR));
+    else
+        (void)instruct(lookout, watch);
+}
+
+void lookout_wait(struct loop *loop, int timeout)
+{
+    struct lookout *lookout = loop->lookout;
+    int count = epoll_wait(lookout->epoll, lookout->events, EVENTS, timeout);
+    loop_tick(loop);
+    for (int i = 0; i < count; i++)
+        tell(lookout, lookout->events[i].data.ptr, lookout->events[i].events);
+}
+
+void watch_open(struct lookout *lookout, struct watch *watch, int descriptor,
+                void (*on_ready)(struct watch *watch, uint32_t events))
+{
+    *watch = (struct watch){.descriptor = descriptor, .on_ready = on_ready};
+    lookout->count++;
+}
+
+bool watch_for(struct lookout *lookout, struct watch *watch, uint32_t events)
+{
+    watch->wanted = events;
+    return !(events & ~watch->reported) || instruct(lookout, watch);
+}
+
+static int give_up(struct lookout *lookout, struct watch *watch)
+{
+    int descriptor = watch->descriptor;
+    watch->descriptor = -1;
+    lookout->count--;
+    return descriptor;
+}
+
+void watch_close(struct lookout *lookout, struct watch *watch)
+{
+    close(give_up(lookout, watch));
+}
+
+int watch_release(struct lookout *lookout, struct watch *watch)
+{
+    if (watch->reported)
+        epoll_ctl(lookout->epoll, EPOLL_CTL_DEL, watch->descriptor, NULL);
+    return give_up(lookout, watch);
+}
