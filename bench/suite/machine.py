@@ -70,5 +70,5 @@ def cpu_time(pid):
 
 
 def open_files(pid):
-    """Of the one in its tree that has the most."""
-    return max(len(os.listdir(f"/proc/{one}/fd")) for one in tree(pid))
+    """Of all that are in its tree."""
+    return sum(len(os.listdir(f"/proc/{one}/fd")) for one in tree(pid))

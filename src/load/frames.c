@@ -87,6 +87,19 @@ static enum frames_event read_data(struct frames *frames, struct span *in, struc
     return frames->in_message ? FRAMES_PIECE : FRAMES_LAST;
 }
 
+/* Nobody asked for a Pong. */
+static enum frames_event control_event(uint8_t first)
+{
+    switch (first & OPCODE) {
+    case FRAMES_CLOSE:
+        return FRAMES_CLOSED;
+    case FRAMES_PING:
+        return FRAMES_PINGED;
+    default:
+        return FRAMES_MORE;
+    }
+}
+
 static enum frames_event read_control(struct frames *frames, struct span *in, struct span *payload)
 {
     struct span part = span_head(*in, (size_t)frames->left);
@@ -98,15 +111,10 @@ static enum frames_event read_control(struct frames *frames, struct span *in, st
     if (frames->left > 0)
         return FRAMES_MORE;
     end_frame(frames);
-    *payload = span_of(frames->control, frames->control_length);
-    switch (frames->head[0] & OPCODE) {
-    case FRAMES_CLOSE:
-        return FRAMES_CLOSED;
-    case FRAMES_PING:
-        return FRAMES_PINGED;
-    default:
-        return FRAMES_MORE;
-    }
+    enum frames_event event = control_event(frames->head[0]);
+    if (event != FRAMES_MORE)
+        *payload = span_of(frames->control, frames->control_length);
+    return event;
 }
 
 enum frames_event frames_next(struct frames *frames, struct span *in, struct span *payload)

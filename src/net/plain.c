@@ -151,6 +151,13 @@ static void tell_eof(struct plain *plain)
         plain->stream.on->on_eof(plain->stream.user);
 }
 
+/* Who hears of it may end the stream at once: what the last bytes are answered with goes first. */
+static void owe_eof(struct plain *plain)
+{
+    if (plain->state == &state_open && plain->eof_received && !plain->eof_told)
+        loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
+}
+
 static void deliver_kept(struct plain *plain)
 {
     struct span part;
@@ -201,8 +208,7 @@ static void open_on_readable(struct plain *plain)
         if (n < LOOP_RECEIVE_BYTES)
             break;
     }
-    if (plain->state == &state_open)
-        tell_eof(plain);
+    owe_eof(plain);
 }
 
 /* What still comes is read and dropped, so that the kernel does not answer it with a reset that would cost the peer our
@@ -274,6 +280,8 @@ static void flush(struct task *task)
     send_queued(plain);
     if (buffer_is_empty(&plain->out) && plain->state->on_flushed)
         plain->state->on_flushed(plain);
+    if (plain->state == &state_open)
+        tell_eof(plain);
     watch(plain);
 }
 
@@ -297,8 +305,7 @@ static void settle(struct task *task)
         plain->stream.on->on_open(plain->stream.user);
     }
     deliver_kept(plain);
-    if (plain->state == &state_open)
-        tell_eof(plain);
+    owe_eof(plain);
     watch(plain);
 }
 

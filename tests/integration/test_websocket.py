@@ -1,6 +1,7 @@
 """WebSocket echo: python3-websockets, AutobahnPython, and frames by hand."""
 import asyncio
 import os
+import socket
 import struct
 
 import pytest
@@ -392,3 +393,19 @@ def test_plain_websocket_over_tcp(crossgate):
             await client.send("hello")
             assert await client.recv() == "hello"
     run(talk())
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["later", "at once"])
+def test_last_message_of_who_leaves_without_goodbye_is_answered(crossgate, apart):
+    gate = crossgate(web({"/": HELLO, "ws": ECHO}))
+    for _ in range(5):
+        with WebSocketWire(gate.port) as wire:
+            request = (f"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                       f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.KEY}\r\n\r\n").encode()
+            if apart:
+                wire.open()
+            wire.send((b"" if apart else request) + frame(TEXT, b"last words"))
+            wire.socket.shutdown(socket.SHUT_WR)
+            if not apart:
+                assert wire.response().status == 101
+            assert wire.message() == (TEXT, b"last words")

@@ -51,6 +51,7 @@ static void a_server_is_understood(void **state)
             "b\x80\x00",
             "maphimbM"),
         ROW("\x8A\x01x\x82\x01y", "My"),
+        ROW("\x8A\x01z\xC2\x01y", "x"), /* what a Pong has said is not told with the next event */
         ROW("\x88\x02\x03\xE8\x82\x01y", "c\x03\xE8"),
         ROW("\x88\x00", "c"),
         ROW("\x81\x01y", "x"),            /* text */
