@@ -9,20 +9,17 @@
 
 #include <openssl/crypto.h>
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 /* What counts as such a buffer: 2^14 bytes, and some for what a record has around them (RFC 8446 section 5.2). */
 enum { BUFFER_MIN = 16384 + 1, BUFFER_MAX = 16384 + 1024 };
-enum { BUFFERS = 32 };
+enum { BUFFERS = 8 };
 
 static struct {
     uint8_t (*buffers)[BUFFER_MAX];
     _Atomic uint32_t free; /* a bit each; the lowest is taken first: it is the warmest */
 } shelf;
-
-static_assert(BUFFERS == 32, "a bit for each");
 
 /* NULL: all are taken. */
 static void *take(void)
@@ -79,6 +76,6 @@ static void *on_realloc(void *block, size_t size, const char *file, int line)
 bool tls_memory_prepare(void)
 {
     shelf.buffers = calloc(BUFFERS, sizeof *shelf.buffers);
-    atomic_store(&shelf.free, shelf.buffers ? UINT32_MAX : 0);
+    atomic_store(&shelf.free, shelf.buffers ? (UINT32_C(1) << BUFFERS) - 1 : 0);
     return shelf.buffers && CRYPTO_set_mem_functions(on_malloc, on_realloc, on_free) == 1;
 }

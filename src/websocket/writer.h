@@ -1,5 +1,6 @@
-/* Frames into streams, by wslay's frame layer. One frame per call, whole: the stream takes all, so that the wslay context is
- * idle between two frames and one serves all sessions of a loop, of both roles.
+/* Frames into streams, by wslay's frame layer; short ones, whose head is two bytes, without it. One frame per call, whole:
+ * the stream takes all, so that the wslay context is idle between two frames and one serves all sessions of a loop, of both
+ * roles.
  *
  * Masks are put on here: wslay 1.1.1 does it byte by byte, and goes on to mask payloads once it has masked one. */
 #ifndef CROSSGATE_WEBSOCKET_WRITER_H

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-enum { RECORD = 16384 + 325, SHELF = 32 };
+enum { RECORD = 16384 + 325, SHELF = 8 };
 
 static void test_warm(void **state)
 {
