@@ -36,9 +36,9 @@ class Load:
             return wait()
 
     @contextmanager
-    def running(self, mode, url, server, options, nice=0):
+    def running(self, mode, url, server, options, gives_way=False):
         """The same, begun: call what it gives to wait for its end, or to end it early. Nothing is left running."""
-        command = [*(["nice", "-n", str(nice)] if nice else []), *pinned(self.command(mode, url, server, options), self.cores)]
+        command = [*(["chrt", "--idle", "0"] if gives_way else []), *pinned(self.command(mode, url, server, options), self.cores)]
         seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         began = time.monotonic()
