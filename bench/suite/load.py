@@ -2,13 +2,11 @@
 import json
 import signal
 import subprocess
-import time
 from contextlib import contextmanager
 
 from .programs import Failure, pinned
 
 PATIENCE = 120  # seconds, besides those that were asked for
-LISTENS_AFTER = 1.2  # seconds: then it takes an interrupt for the end of its measurement
 
 
 def words_of(options):
@@ -36,16 +34,15 @@ class Load:
             return wait()
 
     @contextmanager
-    def running(self, mode, url, server, options, nice=0):
+    def running(self, mode, url, server, options, gives_way=False):
         """The same, begun: call what it gives to wait for its end, or to end it early. Nothing is left running."""
-        command = [*(["nice", "-n", str(nice)] if nice else []), *pinned(self.command(mode, url, server, options), self.cores)]
+        command = [*(["chrt", "--idle", "0"] if gives_way else []), *pinned(self.command(mode, url, server, options), self.cores)]
         seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        began = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   preexec_fn=hold_interrupts)
 
         def wait(early=False):
             if early:
-                time.sleep(max(began + LISTENS_AFTER - time.monotonic(), 0))
                 process.send_signal(signal.SIGINT)
             try:
                 said, trouble = process.communicate(timeout=seconds)
@@ -57,6 +54,11 @@ class Load:
         finally:
             process.kill()
             process.communicate()
+
+
+def hold_interrupts():
+    """The load asks for them when it reports, and ends with what it has; before its first report they would end it with nothing."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def judged(said, trouble, status):
