@@ -23,7 +23,7 @@ enum {
 /* Messages that come in pieces for RawSocket peers, all that a worker keeps of them, bytes: eight of the longest. */
 enum { LIMIT_GATHERED = 128 * 1024 * 1024 };
 
-/* CPU time that handshakes may take of one turn while other connections wait, ns: several short steps, or one. */
+/* Time that handshakes may take of one turn while other connections wait, ns: several short steps, or one. */
 enum { LIMIT_HANDSHAKE_BUDGET = 50000 };
 
 #endif

@@ -144,7 +144,7 @@ bool tls_queue_is_waiting(const struct tls_queue *queue);
 /* The thread has had less than its share of the CPU: the worker should sleep for a moment even though handshakes wait. */
 bool tls_queue_stands_back(const struct tls_queue *queue);
 
-/* Runs handshake steps, oldest first, until `budget` ns of thread CPU time are spent; at least one, unless it stands back. Takes
+/* Runs handshake steps, oldest first, until `budget` ns are over; at least one, unless it stands back. Takes
  * from the thread what is done, and gives it more. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-/* While light and heavy steps both want the only core, of so many parts of CPU time one is the lane's. */
+/* While light and heavy steps both want the only core, of so many parts of its time one is the lane's. */
 enum { LANE_SHARE = 4 };
-/* CPU time that light steps may be ahead of that, ns: what is given is given in pieces that are worth the switch. */
+/* Time that light steps may be ahead of that, ns: what is given is given in pieces that are worth the switch. */
 enum { LEAD_MAX = 4000000 };
 
 struct tls_queue {
@@ -20,7 +20,7 @@ struct tls_queue {
     size_t heavy_count;            /* in all of them */
     unsigned next;                 /* source that is asked first */
     struct lane *lane;             /* NULL: all steps are done on the loop */
-    uint64_t light_used;           /* CPU time since the lane was given something, ns */
+    uint64_t light_used;           /* time since the lane was given something, ns */
     uint64_t lane_used;            /* when it was given that */
     uint64_t stood;                /* for how long light steps have stood back since, ns */
     uint64_t stands_since;         /* ns, monotonic; 0: they do not */
@@ -129,10 +129,11 @@ static struct tls_turn *take_first(struct list *list)
 
 /* -- light steps -- */
 
-static uint64_t time_of(clockid_t clock)
+/* Not CPU time, which it takes a system call to read, twice in each step: whoever waits has waited for what others took from us, too. */
+static uint64_t now_ns(void)
 {
     struct timespec time;
-    clock_gettime(clock, &time);
+    clock_gettime(CLOCK_MONOTONIC, &time);
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
@@ -146,10 +147,10 @@ static void run_here(struct tls_turn *turn)
 
 static void spend(struct tls_queue *queue, uint64_t budget)
 {
-    uint64_t begin = time_of(CLOCK_THREAD_CPUTIME_ID), used;
+    uint64_t begin = now_ns(), used;
     do {
         run_here(take_first(&queue->light));
-        used = time_of(CLOCK_THREAD_CPUTIME_ID) - begin;
+        used = now_ns() - begin;
     } while (!list_is_empty(&queue->light) && used < budget);
     queue->light_used += used;
 }
@@ -204,7 +205,7 @@ static void serve_lane(struct tls_queue *queue)
 
 static void note_standing(struct tls_queue *queue, bool stands)
 {
-    uint64_t now = stands || queue->stands_since > 0 ? time_of(CLOCK_MONOTONIC) : 0;
+    uint64_t now = stands || queue->stands_since > 0 ? now_ns() : 0;
     if (queue->stands_since > 0)
         queue->stood += now - queue->stands_since;
     queue->stands_since = stands ? now : 0;
