@@ -94,9 +94,7 @@ def test_forwarded_headers_of_the_client_are_replaced(relayed, pki):
 
 def test_forwarded_port_is_the_one_of_the_range_that_was_free(crossgate, pki):
     taken, free = sorted((ports.take(), ports.take()))
-    with Backend() as backend, socket.socket() as other:
-        other.bind(("127.0.0.1", taken))
-        other.listen()
+    with Backend() as backend, socket.create_server(("127.0.0.1", taken)):
         transport = front(pki, reverseproxy(backend))
         transport["endpoint"] |= {"portrange": [taken, free], "port": free}
         gate = crossgate(transport)
