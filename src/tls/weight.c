@@ -71,7 +71,16 @@ static bool can_tls13(SSL *ssl)
 /* -- groups -- */
 
 /* Numbers of IANA. */
-enum { P256 = 0x0017, P384, P521, X25519, X448, FFDHE_FIRST = 0x0100, FFDHE_LAST = 0x01ff, P384_HYBRID = 0x11ed };
+enum {
+    P256 = 0x0017,
+    P384 = 0x0018,
+    P521 = 0x0019,
+    X25519 = 0x001d,
+    X448 = 0x001e,
+    FFDHE_FIRST = 0x0100,
+    FFDHE_LAST = 0x01ff,
+    P384_HYBRID = 0x11ed
+};
 
 static bool is_heavy_group(unsigned group)
 {

@@ -1585,23 +1585,44 @@ static void cheap_handshakes_are_not(void **state)
     assert_int_equal(world.counters.handshakes_heavy, 0);
 }
 
-/* A client of TLS 1.2 offers X25519, P-256 and P-384: what is agreed on is the server's to choose. */
+/* One handshake; NULL: what the server has by itself, what a client of TLS 1.2 offers by itself (X25519, P-256 and P-384 among others). */
+static bool is_heavy(const char *const server_groups[2], const char *client_groups, int newest)
+{
+    struct tls_server_settings server = rsa_settings();
+    struct tls_client_settings client = client_settings();
+    if (server_groups)
+        server.groups = (struct tls_words){server_groups, 2, true};
+    struct tls_context *context = make_client(&client);
+    SSL_CTX_set_max_proto_version(context->ssl, newest);
+    assert_true(!client_groups || SSL_CTX_set1_groups_list(context->ssl, client_groups) == 1);
+    world.counters = (struct counters){0};
+    join(make_server(&server), context);
+    run_all();
+    assert_int_equal(world.server.opened, 1);
+    hang_up();
+    return world.counters.handshakes_heavy > 0;
+}
+
+/* Over TLS 1.2, where the client offers all: what is agreed on is the server's to choose. */
 static void what_is_heavy_is_told_by_the_groups_of_the_server(void **state)
 {
     (void)state;
-    static const char *const lists[][2] = {{"P-384", "P-521"}, {"P-384", "P-256"}, {"P-256", "P-384"}};
-    for (size_t i = 0; i < 3; i++) {
-        struct tls_server_settings server = rsa_settings();
-        struct tls_client_settings client = client_settings();
-        server.groups = (struct tls_words){lists[i], 2, true};
-        struct tls_context *context = make_client(&client);
-        SSL_CTX_set_max_proto_version(context->ssl, TLS1_2_VERSION);
-        world.counters = (struct counters){0};
-        join(make_server(&server), context);
-        run_all();
-        assert_int_equal(world.server.opened, 1);
-        assert_int_equal(world.counters.handshakes_heavy, i < 2);
-        hang_up();
+    static const char *const lists[][2] = {
+        {"P-384", "P-521"}, {"P-384", "P-256"}, {"P-256", "P-384"}, {"X25519", "P-384"}};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(is_heavy(lists[i], NULL, TLS1_2_VERSION), i < 2);
+}
+
+static void what_is_heavy_is_told_by_the_groups_of_the_client(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"P-256", "X448"};
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(is_heavy(NULL, "X25519", versions[i]));
+        assert_false(is_heavy(NULL, "P-256", versions[i]));
+        assert_true(is_heavy(NULL, "P-384", versions[i]));
+        assert_true(is_heavy(both, "X448", versions[i]));
     }
 }
 
@@ -1754,6 +1775,7 @@ int main(void)
         LANE_TEST(heavy_handshakes_are_done_by_the_thread),
         LANE_TEST(cheap_handshakes_are_not),
         LANE_TEST(what_is_heavy_is_told_by_the_groups_of_the_server),
+        LANE_TEST(what_is_heavy_is_told_by_the_groups_of_the_client),
         LANE_TEST(abort_while_out_is_told_at_once),
         LANE_TEST(deadline_while_out_ends_the_stream),
         LANE_TEST(peer_that_leaves_while_out_costs_nothing_more),
