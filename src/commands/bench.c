@@ -59,6 +59,29 @@ static int run(const struct usage *usage, struct bench *bench, bool json)
     return result.work.errors + result.handshakes.errors > 0 ? EXIT_ERRORS : 0;
 }
 
+static const char about[] =
+    "Loads a server as its clients do, checks every answer, and says how fast they came and what\n"
+    "they cost. Any server will do, if it is on this machine: another one is somebody's, and\n"
+    "needs --remote.\n\n"
+    "Modes:\n"
+    "  handshakes  connect, make a TLS handshake, close; --connections at a time\n"
+    "  requests    GET what the URL names again and again (default for http, https)\n"
+    "  echo        WebSocket messages that must come back as they were (default for ws, wss)\n"
+    "  bulk        download what the URL names, one after the other on each connection\n"
+    "  idle        open all connections, keep silent, and see what one of them costs\n"
+    "  storm       echo at a fixed rate, and full handshakes beside it: who waits how long\n"
+    "  slow        readers that take their time: what does the server keep for them\n\n"
+    "Ctrl-C ends a run early, with what it has measured.\n\n"
+    "Exit status: 0 if all operations worked, 1 if some did not, 2 for a wrong command line or\n"
+    "file, 3 if nothing worked.\n";
+
+static const char examples[] =
+    "  crossgate bench wss://localhost:8443/ws\n"
+    "  crossgate bench handshakes https://localhost:8443 --tls 1.3 --connections 50\n"
+    "  crossgate bench https://localhost:8443/index.html --rate 2000 --seconds 20\n"
+    "  crossgate bench idle wss://localhost:8443/ws --connections 20000 --server $(pgrep -o crossgate)\n"
+    "  crossgate bench storm wss://localhost:8443/ws --rate 500 --handshake-rate 200 --json\n";
+
 int command_bench(int argc, char **argv)
 {
     struct bench_words words = {.json = false};
@@ -108,29 +131,11 @@ int command_bench(int argc, char **argv)
     const struct usage usage = {
         .command = "bench",
         .synopsis = "[MODE] URL [OPTIONS]",
-        .about = "Loads a server as its clients do, checks every answer, and says how fast they came and what\n"
-                 "they cost. Any server will do, if it is on this machine: another one is somebody's, and\n"
-                 "needs --remote.\n\n"
-                 "Modes:\n"
-                 "  handshakes  connect, make a TLS handshake, close; --connections at a time\n"
-                 "  requests    GET what the URL names again and again (default for http, https)\n"
-                 "  echo        WebSocket messages that must come back as they were (default for ws, wss)\n"
-                 "  bulk        download what the URL names, one after the other on each connection\n"
-                 "  idle        open all connections, keep silent, and see what one of them costs\n"
-                 "  storm       echo at a fixed rate, and full handshakes beside it: who waits how long\n"
-                 "  slow        readers that take their time: what does the server keep for them\n\n"
-                 "Ctrl-C ends a run early, with what it has measured.\n\n"
-                 "Exit status: 0 if all operations worked, 1 if some did not, 2 for a wrong command line or\n"
-                 "file, 3 if nothing worked.\n",
+        .about = about,
         .options = options,
         .count = sizeof options / sizeof options[0],
         .words = &target,
-        .examples =
-            "  crossgate bench wss://localhost:8443/ws\n"
-            "  crossgate bench handshakes https://localhost:8443 --tls 1.3 --connections 50\n"
-            "  crossgate bench https://localhost:8443/index.html --rate 2000 --seconds 20\n"
-            "  crossgate bench idle wss://localhost:8443/ws --connections 20000 --server $(pidof -s crossgate)\n"
-            "  crossgate bench storm wss://localhost:8443/ws --rate 500 --handshake-rate 200 --json\n",
+        .examples = examples,
     };
     enum options_result result = options_read(&usage, argc, argv);
     if (result != OPTIONS_READ)

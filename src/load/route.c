@@ -15,11 +15,11 @@ enum { CONNECT_SECONDS = 5, DESCRIPTORS_BESIDE = 64 };
 
 /* ---- where to */
 
-static bool is_loopback(const struct sockaddr_storage *address)
+static bool is_loopback(const struct sockaddr *address)
 {
-    if (address->ss_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == IN_LOOPBACKNET);
 }
 
@@ -44,17 +44,19 @@ static bool somebody_listens(const struct addrinfo *address)
     return good;
 }
 
-/* The first that answers; a single one is not asked, so that a server sees nothing but the load. */
-static const struct addrinfo *choose(const struct addrinfo *found)
+/* The first that answers, of those that may be loaded: others are not even asked. A single one is not either, so that a server sees
+ * nothing but the load. */
+static const struct addrinfo *choose(const struct addrinfo *found, bool remote)
 {
     for (const struct addrinfo *each = found; found->ai_next && each; each = each->ai_next)
-        if (somebody_listens(each))
+        if ((remote || is_loopback(each->ai_addr)) && somebody_listens(each))
             return each;
     return found;
 }
 
-static bool resolve(struct route *route, const struct load_target *target, struct error *error)
+static bool resolve(struct route *route, const struct load_settings *settings, struct error *error)
 {
+    const struct load_target *target = &settings->target;
     char port[8];
     struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     snprintf(port, sizeof port, "%u", target->port);
@@ -63,7 +65,7 @@ static bool resolve(struct route *route, const struct load_target *target, struc
         error_set(error, ERROR_SYSTEM, "%s: %s", target->host, gai_strerror(status));
         return false;
     }
-    set_address(route, choose(found), target->port);
+    set_address(route, choose(found, settings->remote), target->port);
     freeaddrinfo(found);
     return true;
 }
@@ -71,9 +73,9 @@ static bool resolve(struct route *route, const struct load_target *target, struc
 bool route_find(struct route *route, const struct load_settings *settings, struct error *error)
 {
     *route = (struct route){.sources = settings->sources};
-    if (!resolve(route, &settings->target, error))
+    if (!resolve(route, settings, error))
         return false;
-    bool near = is_loopback(&route->to);
+    bool near = is_loopback((const struct sockaddr *)&route->to);
     if (!near && !settings->remote)
         error_set(error, ERROR_INPUT,
                   "%s is not on this machine: load on it needs the consent of its owner, which --remote confirms",
