@@ -20,15 +20,15 @@ static int pipe_read(BIO *bio, char *to, size_t size, size_t *taken)
 }
 
 /* False when memory is out. */
-static bool keep(struct pipe *pipe, struct span bytes)
+static bool keep(struct away *away, struct span bytes)
 {
-    uint8_t *kept = realloc(pipe->kept, pipe->kept_length + bytes.len);
-    pipe->lacks_memory |= !kept;
-    if (!kept)
+    uint8_t *written = realloc(away->written, away->length + bytes.len);
+    away->lacks_memory |= !written;
+    if (!written)
         return false;
-    memcpy(kept + pipe->kept_length, bytes.at, bytes.len);
-    pipe->kept = kept;
-    pipe->kept_length += bytes.len;
+    memcpy(written + away->length, bytes.at, bytes.len);
+    away->written = written;
+    away->length += bytes.len;
     return true;
 }
 
@@ -44,8 +44,8 @@ static int pipe_write(BIO *bio, const char *from, size_t size, size_t *taken)
     struct pipe *pipe = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     *taken = size;
-    if (pipe->is_out)
-        return keep(pipe, span_of(from, size));
+    if (pipe->away)
+        return keep(pipe->away, span_of(from, size));
     pass_below(pipe, span_of(from, size));
     return 1;
 }
@@ -84,29 +84,37 @@ struct pipe *pipe_of(const SSL *ssl)
     return BIO_get_data(SSL_get_rbio(ssl));
 }
 
-void pipe_leave(struct pipe *pipe)
+void pipe_take_over(struct pipe *pipe, SSL *ssl)
 {
-    pipe->is_out = true;
-    pipe->ring = tickets_hold(pipe->loop->tickets);
+    BIO_set_data(SSL_get_rbio(ssl), pipe);
+}
+
+void pipe_leave(struct pipe *pipe, struct away *away)
+{
+    pipe->away = away;
+    away->ring = tickets_hold(pipe->loop->tickets);
 }
 
 void pipe_return(struct pipe *pipe)
 {
-    pipe->is_out = false;
-    tickets_release(pipe->ring);
-    pipe->ring = NULL;
+    struct away *away = pipe->away;
+    pipe->away = NULL;
+    tickets_release(away->ring);
+    away->ring = NULL;
+    counter_add(&pipe->loop->counters->tickets_unknown, away->unknown_tickets);
+    away->unknown_tickets = 0;
 }
 
-void pipe_flush(struct pipe *pipe)
+void pipe_flush(struct pipe *pipe, struct away *away)
 {
-    if (pipe->kept_length > 0)
-        pass_below(pipe, span_of(pipe->kept, pipe->kept_length));
-    pipe_forget(pipe);
+    if (away->length > 0)
+        pass_below(pipe, span_of(away->written, away->length));
+    away_forget(away);
 }
 
-void pipe_forget(struct pipe *pipe)
+void away_forget(struct away *away)
 {
-    free(pipe->kept);
-    pipe->kept = NULL;
-    pipe->kept_length = 0;
+    free(away->written);
+    away->written = NULL;
+    away->length = 0;
 }

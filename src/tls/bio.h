@@ -11,40 +11,42 @@
 
 #include <openssl/ssl.h>
 
-struct choice;
+struct hello;
 struct ticket_ring;
 
-/* Member of a TLS stream, and the BIO's data, so that what OpenSSL calls back can find it. */
+/* What a step that is done elsewhere has with it, and brings back. */
+struct away {
+    uint8_t *written; /* meanwhile */
+    size_t length;
+    bool lacks_memory;        /* for what was to be kept */
+    struct ticket_ring *ring; /* the keys of tickets at its beginning; a reference; NULL: there are none */
+    unsigned unknown_tickets; /* that were seen, and are to be counted */
+};
+
+/* The BIO's data, so that what OpenSSL calls back can find it: of a handshake, then of the stream that has come of it. */
 struct pipe {
     struct span in; /* ciphertext on offer; what OpenSSL took is cut off its front */
     struct stream *below;
-    bool full; /* below is over its high mark, and will say when there is room */
     struct loop *loop;
-    struct task *flush; /* deferred before each write, so that it runs before below's own: one send per event */
-    /* While out: */
-    bool is_out;
-    bool lacks_memory; /* for what was to be kept */
-    uint8_t *kept;     /* written meanwhile */
-    size_t kept_length;
-    struct ticket_ring *ring; /* the keys of tickets at its beginning; a reference; NULL: those of the loop */
-    unsigned unknown_tickets; /* that were seen, and are to be counted */
-    /* Of servers, by hello.c: */
-    const struct choice *choice; /* what the hello has chosen; NULL: nothing (yet) */
-    bool is_named;               /* by the server name */
-    bool is_nameless;            /* refused, since no certificate is for the name */
-    bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */
+    struct task *flush;  /* deferred before each write, so that it runs before below's own: one send per event */
+    struct hello *hello; /* during the handshake */
+    struct away *away;   /* while out; else NULL */
+    bool full;           /* below is over its high mark, and will say when there is room */
 };
 
-/* On the loop, before and after a step that is done elsewhere. */
-void pipe_leave(struct pipe *pipe);
+/* On the loop, before and after a step that is done elsewhere. `away` is empty, and stays until the return. */
+void pipe_leave(struct pipe *pipe, struct away *away);
 void pipe_return(struct pipe *pipe);
 
-/* What was written meanwhile goes below, or is of no use any more. */
-void pipe_flush(struct pipe *pipe);
-void pipe_forget(struct pipe *pipe);
+/* After the return: what was written meanwhile goes below, or is of no use any more. */
+void pipe_flush(struct pipe *pipe, struct away *away);
+void away_forget(struct away *away);
 
 /* Of a connection that has such a BIO. */
 struct pipe *pipe_of(const SSL *ssl);
+
+/* From now on it is that one's. */
+void pipe_take_over(struct pipe *pipe, SSL *ssl);
 
 /* Counted by nobody: lives as long as its BIOs' context. NULL when memory is out. */
 BIO_METHOD *pipe_method_new(void);

@@ -68,12 +68,11 @@ static int refuse(int *alert, int why)
 
 static int on_hello(SSL *ssl, int *alert, void *user);
 
-/* Without a loop nobody could have been told of a challenge. The context of the challenge looks at a second hello, too. */
+/* The context of the challenge looks at a second hello, too. */
 static enum challenge_answer answer_challenge(SSL *ssl, struct tls_context *context, struct span name)
 {
-    const struct loop *loop = SSL_get_app_data(ssl);
-    enum challenge_answer answer =
-        loop && loop->challenges ? challenge_context(ssl, loop->challenges, name) : CHALLENGE_NONE;
+    const struct challenges *challenges = pipe_of(ssl)->loop->challenges;
+    enum challenge_answer answer = challenges ? challenge_context(ssl, challenges, name) : CHALLENGE_NONE;
     if (answer == CHALLENGE_GIVEN)
         SSL_CTX_set_client_hello_cb(SSL_get_SSL_CTX(ssl), on_hello, context);
     return answer;
@@ -81,20 +80,20 @@ static enum challenge_answer answer_challenge(SSL *ssl, struct tls_context *cont
 
 static int use_choice(SSL *ssl, const struct tls_context *context, struct span name, int *alert)
 {
-    struct pipe *pipe = pipe_of(ssl);
+    struct hello *hello = pipe_of(ssl)->hello;
     const struct choice *standard = names_default(context->names);
     const struct choice *named = names_find(context->names, name);
     const struct choice *choice = named || context->strict ? named : standard;
     if (!choice) {
-        pipe->is_nameless = true;
+        hello->is_nameless = true;
         return refuse(alert, SSL_AD_UNRECOGNIZED_NAME);
     }
-    if (pipe->choice)
-        return pipe->choice == choice ? SSL_CLIENT_HELLO_SUCCESS : refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
+    if (hello->choice)
+        return hello->choice == choice ? SSL_CLIENT_HELLO_SUCCESS : refuse(alert, SSL_AD_ILLEGAL_PARAMETER);
     if (!apply(ssl, standard, choice))
         return refuse(alert, SSL_AD_INTERNAL_ERROR);
-    pipe->choice = choice;
-    pipe->is_named = named != NULL;
+    hello->choice = choice;
+    hello->is_named = named != NULL;
     ERR_clear_error();
     return SSL_CLIENT_HELLO_SUCCESS;
 }
@@ -102,22 +101,22 @@ static int use_choice(SSL *ssl, const struct tls_context *context, struct span n
 /* What is heavy is suspended here, and goes on elsewhere, where this is called again. */
 static int weigh(SSL *ssl, const struct tls_context *context, const struct pipe *pipe)
 {
-    if (pipe->is_out || !tls_queue_has_lane(pipe->loop->handshakes) ||
-        !weight_is_heavy(ssl, pipe->choice, &context->light))
+    if (pipe->away || !tls_queue_has_lane(pipe->loop->handshakes) ||
+        !weight_is_heavy(ssl, pipe->hello->choice, &context->light))
         return SSL_CLIENT_HELLO_SUCCESS;
     return SSL_CLIENT_HELLO_RETRY;
 }
 
 /* Of the loop, with the challenges. Called again for the second hello after a HelloRetryRequest, which must ask for the same (RFC 8446 section 4.1.2): an authority
  * that asks for proof of a name gets that and nothing else, since nobody asks it for a certificate. */
-static int answer(SSL *ssl, struct tls_context *context, struct pipe *pipe, struct span name, int *alert)
+static int answer(SSL *ssl, struct tls_context *context, struct hello *hello, struct span name, int *alert)
 {
     switch (answer_challenge(ssl, context, name)) {
     case CHALLENGE_NONE:
-        return pipe->is_challenge ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : use_choice(ssl, context, name, alert);
+        return hello->is_challenge ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : use_choice(ssl, context, name, alert);
     case CHALLENGE_GIVEN:
-        pipe->is_challenge = true;
-        return pipe->choice ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : SSL_CLIENT_HELLO_SUCCESS;
+        hello->is_challenge = true;
+        return hello->choice ? refuse(alert, SSL_AD_ILLEGAL_PARAMETER) : SSL_CLIENT_HELLO_SUCCESS;
     case CHALLENGE_FAILED:
         break;
     }
@@ -132,8 +131,8 @@ static int on_hello(SSL *ssl, int *alert, void *user)
     struct span name;
     if (!server_name(ssl, &name))
         return refuse(alert, SSL_AD_DECODE_ERROR);
-    int answered = pipe->is_out ? use_choice(ssl, context, name, alert) : answer(ssl, context, pipe, name, alert);
-    return answered == SSL_CLIENT_HELLO_SUCCESS && pipe->choice ? weigh(ssl, context, pipe) : answered;
+    int answered = pipe->away ? use_choice(ssl, context, name, alert) : answer(ssl, context, pipe->hello, name, alert);
+    return answered == SSL_CLIENT_HELLO_SUCCESS && pipe->hello->choice ? weigh(ssl, context, pipe) : answered;
 }
 
 /* RFC 6066 section 3: a server that has used the name says so. */
@@ -141,7 +140,7 @@ static int on_name(SSL *ssl, int *alert, void *user)
 {
     (void)alert;
     (void)user;
-    return pipe_of(ssl)->is_named ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    return pipe_of(ssl)->hello->is_named ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 void hello_watch(struct tls_context *context)

@@ -6,6 +6,14 @@
 #include "context.h"
 #include "names.h"
 
+/* What a handshake's hello has come to: found by the handshake's pipe (bio.h). */
+struct hello {
+    const struct choice *choice; /* NULL: nothing has been chosen (yet) */
+    bool is_named;               /* chosen by the server name */
+    bool is_nameless;            /* refused, since no certificate is for the name */
+    bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */
+};
+
 /* The name in the body of a server_name extension (RFC 6066 section 3), not checked any further. False: malformed. */
 bool hello_read_name(struct span extension, struct span *name) __attribute__((warn_unused_result));
 

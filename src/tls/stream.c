@@ -1,20 +1,17 @@
 /* TLS as a stream over a stream.
  *
  *     handshake --> open --> half --> closing
- *       |   ^ |       |                  ^
- *       v   | +-------+------------------+
- *        out -----------------------------^
+ *         |          |                  ^
+ *         +----------+------------------+
  *
- * handshake: ciphertext is kept, and worked on when the queue says so. out: it is worked on elsewhere; until that is
- * finished `ssl`, `kept` and `pipe` are not touched, and not freed, whatever happens. open: ciphertext is decrypted as it comes.
- * half: the peer has said close_notify, we have not. closing: nothing is said to the user any more but on_end, which
- * comes when the stream below has ended. */
+ * handshake: ciphertext is that one's (handshake.h). open: it is decrypted as it comes. half: the peer has said
+ * close_notify, we have not. closing: nothing is said to the user any more but on_end, which comes when the stream below has
+ * ended. */
 #include "bio.h"
 #include "error.h"
 #include "facts.h"
+#include "handshake.h"
 #include "hello.h"
-#include "queue.h"
-#include "staple.h"
 #include "tickets.h"
 
 #include "crossgate/base/buffer.h"
@@ -25,9 +22,6 @@
 
 /* Plaintext of a full record (RFC 8446 section 5.1). */
 enum { RECORD_BYTES = LOOP_PLAINTEXT_BYTES };
-
-/* Ciphertext that a handshake may have waiting for its turn; then below is no longer read. */
-enum { KEPT_MAX = 65536 };
 
 /* Key updates a peer may send: a few, and one more with each MiB of data. Each costs 27 bytes to send and some key
  * derivations to follow, and all that come in one read cost one turn; nobody's keys wear out that fast (RFC 8446
@@ -49,38 +43,31 @@ struct state {
 struct tls_stream {
     struct stream stream;
     const struct state *state;
-    struct loop *loop;
     struct tls_context *context;
-    SSL *ssl;
+    struct tls_handshake *handshake; /* in that state, else NULL */
+    SSL *ssl;                        /* NULL before it is open */
     struct pipe pipe;
-    uint8_t *kept; /* ciphertext that has waited for its turn */
-    size_t kept_length;
-    struct buffer held; /* plaintext the user has not taken: at most one record */
-    struct buffer out;  /* plaintext to be sent; once open, always less than a record */
-    struct tls_turn turn;
-    enum tls_outcome came_to; /* what the last step of the handshake did */
-    struct tls_fault fault;
+    uint8_t *kept; /* what pipe.in is of, between two calls: came along with the handshake; NULL: nothing */
+    const struct choice *choice; /* servers: whom the hello asked for */
+    struct buffer held;          /* plaintext the user has not taken: at most one record */
+    struct buffer out;           /* plaintext to be sent; once open, always less than a record */
     struct deadline deadline;
     struct task settle;
     struct task flush;
-    uint32_t handshake_timeout;
-    enum ending why;      /* our own ending, if `failed` */
-    bool failed;          /* we ended it; what below ends with comes of that */
-    bool forgotten;       /* its user has heard the end; it is freed when it is not out any more */
-    bool paused;          /* by the user */
-    bool wants_room;      /* the user was told to wait for on_room */
-    bool owes_ticket;     /* it goes with the first that is said */
-    bool answered;        /* a step of the handshake has been done, and the peer's next words are awaited */
-    bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
     size_t choke_queue;   /* below's queue when that was last looked at */
     uint64_t received;    /* bytes of plaintext */
     uint64_t key_updates; /* that the peer has sent */
+    enum ending why;      /* our own ending, if `failed` */
+    bool failed;          /* we ended it; what below ends with comes of that */
+    bool paused;          /* by the user */
+    bool wants_room;      /* the user was told to wait for on_room */
+    bool owes_ticket;     /* it goes with the first that is said */
+    bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
     bool below_is_paused; /* by us */
-    bool below_is_over;   /* EOF came while plaintext was held back, or ciphertext waited for its turn */
+    bool below_is_over;   /* EOF came while plaintext was held back */
 };
 
 static const struct state state_handshake;
-static const struct state state_out;
 static const struct state state_open;
 static const struct state state_half;
 static const struct state state_closing;
@@ -96,7 +83,6 @@ static void free_kept(struct tls_stream *self)
 {
     free(self->kept);
     self->kept = NULL;
-    self->kept_length = 0;
     self->pipe.in = (struct span){0};
 }
 
@@ -104,14 +90,14 @@ static void free_kept(struct tls_stream *self)
 static void enter_closing(struct tls_stream *self)
 {
     self->state = &state_closing;
-    tls_turn_leave(&self->turn);
+    tls_handshake_free(self->handshake);
+    self->handshake = NULL;
     deadline_disarm(&self->deadline);
     task_cancel(&self->settle);
     task_cancel(&self->flush);
     buffer_clear(&self->held);
     buffer_clear(&self->out);
-    if (!self->turn.is_out)
-        free_kept(self);
+    free_kept(self);
 }
 
 /* The first one wins. */
@@ -148,13 +134,6 @@ static void fail(struct tls_stream *self, const struct tls_fault *fault)
     stream_finish(self->pipe.below);
 }
 
-static void tls_stream_free(struct tls_stream *self)
-{
-    SSL_free(self->ssl);
-    tls_context_unref(self->context);
-    free(self);
-}
-
 /* Below has ended, from PHASE_BURY: nobody is on the stack, so that this is the end of us, too. */
 static void on_below_end(void *user, enum ending why)
 {
@@ -163,15 +142,14 @@ static void on_below_end(void *user, enum ending why)
     if (!self->failed)
         self->stream.detail = self->pipe.below->detail;
     self->stream.on->on_end(self->stream.user, self->failed ? self->why : why);
-    if (self->turn.is_out)
-        self->forgotten = true;
-    else
-        tls_stream_free(self);
+    SSL_free(self->ssl);
+    tls_context_unref(self->context);
+    free(self);
 }
 
 static enum tls_outcome outcome(struct tls_stream *self, int result, struct tls_fault *fault)
 {
-    return tls_outcome_of(self->ssl, result, self->context->role, self->state != &state_handshake, fault);
+    return tls_outcome_of(self->ssl, result, self->context->role, true, fault);
 }
 
 /* -- sending -- */
@@ -234,7 +212,7 @@ static void gather(struct tls_stream *self, struct span bytes)
         drop(self, ENDING_MEMORY);
         return;
     }
-    loop_defer(self->loop, PHASE_FLUSH, &self->flush);
+    loop_defer(self->pipe.loop, PHASE_FLUSH, &self->flush);
 }
 
 /* Small writes share a record, which is encrypted when it is full or the event is over; large ones are encrypted from
@@ -275,7 +253,7 @@ static bool is_blocked(const struct tls_stream *self)
 static void watch_choke(struct tls_stream *self)
 {
     self->choke_queue = stream_queued(self->pipe.below);
-    deadline_arm(&self->loop->deadlines, &self->deadline, LIMIT_SEND, self->loop->now);
+    deadline_arm(&self->pipe.loop->deadlines, &self->deadline, LIMIT_SEND, self->pipe.loop->now);
 }
 
 /* A peer may ask for an answer with every record: a key update (RFC 8446 section 4.6.3), a renegotiation to be refused.
@@ -293,7 +271,7 @@ static void unchoke(struct tls_stream *self)
         return;
     self->choked = false;
     deadline_disarm(&self->deadline);
-    loop_defer(self->loop, PHASE_SETTLE, &self->settle);
+    loop_defer(self->pipe.loop, PHASE_SETTLE, &self->settle);
 }
 
 static void pass_up(struct tls_stream *self, struct span plaintext)
@@ -343,7 +321,7 @@ static bool decrypt(struct tls_stream *self)
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
     size_t length = 0;
     size_t queued = stream_queued(self->pipe.below);
-    int result = SSL_read_ex(self->ssl, self->loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
+    int result = SSL_read_ex(self->ssl, self->pipe.loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
     self->received += length;
     if (has_too_many_key_updates(self)) {
         fail(self, &(struct tls_fault){ENDING_TLS_BROKEN, "too many key updates"});
@@ -353,7 +331,7 @@ static bool decrypt(struct tls_stream *self)
         choke(self);
     switch (outcome(self, result, &fault)) {
     case TLS_DONE:
-        pass_up(self, span_of(self->loop->plaintext, length));
+        pass_up(self, span_of(self->pipe.loop->plaintext, length));
         return true;
     case TLS_NEEDS_BYTES:
         return false;
@@ -377,30 +355,11 @@ static void pump(struct tls_stream *self)
             return;
 }
 
-static void offer_kept(struct tls_stream *self)
-{
-    self->pipe.in = span_of(self->kept, self->kept_length);
-}
-
-/* Forgets what was taken of the kept ciphertext. */
-static void trim_kept(struct tls_stream *self)
-{
-    size_t left = self->pipe.in.len;
-    if (left > 0) {
-        memmove(self->kept, self->pipe.in.at, left);
-    } else {
-        free(self->kept);
-        self->kept = NULL;
-    }
-    self->kept_length = left;
-    self->pipe.in = (struct span){0};
-}
-
 static void pump_kept(struct tls_stream *self)
 {
-    offer_kept(self);
     pump(self);
-    trim_kept(self);
+    if (self->pipe.in.len == 0)
+        free_kept(self);
 }
 
 /* Held plaintext goes first. It is moved out of its block, since the user may end the stream while it reads it. */
@@ -411,10 +370,10 @@ static void pass_up_held(struct tls_stream *self)
     assert(length <= LOOP_PLAINTEXT_BYTES);
     for (size_t at = 0; at < length; at += part.len) {
         buffer_peek(&self->held, &part, 1);
-        memcpy(self->loop->plaintext + at, part.at, part.len);
+        memcpy(self->pipe.loop->plaintext + at, part.at, part.len);
         buffer_drop(&self->held, part.len);
     }
-    pass_up(self, span_of(self->loop->plaintext, length));
+    pass_up(self, span_of(self->pipe.loop->plaintext, length));
 }
 
 /* After anything that may have changed what can be passed up. */
@@ -444,7 +403,7 @@ static size_t open_on_bytes(struct tls_stream *self, struct span ciphertext)
         pause_below(self, true);
         return 0;
     }
-    assert(self->kept_length == 0);
+    assert(!self->kept);
     self->pipe.in = ciphertext;
     pump(self);
     size_t left = self->pipe.in.len;
@@ -458,78 +417,22 @@ static void open_on_eof(struct tls_stream *self)
     settle(self);
 }
 
-/* -- handshake -- */
-
-/* Whoever finds no room could not be served in time. */
-static void wait_for_turn(struct tls_stream *self)
-{
-    if (tls_turn_wait(&self->turn))
-        return;
-    counter_add(&self->loop->counters->handshakes_refused, 1);
-    drop(self, ENDING_HANDSHAKE_LATE);
-}
+/* -- opening -- */
 
 static size_t handshake_on_bytes(struct tls_stream *self, struct span ciphertext)
 {
-    struct span part = span_head(ciphertext, KEPT_MAX - self->kept_length);
-    if (part.len < ciphertext.len)
-        pause_below(self, true);
-    if (part.len == 0)
-        return 0;
-    uint8_t *kept = realloc(self->kept, self->kept_length + part.len);
-    if (!kept) {
-        drop(self, ENDING_MEMORY);
-        return ciphertext.len;
-    }
-    memcpy(kept + self->kept_length, part.at, part.len);
-    self->kept = kept;
-    self->kept_length += part.len;
-    wait_for_turn(self);
-    return part.len;
+    return tls_handshake_on_bytes(self->handshake, ciphertext);
 }
 
-static size_t out_on_bytes(struct tls_stream *self, struct span ciphertext)
-{
-    (void)ciphertext;
-    pause_below(self, true);
-    return 0;
-}
-
-static void be_left(struct tls_stream *self)
-{
-    static const struct tls_fault lost = {ENDING_BACKEND_TLS, "closed during the handshake"};
-    if (self->context->role == TLS_CLIENT)
-        fail(self, &lost);
-    else
-        drop(self, ENDING_PEER_LEFT);
-}
-
-/* Whoever leaves in the middle of a handshake is no longer worth its cost; but these may have been its last words: a request
- * along with the end of the handshake, or an alert. */
 static void handshake_on_eof(struct tls_stream *self)
 {
-    if (self->answered && self->kept_length > 0)
-        self->below_is_over = true;
-    else
-        be_left(self);
-}
-
-/* Only clients of ours are counted, not our own calls to backends. */
-static void count_handshake(struct tls_stream *self)
-{
-    struct counters *counters = self->loop->counters;
-    bool resumed = SSL_session_reused(self->ssl) == 1;
-    if (self->context->role != TLS_SERVER)
-        return;
-    counter_add(resumed ? &counters->handshakes_resumed : &counters->handshakes_full, 1);
-    if (SSL_version(self->ssl) < TLS1_3_VERSION)
-        counter_add(resumed ? &counters->handshakes_resumed_tls12 : &counters->handshakes_full_tls12, 1);
+    tls_handshake_on_eof(self->handshake);
 }
 
 /* Nothing more is to come (RFC 8737 section 3), and nothing is heard: no policy has let anybody in. */
 static void finish_challenge(struct tls_stream *self)
 {
-    log_write(self->loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
+    log_write(self->pipe.loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
               SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
     SSL_shutdown(self->ssl);
     enter_closing(self);
@@ -541,7 +444,7 @@ static void owe_ticket(struct tls_stream *self)
 {
     self->owes_ticket = self->context->role == TLS_SERVER && tickets_are_given(self->ssl);
     if (self->owes_ticket)
-        deadline_arm(&self->loop->deadlines, &self->deadline, TICKET_PATIENCE, self->loop->now);
+        deadline_arm(&self->pipe.loop->deadlines, &self->deadline, TICKET_PATIENCE, self->pipe.loop->now);
 }
 
 /* Neither side has said anything: the ticket leaves by itself. */
@@ -554,14 +457,28 @@ static void send_ticket(struct tls_stream *self)
         fail(self, &fault);
 }
 
-/* Application bytes may have come along with the end of the handshake, and may have been written before it. */
-static void become_open(struct tls_stream *self)
+static void take_over(struct tls_stream *self, const struct tls_opened *opened)
 {
+    self->ssl = opened->ssl;
+    pipe_take_over(&self->pipe, self->ssl);
+    SSL_set_msg_callback(self->ssl, on_protocol_message);
+    SSL_set_msg_callback_arg(self->ssl, self);
+    self->kept = opened->kept;
+    self->pipe.in = span_of(opened->kept, opened->kept_length);
+    self->choice = opened->choice;
+    self->below_is_paused = opened->below_is_paused;
+    self->below_is_over = opened->below_is_over;
+    tls_handshake_free(self->handshake);
+    self->handshake = NULL;
+}
+
+/* Application bytes may have come along with the end of the handshake, and may have been written before it. */
+static void on_opened(void *user, const struct tls_opened *opened)
+{
+    struct tls_stream *self = user;
+    take_over(self, opened);
     tls_outcome_prepare();
-    deadline_disarm(&self->deadline);
-    count_handshake(self);
-    staple_drop(self->ssl);
-    if (self->pipe.is_challenge) {
+    if (opened->is_challenge) {
         finish_challenge(self);
         return;
     }
@@ -570,141 +487,29 @@ static void become_open(struct tls_stream *self)
     encrypt_gathered(self);
     if (self->state != &state_open)
         return;
-    loop_defer(self->loop, PHASE_FLUSH, &self->flush);
+    loop_defer(self->pipe.loop, PHASE_FLUSH, &self->flush);
     self->stream.on->on_open(self->stream.user);
     if (self->state == &state_open)
         settle(self);
 }
 
-/* The SSL object is made here and not with the stream: whoever connects and says nothing costs little, and the making
- * is paid from the budget of the queue. */
-static bool make_ssl(struct tls_stream *self)
+static void on_failed(void *user, const struct tls_fault *fault)
 {
-    const struct tls_context *context = self->context;
-    self->ssl = SSL_new(context->ssl);
-    BIO *bio = self->ssl ? pipe_bio_new(context->pipe, &self->pipe) : NULL;
-    if (!bio)
-        return false;
-    SSL_set_bio(self->ssl, bio, bio);
-    SSL_set_msg_callback(self->ssl, on_protocol_message);
-    SSL_set_msg_callback_arg(self->ssl, self);
-    SSL_set_app_data(self->ssl, self->loop); /* what callbacks of the context may need */
-    if (context->role == TLS_SERVER) {
-        SSL_set_accept_state(self->ssl);
-        tickets_begin(self->ssl, self->loop->tickets);
-    } else {
-        SSL_set_connect_state(self->ssl);
-    }
-    return !context->sni || SSL_set_tlsext_host_name(self->ssl, context->sni) == 1;
+    const struct tls_fault copy = *fault; /* of the handshake, which goes */
+    fail(user, &copy);
 }
 
-static struct tls_stream *stream_of(struct tls_turn *turn)
+static void on_dropped(void *user, enum ending why)
 {
-    return CONTAINER_OF(turn, struct tls_stream, turn);
+    drop(user, why);
 }
 
-static bool step_begin(struct tls_turn *turn)
-{
-    struct tls_stream *self = stream_of(turn);
-    if (!self->ssl && !make_ssl(self)) {
-        drop(self, ENDING_MEMORY);
-        return false;
-    }
-    offer_kept(self);
-    if (turn->is_heavy) {
-        self->state = &state_out;
-        pipe_leave(&self->pipe);
-    }
-    return true;
-}
-
-static void step_work(struct tls_turn *turn)
-{
-    struct tls_stream *self = stream_of(turn);
-    self->fault = (struct tls_fault){ENDING_INTERNAL, NULL};
-    tls_outcome_prepare();
-    int result = SSL_do_handshake(self->ssl);
-    self->came_to = tls_outcome_of(self->ssl, result, self->context->role, false, &self->fault);
-}
-
-static void await_answer(struct tls_stream *self)
-{
-    self->answered = true;
-    if (self->below_is_over)
-        be_left(self);
-    else
-        pause_below(self, false);
-}
-
-static void go_on(struct tls_stream *self)
-{
-    switch (self->came_to) {
-    case TLS_DONE:
-        become_open(self);
-        return;
-    case TLS_NEEDS_BYTES:
-        await_answer(self);
-        return;
-    case TLS_CLOSED:
-        be_left(self);
-        return;
-    case TLS_SUSPENDED:
-        self->turn.is_heavy = true;
-        counter_add(&self->loop->counters->handshakes_heavy, 1);
-        wait_for_turn(self);
-        return;
-    case TLS_FAILED:
-        if (self->pipe.is_nameless)
-            self->fault = (struct tls_fault){ENDING_UNKNOWN_NAME, NULL};
-        fail(self, &self->fault);
-        return;
-    }
-}
-
-/* False: the stream has ended meanwhile. */
-static bool come_back(struct tls_stream *self)
-{
-    pipe_return(&self->pipe);
-    if (self->state == &state_out) {
-        self->state = &state_handshake;
-        pipe_flush(&self->pipe);
-        return true;
-    }
-    pipe_forget(&self->pipe);
-    free_kept(self);
-    if (self->forgotten)
-        tls_stream_free(self);
-    return false;
-}
-
-static void count_unknown_tickets(struct tls_stream *self)
-{
-    counter_add(&self->loop->counters->tickets_unknown, self->pipe.unknown_tickets);
-    self->pipe.unknown_tickets = 0;
-}
-
-/* What was said goes first: an alert, too. */
-static void step_finish(struct tls_turn *turn)
-{
-    struct tls_stream *self = stream_of(turn);
-    count_unknown_tickets(self);
-    if (turn->is_heavy && !come_back(self))
-        return;
-    trim_kept(self);
-    if (self->pipe.lacks_memory)
-        drop(self, ENDING_MEMORY);
-    else
-        go_on(self);
-}
-
-static const struct tls_turn_ops turn_ops = {step_begin, step_work, step_finish};
+static const struct tls_handshake_user handshake_user = {on_opened, on_failed, on_dropped};
 
 static void on_deadline(struct deadline *deadline)
 {
     struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
-    if (!self->state->can_send)
-        drop(self, self->context->role == TLS_SERVER ? ENDING_HANDSHAKE_LATE : ENDING_BACKEND_LATE);
-    else if (!self->choked)
+    if (!self->choked)
         send_ticket(self);
     else if (stream_queued(self->pipe.below) < self->choke_queue)
         watch_choke(self);
@@ -727,7 +532,6 @@ static void ignore_eof(struct tls_stream *self)
 
 /* clang-format off */
 static const struct state state_handshake = { handshake_on_bytes, handshake_on_eof, false };
-static const struct state state_out       = { out_on_bytes,       handshake_on_eof, false };
 static const struct state state_open      = { open_on_bytes,      open_on_eof,      true  };
 static const struct state state_half      = { drop_bytes,         ignore_eof,       true  };
 static const struct state state_closing   = { drop_bytes,         ignore_eof,       false };
@@ -759,7 +563,7 @@ static void tls_pause(struct stream *stream, bool paused)
     if (paused)
         pause_below(self, true);
     else
-        loop_defer(self->loop, PHASE_SETTLE, &self->settle);
+        loop_defer(self->pipe.loop, PHASE_SETTLE, &self->settle);
 }
 
 /* Before the handshake is done there is nobody who could read what was written. */
@@ -803,7 +607,7 @@ static bool tls_serves(const struct stream *stream, struct span host)
 {
     const struct tls_stream *self = (const void *)stream; /* its first member */
     const struct policy *policies = self->context->policies;
-    return !policies || !policies->next || hello_is_for(self->context, self->pipe.choice, host);
+    return !policies || !policies->next || hello_is_for(self->context, self->choice, host);
 }
 
 static void tls_gather(struct stream *stream)
@@ -828,8 +632,8 @@ static const struct stream_ops tls_ops = {
 static void on_below_open(void *user)
 {
     struct tls_stream *self = user;
-    if (self->state == &state_handshake)
-        deadline_arm(&self->loop->deadlines, &self->deadline, self->handshake_timeout, self->loop->now);
+    if (self->handshake)
+        tls_handshake_restart_clock(self->handshake);
 }
 
 static size_t on_below_bytes(void *user, struct span ciphertext)
@@ -864,37 +668,38 @@ static const struct stream_user below_user = {
 /* -- making one -- */
 
 static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context,
-                                         const struct peer *peer)
+                                         uint32_t timeout, const struct peer *peer)
 {
     struct tls_stream *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
+    self->pipe = (struct pipe){.below = below, .loop = loop, .flush = &self->flush};
+    self->handshake = tls_handshake_new(&self->pipe, context, peer, timeout, &handshake_user, self);
+    if (!self->handshake) {
+        free(self);
+        return NULL;
+    }
     self->stream.ops = &tls_ops;
     self->state = &state_handshake;
-    self->loop = loop;
     self->context = context;
     tls_context_ref(context);
     buffer_init(&self->held, &loop->pool);
     buffer_init(&self->out, &loop->pool);
-    tls_turn_init(&self->turn, loop, &turn_ops, peer);
     deadline_init(&self->deadline, on_deadline);
     task_init(&self->settle, run_settle);
     task_init(&self->flush, run_flush);
-    self->pipe = (struct pipe){.below = below, .loop = loop, .flush = &self->flush};
     return self;
 }
 
 static struct stream *start(struct loop *loop, struct stream *below, struct tls_context *context, uint32_t timeout,
                             const struct peer *peer)
 {
-    struct tls_stream *self = tls_stream_new(loop, below, context, peer);
+    struct tls_stream *self = tls_stream_new(loop, below, context, timeout, peer);
     if (!self) {
         stream_abandon(below, ENDING_MEMORY);
         return NULL;
     }
     stream_attach(below, &below_user, self);
-    self->handshake_timeout = timeout;
-    deadline_arm(&loop->deadlines, &self->deadline, timeout, loop->now);
     return &self->stream;
 }
 
@@ -912,6 +717,6 @@ struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_c
     assert(context->role == TLS_CLIENT);
     struct stream *stream = start(loop, below, context, handshake_timeout, NULL);
     if (stream)
-        wait_for_turn(tls_of(stream));
+        tls_handshake_begin(tls_of(stream)->handshake);
     return stream;
 }

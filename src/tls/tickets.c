@@ -146,17 +146,27 @@ static int take(SSL *ssl, const struct tls_tickets *tickets, const struct tls_ti
     return TICKET_UNKNOWN;
 }
 
+/* Counters are the loop's. */
+static void count_unknown(struct pipe *pipe)
+{
+    if (pipe->away)
+        pipe->away->unknown_tickets++;
+    else
+        counter_add(&pipe->loop->counters->tickets_unknown, 1);
+}
+
 /* The context that is asked is the one the connection began with, even if SNI has led to another. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                      int gives)
 {
     struct pipe *pipe = pipe_of(ssl);
     const struct tls_tickets *tickets = pipe->loop->tickets;
-    const struct tls_ticket_ring *ring = pipe->ring ? &pipe->ring->keys : &tickets->ring->keys;
+    const struct tls_ticket_ring *ring = pipe->away ? &pipe->away->ring->keys : &tickets->ring->keys;
     if (gives)
         return give(tickets, ring, name, iv, cipher, mac);
     int taken = take(ssl, tickets, ring, name, iv, cipher, mac);
-    pipe->unknown_tickets += taken == TICKET_UNKNOWN;
+    if (taken == TICKET_UNKNOWN)
+        count_unknown(pipe);
     return taken;
 }
 
