@@ -53,8 +53,8 @@ class Visit:
         return self._load.running(self._mode, self._url, self.server, options)
 
     def storm(self):
-        """Handshakes beside, until they are ended."""
-        return self._load.running("handshakes", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0},
+        """Handshakes that are begun beside, until they are ended."""
+        return self._load.running("hellos", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0},
                                   gives_way=True)
 
 

@@ -22,6 +22,7 @@ static const struct mode {
     unsigned rate;
 } modes[] = {
     [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, true, 10, 0, 0},
+    [LOAD_HELLOS] = {"hellos", "flights", true, true, true, 100, 0, 0},
     [LOAD_REQUESTS] = {"requests", "requests", true, false, false, 100, 0, 0},
     [LOAD_ECHO] = {"echo", "messages", false, true, false, 100, 64, 0},
     [LOAD_BULK] = {"bulk", "downloads", true, false, false, 4, 0, 0},
@@ -217,8 +218,9 @@ static void judge_options(struct reader *reader, const struct load_settings *set
         unsigned modes;
     } limited[] = {
         {"--depth", words->depth, messages},
-        {"--size", words->size, EVERY_MODE & ~(BIT(LOAD_HANDSHAKES) | BIT(LOAD_IDLE))},
-        {"--rate", words->rate, messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
+        {"--size", words->size, EVERY_MODE & ~(BIT(LOAD_HANDSHAKES) | BIT(LOAD_HELLOS) | BIT(LOAD_IDLE))},
+        {"--rate", words->rate,
+         messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_HELLOS) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
         {"--resumed", words->resumed, BIT(LOAD_HANDSHAKES)},
         {"--get", words->get ? "" : NULL, BIT(LOAD_HANDSHAKES)},
         {"--handshake-rate", words->handshake_rate, storm},
