@@ -13,7 +13,7 @@ from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 LONG, SETTLING = 3600, 0.5  # seconds: longer than a row takes; until a crowd is silent
-STORM_RISES, STORM_AT_MOST = 1, 120
+STORM_RISES, STORM_AT_MOST = 0.7, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 

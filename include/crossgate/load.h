@@ -90,6 +90,7 @@ struct load_settings {
     double warm_up; /* seconds that are not */
     struct load_tls tls;
     bool get; /* handshakes: a GET after each; always if some resume, since servers may keep tickets back until then */
+    bool at_once; /* hellos: they come in waves: nobody speaks before all are connected */
     struct load_storm storm;
     unsigned sources;           /* addresses to connect from, 127.0.0.1 and up; 0, 1: the system's choice */
     pid_t server;               /* root of the process tree whose time and memory are read; 0: none */

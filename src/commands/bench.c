@@ -112,6 +112,7 @@ int command_bench(int argc, char **argv)
         {"--groups", "LIST", "offer these for the key exchange, as X25519:P-256", &words.groups, NULL},
         {"--resumed", "PERCENT", "of the handshakes resume a session (handshakes; default: 0)", &words.resumed, NULL},
         {"--get", NULL, "handshakes: a GET after each (with --resumed: always)", NULL, &words.get},
+        {"--at-once", NULL, "hellos: in waves, in which nobody speaks before all are connected", NULL, &words.at_once},
         {"--handshake-rate", "N|max",
          "storm: hellos per second beside the echo; max: each that\nends is followed by "
          "another (default: max)",

@@ -182,6 +182,7 @@ static void take_values(struct reader *reader, struct load_settings *settings)
         take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, settings->mode == LOAD_IDLE ? 3 : 1);
     settings->tls.resumed = (unsigned)take_number(reader, "--resumed", words->resumed, 0, 100, 0);
     settings->get = words->get;
+    settings->at_once = words->at_once;
     settings->tls.version = take_version(reader, "--tls", words->tls);
     settings->tls.ciphers = words->ciphers;
     settings->tls.groups = words->groups;
@@ -223,6 +224,7 @@ static void judge_options(struct reader *reader, const struct load_settings *set
          messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_HELLOS) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
         {"--resumed", words->resumed, BIT(LOAD_HANDSHAKES)},
         {"--get", words->get ? "" : NULL, BIT(LOAD_HANDSHAKES)},
+        {"--at-once", words->at_once ? "" : NULL, BIT(LOAD_HELLOS)},
         {"--handshake-rate", words->handshake_rate, storm},
         {"--handshake-connections", words->handshake_connections, storm},
         {"--handshake-tls", words->handshake_tls, storm},

@@ -2,7 +2,10 @@
 
 #include <openssl/ssl.h>
 
-enum { FLIGHT_TIME = 10000 }; /* ms */
+enum { FLIGHT_TIME = 10000, WAVE_TIME = 30000 }; /* ms */
+
+/* ms that all who are connected keep silent: until then the server has accepted them. */
+enum { SILENCE = 50 };
 
 /* Of a record its header, and of an alert what it says. */
 enum { HEAD = SSL3_RT_HEADER_LENGTH, ALERT_HEAD = HEAD + 2 };
@@ -13,6 +16,8 @@ struct greeter {
     size_t filled;    /* of it */
     size_t left;      /* bytes of the present record that are still to come */
     unsigned records; /* that are there */
+    struct list link; /* among those that wait … */
+    bool waits;       /* … for the others */
 };
 
 static struct greeter *greeter_of(struct contact *contact)
@@ -20,9 +25,17 @@ static struct greeter *greeter_of(struct contact *contact)
     return CONTAINER_OF(client_of(contact), struct greeter, client);
 }
 
-static void on_open(struct contact *contact)
+static struct hellos *hellos_of(struct greeter *greeter)
 {
-    struct span hello = greeting_print(client_of(contact)->crowd->shared, contact->run->compose);
+    return greeter->client.crowd->shared;
+}
+
+/* ---- out */
+
+static void speak(struct greeter *greeter)
+{
+    struct contact *contact = &greeter->client.contact;
+    struct span hello = greeting_print(&hellos_of(greeter)->greeting, contact->run->compose);
     if (hello.len == 0) {
         contact_fail(contact, "there is no randomness");
         return;
@@ -30,6 +43,48 @@ static void on_open(struct contact *contact)
     contact_write(contact, hello);
     contact_expect(contact, "flight of the server", FLIGHT_TIME);
 }
+
+static void stop_waiting(struct greeter *greeter)
+{
+    if (!greeter->waits)
+        return;
+    greeter->waits = false;
+    list_remove(&greeter->link);
+    hellos_of(greeter)->waiting_count--;
+}
+
+static void speak_all(struct deadline *silence)
+{
+    struct hellos *hellos = CONTAINER_OF(silence, struct hellos, silence);
+    while (!list_is_empty(&hellos->waiting)) {
+        struct greeter *first = CONTAINER_OF(hellos->waiting.next, struct greeter, link);
+        stop_waiting(first);
+        speak(first);
+    }
+}
+
+static void wait_for_others(struct greeter *greeter)
+{
+    struct hellos *hellos = hellos_of(greeter);
+    struct run *run = greeter->client.contact.run;
+    greeter->waits = true;
+    list_append(&hellos->waiting, &greeter->link);
+    hellos->waiting_count++;
+    contact_expect(&greeter->client.contact, "wave of all connections", WAVE_TIME);
+    if (hellos->waiting_count == greeter->client.crowd->flying)
+        deadline_arm(&run->deadlines, &hellos->silence, SILENCE, run->now / 1000000);
+}
+
+static void on_open(struct contact *contact)
+{
+    struct greeter *greeter = greeter_of(contact);
+    if (contact->run->settings->at_once)
+        wait_for_others(greeter);
+    else
+        speak(greeter);
+}
+
+/* ---- in */
 
 /* Takes what of the head is still missing. False: there is not yet enough of it. */
 static bool fill_head(struct greeter *greeter, struct span *in)
@@ -55,9 +110,8 @@ static void judge_head(struct greeter *greeter)
 
 static void note_record(struct greeter *greeter)
 {
-    const struct greeting *greeting = greeter->client.crowd->shared;
     greeter->filled = 0;
-    if (++greeter->records < greeting->records)
+    if (++greeter->records < hellos_of(greeter)->greeting.records)
         return;
     crowd_done(&greeter->client, 0);
     contact_leave(&greeter->client.contact);
@@ -88,6 +142,7 @@ static void on_turn(struct contact *contact)
 static void forget(struct client *client)
 {
     struct greeter *greeter = CONTAINER_OF(client, struct greeter, client);
+    stop_waiting(greeter);
     greeter->filled = greeter->left = greeter->records = 0;
 }
 
@@ -99,3 +154,10 @@ const struct job hellos_job = {
     .begin = crowd_visit,
     .forget = forget,
 };
+
+bool hellos_prepare(struct hellos *hellos, struct run *run, struct offer *offer, struct error *error)
+{
+    list_init(&hellos->waiting);
+    deadline_init(&hellos->silence, speak_all);
+    return greeting_learn(&hellos->greeting, run, offer, error);
+}

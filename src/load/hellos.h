@@ -5,7 +5,18 @@
 #include "crowd.h"
 #include "greeting.h"
 
-/* Shared by all its clients: a struct greeting. */
+/* Shared by all its clients. */
+struct hellos {
+    struct greeting greeting;
+    struct list waiting; /* greeters that are connected, and are not to speak before all that are under way are */
+    unsigned waiting_count;
+    struct deadline silence; /* of a wave: it ends with the first words of all of it */
+};
+
+/* Learns what its clients send (greeting.h). */
+bool hellos_prepare(struct hellos *hellos, struct run *run, struct offer *offer, struct error *error)
+    __attribute__((warn_unused_result));
+
 extern const struct job hellos_job;
 
 #endif

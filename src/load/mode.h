@@ -3,7 +3,7 @@
 #define CROSSGATE_LOAD_MODE_H
 
 #include "crowd.h"
-#include "greeting.h"
+#include "hellos.h"
 #include "offer.h"
 
 /* One run with all that takes part in it. */
@@ -11,7 +11,7 @@ struct load {
     struct run run;
     struct offer offer;        /* of the crowd, if the target wants TLS */
     struct offer storm_offer;  /* of the one beside it */
-    struct greeting greeting;  /* of crowds that send one */
+    struct hellos hellos;      /* of crowds of that job */
     struct crowd crowd, storm; /* those without a job do not take part */
     void *shared;              /* what the jobs of a mode have in common; freed at the end */
 };

@@ -2,7 +2,6 @@
 #include "echo.h"
 #include "get.h"
 #include "handshakes.h"
-#include "hellos.h"
 #include "mode.h"
 
 #include <stdlib.h>
@@ -50,8 +49,8 @@ bool hellos_start(struct load *load, struct error *error)
 {
     const struct load_settings *settings = load->run.settings;
     bool good = offer_init(&load->offer, settings, &settings->tls, error) &&
-                greeting_learn(&load->greeting, &load->run, &load->offer, error) &&
-                mode_start_crowd(load, &hellos_job, &load->greeting, 1, error);
+                hellos_prepare(&load->hellos, &load->run, &load->offer, error) &&
+                mode_start_crowd(load, &hellos_job, &load->hellos, 1, error);
     if (good)
         run_ready(&load->run);
     return good;
@@ -80,7 +79,7 @@ bool storm_start(struct load *load, struct error *error)
         .run = &load->run,
         .job = &hellos_job,
         .work = &load->run.storm,
-        .shared = &load->greeting,
+        .shared = &load->hellos,
         .count = storm->connections,
         .depth = 1,
         .pace = {.rate = storm->rate > 0 ? (uint64_t)storm->rate : 0},
@@ -88,6 +87,6 @@ bool storm_start(struct load *load, struct error *error)
     if (!echo_start(load, error))
         return false;
     return storm->rate == 0 || (offer_init(&load->storm_offer, settings, &storm->tls, error) &&
-                                greeting_learn(&load->greeting, &load->run, &load->storm_offer, error) &&
+                                hellos_prepare(&load->hellos, &load->run, &load->storm_offer, error) &&
                                 crowd_start(&load->storm, &plan, error));
 }

@@ -16,15 +16,18 @@ pytestmark = pytest.mark.checked
 DHE = ("--tls", "1.2", "--ciphers", "DHE-RSA-AES128-GCM-SHA256")
 
 
+HELLOS = ("--connections", "60", "--sources", "4")
+
+
 def start(crossgate, tls, **more):
     return crossgate(web({"ws": ECHO}, tls), workers=1, **more)
 
 
 @contextlib.contextmanager
-def flood(gate, pki, *words):
+def flood(gate, pki, *words, mode="handshakes"):
     """Until the end of the block, or of the server: nobody else ends it."""
-    process = subprocess.Popen([binary(), "bench", "handshakes", f"https://localhost:{gate.port}/", "--ca", pki["root.pem"],
-                                "--connections", "16", "--seconds", "60", "--warm-up", "0", "--json", *words],
+    process = subprocess.Popen([binary(), "bench", mode, f"https://localhost:{gate.port}/", "--ca", pki["root.pem"],
+                                *(HELLOS if mode == "hellos" else ("--connections", "16")), "--seconds", "60", "--warm-up", "0", "--json", *words],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -58,6 +61,14 @@ def test_everybody_is_served(crossgate, pki, kind, words):
         visit(gate, pki.client())
         before = served(gate)
         eventually(lambda: served(gate) >= before + 3, why="those who flood are served, too")
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("words", [DHE, (*DHE, "--at-once"), ("--tls", "1.2"), ("--tls", "1.3")], ids=["DHE", "DHE at once", "TLS 1.2", "TLS 1.3"])
+def test_everybody_is_served_while_others_only_begin(crossgate, pki, words):
+    gate = start(crossgate, pki.tls("rsa"))
+    with flood(gate, pki, *words, mode="hellos") as process:
+        visit(gate, pki.client())
         assert process.poll() is None
 
 
