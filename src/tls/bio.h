@@ -30,6 +30,7 @@ struct pipe {
     unsigned unknown_tickets; /* that were seen, and are to be counted */
     /* Of servers, by hello.c: */
     const struct choice *choice; /* what the hello has chosen; NULL: nothing (yet) */
+    bool is_medium;              /* and is suspended, since others wait as well */
     bool is_named;               /* by the server name */
     bool is_nameless;            /* refused, since no certificate is for the name */
     bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */

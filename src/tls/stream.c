@@ -650,7 +650,8 @@ static void go_on(struct tls_stream *self)
         return;
     case TLS_SUSPENDED:
         self->turn.is_heavy = true;
-        counter_add(&self->loop->counters->handshakes_heavy, 1);
+        self->turn.is_medium = self->pipe.is_medium;
+        counter_add(&self->loop->counters->handshakes_heavy, !self->pipe.is_medium);
         wait_for_turn(self);
         return;
     case TLS_FAILED:
