@@ -16,6 +16,7 @@ pytestmark = pytest.mark.checked
 DHE = ("--tls", "1.2", "--ciphers", "DHE-RSA-AES128-GCM-SHA256")
 
 
+ECDHE = ("--tls", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256")
 HELLOS = ("--connections", "60", "--sources", "4")
 
 
@@ -54,7 +55,7 @@ def visit(gate, context, talkers=4, comers=2, meanwhile=lambda: None):
     asyncio.run(asyncio.wait_for(all_of_it(), 90))
 
 
-@pytest.mark.parametrize("kind, words", [("rsa", DHE), ("rsa3072", ())], ids=["DHE", "RSA 3072"])
+@pytest.mark.parametrize("kind, words", [("rsa", DHE), ("rsa", ECDHE), ("rsa3072", ())], ids=["DHE", "ECDHE", "RSA 3072"])
 def test_everybody_is_served(crossgate, pki, kind, words):
     gate = start(crossgate, pki.tls(kind))
     with flood(gate, pki, *words) as process:
@@ -72,7 +73,8 @@ def test_everybody_is_served_while_others_only_begin(crossgate, pki, words):
         assert process.poll() is None
 
 
-def test_a_reload_amid_steps(crossgate, pki):
+@pytest.mark.parametrize("words", [DHE, ECDHE], ids=["DHE", "ECDHE"])
+def test_a_reload_amid_steps(crossgate, pki, words):
     gate = start(crossgate, pki.tls())
 
     def renew():
@@ -80,7 +82,7 @@ def test_a_reload_amid_steps(crossgate, pki):
             config = json.loads(gate.config.read_text())
             config["workers"][0]["transports"][0]["endpoint"]["tls"] = pki.tls(kind)
             gate.reload(config, expect="reloaded: ")
-    with flood(gate, pki, *DHE):
+    with flood(gate, pki, *words):
         visit(gate, pki.client(), meanwhile=renew)
 
 
