@@ -13,7 +13,7 @@ from .programs import Failure, Program, free_port
 
 SCHEMES = {"hello": "https", "static": "https", "proxied": "https", "echo": "wss", "relay": "wss"}
 LONG, SETTLING = 3600, 0.5  # seconds: longer than a row takes; until a crowd is silent
-STORM_RISES, STORM_AT_MOST = 1, 120
+STORM_RISES, STORM_AT_MOST = 0.7, 120
 TROUBLES = (Failure, OSError, subprocess.SubprocessError)
 
 
@@ -53,8 +53,8 @@ class Visit:
         return self._load.running(self._mode, self._url, self.server, options)
 
     def storm(self):
-        """Handshakes beside, until they are ended."""
-        return self._load.running("handshakes", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0},
+        """Handshakes that are begun beside, until they are ended."""
+        return self._load.running("hellos", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0},
                                   gives_way=True)
 
 

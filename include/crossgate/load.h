@@ -24,12 +24,13 @@ enum {
 
 enum load_mode {
     LOAD_HANDSHAKES, /* connect, handshake, close; so many at a time */
-    LOAD_REQUESTS,   /* GETs on connections that are kept */
-    LOAD_ECHO,       /* WebSocket messages, which must come back as they were */
-    LOAD_BULK,       /* one long GET after the other on each connection */
-    LOAD_IDLE,       /* connections that are open and silent: what one of them costs */
-    LOAD_STORM,      /* echo, and beside it full handshakes */
-    LOAD_SLOW,       /* connections that read slowly */
+    LOAD_HELLOS, /* connect, ClientHello, the server's flight, close: handshakes that cost the client next to nothing */
+    LOAD_REQUESTS, /* GETs on connections that are kept */
+    LOAD_ECHO,     /* WebSocket messages, which must come back as they were */
+    LOAD_BULK,     /* one long GET after the other on each connection */
+    LOAD_IDLE,     /* connections that are open and silent: what one of them costs */
+    LOAD_STORM,    /* echo, and beside it handshakes that are begun, as in hellos */
+    LOAD_SLOW,     /* connections that read slowly */
 };
 
 struct load_target {
@@ -56,7 +57,7 @@ struct load_tls {
 /* So often as the server answers, in a closed loop: a rate. */
 #define LOAD_RATE_MAX (-1.0)
 
-/* Handshakes beside the echo. */
+/* Handshakes that are begun beside the echo. */
 struct load_storm {
     double rate;          /* per second; 0: none; LOAD_RATE_MAX: each that ended is followed by another */
     unsigned connections; /* at a time, at most */
@@ -89,6 +90,7 @@ struct load_settings {
     double warm_up; /* seconds that are not */
     struct load_tls tls;
     bool get; /* handshakes: a GET after each; always if some resume, since servers may keep tickets back until then */
+    bool at_once; /* hellos: they come in waves: nobody speaks before all are connected */
     struct load_storm storm;
     unsigned sources;           /* addresses to connect from, 127.0.0.1 and up; 0, 1: the system's choice */
     pid_t server;               /* root of the process tree whose time and memory are read; 0: none */

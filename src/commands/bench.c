@@ -65,11 +65,13 @@ static const char about[] =
     "needs --remote.\n\n"
     "Modes:\n"
     "  handshakes  connect, make a TLS handshake, close; --connections at a time\n"
+    "  hellos      connect, send a ClientHello, take in the server's flight, close: all of the work\n"
+    "              is the server's\n"
     "  requests    GET what the URL names again and again (default for http, https)\n"
     "  echo        WebSocket messages that must come back as they were (default for ws, wss)\n"
     "  bulk        download what the URL names, one after the other on each connection\n"
     "  idle        open all connections, keep silent, and see what one of them costs\n"
-    "  storm       echo at a fixed rate, and full handshakes beside it: who waits how long\n"
+    "  storm       echo at a fixed rate, and hellos beside it: who waits how long\n"
     "  slow        readers that take their time: what does the server keep for them\n\n"
     "Ctrl-C ends a run early, with what it has measured.\n\n"
     "Exit status: 0 if all operations worked, 1 if some did not, 2 for a wrong command line or\n"
@@ -89,7 +91,7 @@ int command_bench(int argc, char **argv)
     struct bench bench;
     const struct option options[] = {
         {"--connections", "N",
-         "how many (defaults: handshakes 10, requests 100, echo 100,\nbulk 4, idle 1000, storm "
+         "how many (defaults: handshakes 10, hellos 100,\nrequests 100, echo 100,\nbulk 4, idle 1000, storm "
          "100, slow 100)",
          &words.connections, NULL},
         {"--depth", "N", "messages in flight on each connection (echo, storm; default: 1)", &words.depth, NULL},
@@ -110,8 +112,9 @@ int command_bench(int argc, char **argv)
         {"--groups", "LIST", "offer these for the key exchange, as X25519:P-256", &words.groups, NULL},
         {"--resumed", "PERCENT", "of the handshakes resume a session (handshakes; default: 0)", &words.resumed, NULL},
         {"--get", NULL, "handshakes: a GET after each (with --resumed: always)", NULL, &words.get},
+        {"--at-once", NULL, "hellos: in waves, in which nobody speaks before all are connected", NULL, &words.at_once},
         {"--handshake-rate", "N|max",
-         "storm: handshakes per second beside the echo; max: each that\nends is followed by "
+         "storm: hellos per second beside the echo; max: each that\nends is followed by "
          "another (default: max)",
          &words.handshake_rate, NULL},
         {"--handshake-connections", "N", "storm: so many at a time (default: 10)", &words.handshake_connections, NULL},

@@ -14,7 +14,7 @@ struct bench_words {
     const char *handshake_rate, *handshake_connections, *handshake_tls, *handshake_ciphers;
     const char *sources, *server, *ca;
     struct option_lines headers;
-    bool get, insecure, json, remote;
+    bool at_once, get, insecure, json, remote;
 };
 
 enum { BENCH_HEADERS = 64 };

@@ -65,7 +65,7 @@ static void print_load(const struct layout *layout, const struct load_settings *
         layout_row(layout, "connections", "%s, each with %u message%s of %s in flight", number, settings->depth,
                    settings->depth == 1 ? "" : "s", bench_bytes((double)settings->size, size));
     else
-        layout_row(layout, "connections", "%s%s", number, settings->mode == LOAD_HANDSHAKES ? " at a time" : "");
+        layout_row(layout, "connections", "%s%s", number, settings->mode <= LOAD_HELLOS ? " at a time" : "");
     if (settings->mode == LOAD_SLOW)
         layout_row(layout, "reading", "%s per second on each connection", bench_bytes(settings->rate, rate));
     else if (settings->rate > 0)
@@ -173,6 +173,7 @@ static void print_verdict(const struct layout *layout, const struct load_setting
     layout_word(layout, has_failed ? LAYOUT_RED : LAYOUT_GREEN, has_failed ? "NOT ALL WORKED" : "ALL WORKED");
     fprintf(layout->out, ": %s\n",
             has_failed                          ? "see the errors above."
+            : settings->mode == LOAD_HELLOS     ? "every hello was answered by a whole flight."
             : settings->mode == LOAD_HANDSHAKES ? "every handshake was finished."
             : settings->target.websocket        ? "every message came back as it was sent."
                                                 : "every answer had the right status and length.");

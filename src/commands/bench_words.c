@@ -22,6 +22,7 @@ static const struct mode {
     unsigned rate;
 } modes[] = {
     [LOAD_HANDSHAKES] = {"handshakes", "handshakes", true, true, true, 10, 0, 0},
+    [LOAD_HELLOS] = {"hellos", "flights", true, true, true, 100, 0, 0},
     [LOAD_REQUESTS] = {"requests", "requests", true, false, false, 100, 0, 0},
     [LOAD_ECHO] = {"echo", "messages", false, true, false, 100, 64, 0},
     [LOAD_BULK] = {"bulk", "downloads", true, false, false, 4, 0, 0},
@@ -181,6 +182,7 @@ static void take_values(struct reader *reader, struct load_settings *settings)
         take_decimal(reader, "--warm-up", words->warm_up, SECONDS_MAX, settings->mode == LOAD_IDLE ? 3 : 1);
     settings->tls.resumed = (unsigned)take_number(reader, "--resumed", words->resumed, 0, 100, 0);
     settings->get = words->get;
+    settings->at_once = words->at_once;
     settings->tls.version = take_version(reader, "--tls", words->tls);
     settings->tls.ciphers = words->ciphers;
     settings->tls.groups = words->groups;
@@ -217,10 +219,12 @@ static void judge_options(struct reader *reader, const struct load_settings *set
         unsigned modes;
     } limited[] = {
         {"--depth", words->depth, messages},
-        {"--size", words->size, EVERY_MODE & ~(BIT(LOAD_HANDSHAKES) | BIT(LOAD_IDLE))},
-        {"--rate", words->rate, messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
+        {"--size", words->size, EVERY_MODE & ~(BIT(LOAD_HANDSHAKES) | BIT(LOAD_HELLOS) | BIT(LOAD_IDLE))},
+        {"--rate", words->rate,
+         messages | BIT(LOAD_HANDSHAKES) | BIT(LOAD_HELLOS) | BIT(LOAD_REQUESTS) | BIT(LOAD_SLOW)},
         {"--resumed", words->resumed, BIT(LOAD_HANDSHAKES)},
         {"--get", words->get ? "" : NULL, BIT(LOAD_HANDSHAKES)},
+        {"--at-once", words->at_once ? "" : NULL, BIT(LOAD_HELLOS)},
         {"--handshake-rate", words->handshake_rate, storm},
         {"--handshake-connections", words->handshake_connections, storm},
         {"--handshake-tls", words->handshake_tls, storm},

@@ -370,9 +370,7 @@ void contact_leave(struct contact *contact)
 static void note_handshake(struct contact *contact)
 {
     struct run *run = contact->run;
-    run->version = SSL_get_version(contact->ssl);
-    run->cipher = SSL_get_cipher_name(contact->ssl);
-    run->group = SSL_group_to_name(contact->ssl, (int)SSL_get_negotiated_group(contact->ssl));
+    run_note_tls(run, contact->ssl);
     run->resumed += run->phase == RUN_COUNTING && SSL_session_reused(contact->ssl);
 }
 

@@ -12,9 +12,9 @@ enum { OPENING_MAX = 100, CALLED_MAX = 100, REST_TIME = 200 };
 
 enum { SOON = 1000000 }; /* ns */
 
-static struct lane *lane_at(struct crowd *crowd, unsigned index)
+static struct client *client_at(struct crowd *crowd, unsigned index)
 {
-    return (struct lane *)(crowd->lanes + index * crowd->job->lane_size);
+    return (struct client *)(crowd->clients + index * crowd->job->client_size);
 }
 
 /* ---- connections */
@@ -23,92 +23,92 @@ static void open_more(struct crowd *crowd);
 static void call_next(struct crowd *crowd);
 
 /* Whatever became of its opening: the next one's turn. */
-static void note_opened(struct lane *lane)
+static void note_opened(struct client *client)
 {
-    struct crowd *crowd = lane->crowd;
-    if (!lane->opening)
+    struct crowd *crowd = client->crowd;
+    if (!client->opening)
         return;
-    lane->opening = false;
+    client->opening = false;
     crowd->opening--;
     open_more(crowd);
 }
 
-static void open_lane(struct lane *lane)
+static void open_client(struct client *client)
 {
-    if (lane->crowd->job->per_operation) {
-        lane->ready = true;
-        lane->crowd->ready++;
-        lane->crowd->job->begin(lane);
+    if (client->crowd->job->per_operation) {
+        client->ready = true;
+        client->crowd->ready++;
+        client->crowd->job->begin(client);
     } else {
-        contact_open(&lane->contact);
+        contact_open(&client->contact);
     }
 }
 
 static void open_more(struct crowd *crowd)
 {
     while (crowd->begun < crowd->count && crowd->opening < OPENING_MAX && run_goes_on(crowd->run)) {
-        struct lane *lane = lane_at(crowd, crowd->begun++);
-        lane->opening = !crowd->job->per_operation;
-        crowd->opening += lane->opening;
-        open_lane(lane);
+        struct client *client = client_at(crowd, crowd->begun++);
+        client->opening = !crowd->job->per_operation;
+        crowd->opening += client->opening;
+        open_client(client);
     }
 }
 
-/* Silence begins when each lane has been used. */
+/* Silence begins when each client has been used. */
 static void note_ready(struct crowd *crowd)
 {
     if (crowd->ready == crowd->count && (!crowd->silent || crowd->flying == 0))
         run_ready(crowd->run);
 }
 
-void crowd_ready(struct lane *lane)
+void crowd_ready(struct client *client)
 {
-    struct crowd *crowd = lane->crowd;
-    lane->ready = true;
+    struct crowd *crowd = client->crowd;
+    client->ready = true;
     crowd->ready++;
-    lane->called = crowd->silent;
-    note_opened(lane);
+    client->called = crowd->silent;
+    note_opened(client);
     if (crowd->silent || crowd->run->phase != RUN_OPENING)
-        crowd->job->begin(lane);
+        crowd->job->begin(client);
     note_ready(crowd);
 }
 
 /* What was under way is lost with the connection: an error, whatever is said of it. */
-static void forget(struct lane *lane)
+static void forget(struct client *client)
 {
-    struct crowd *crowd = lane->crowd;
-    crowd->flying -= lane->flying;
-    lane->first = lane->flying = 0;
-    crowd->ready -= lane->ready;
-    lane->ready = false;
+    struct crowd *crowd = client->crowd;
+    crowd->flying -= client->flying;
+    client->first = client->flying = 0;
+    crowd->ready -= client->ready;
+    client->ready = false;
     if (crowd->job->forget)
-        crowd->job->forget(lane);
+        crowd->job->forget(client);
 }
 
 static void on_end(struct contact *contact)
 {
-    struct lane *lane = lane_of(contact);
-    struct crowd *crowd = lane->crowd;
+    struct client *client = client_of(contact);
+    struct crowd *crowd = client->crowd;
     bool failed = contact->why[0] != '\0' || crowd->silent;
-    forget(lane);
+    forget(client);
     if (failed)
         run_failed(crowd->run, crowd->work,
                    contact->why[0] ? contact->why : "the server has closed a silent connection");
-    note_opened(lane);
+    note_opened(client);
     call_next(crowd);
     if (!run_goes_on(crowd->run))
         return;
     if (failed)
-        deadline_arm(&crowd->run->deadlines, &lane->rest, REST_TIME, crowd->run->now / 1000000);
+        deadline_arm(&crowd->run->deadlines, &client->rest, REST_TIME, crowd->run->now / 1000000);
     else
-        open_lane(lane);
+        open_client(client);
 }
 
 static void on_rested(struct deadline *deadline)
 {
-    struct lane *lane = CONTAINER_OF(deadline, struct lane, rest);
-    if (run_goes_on(lane->crowd->run))
-        open_lane(lane);
+    struct client *client = CONTAINER_OF(deadline, struct client, rest);
+    if (run_goes_on(client->crowd->run))
+        open_client(client);
 }
 
 /* ---- operations */
@@ -130,12 +130,12 @@ static void set_alarm(struct crowd *crowd)
 }
 
 /* Whether one is due, and since when. */
-static bool is_due(struct lane *lane, uint64_t *intended)
+static bool is_due(struct client *client, uint64_t *intended)
 {
-    struct crowd *crowd = lane->crowd;
-    bool called = lane->called;
+    struct crowd *crowd = client->crowd;
+    bool called = client->called;
     *intended = crowd->run->now;
-    lane->called = false;
+    client->called = false;
     if (crowd->silent)
         return called;
     if (crowd->run->phase == RUN_OPENING)
@@ -143,26 +143,32 @@ static bool is_due(struct lane *lane, uint64_t *intended)
     return is_closed_loop(crowd) || pace_take(&crowd->pace, crowd->run->now, intended);
 }
 
-bool crowd_take(struct lane *lane)
+bool crowd_take(struct client *client)
 {
-    struct crowd *crowd = lane->crowd;
+    struct crowd *crowd = client->crowd;
     uint64_t intended;
-    if (!lane->ready || lane->flying == crowd->depth || !run_goes_on(crowd->run) || !is_due(lane, &intended))
+    if (!client->ready || client->flying == crowd->depth || !run_goes_on(crowd->run) || !is_due(client, &intended))
         return false;
-    unsigned place = lane->first + lane->flying;
-    lane->intended[place < crowd->depth ? place : place - crowd->depth] = intended;
-    lane->flying++;
+    unsigned place = client->first + client->flying;
+    client->intended[place < crowd->depth ? place : place - crowd->depth] = intended;
+    client->flying++;
     crowd->flying++;
     return true;
 }
 
-void crowd_done(struct lane *lane, uint64_t bytes)
+void crowd_visit(struct client *client)
 {
-    struct crowd *crowd = lane->crowd;
-    assert(lane->flying > 0);
-    run_done(crowd->run, crowd->work, lane->intended[lane->first], bytes);
-    lane->first = lane->first + 1 < crowd->depth ? lane->first + 1 : 0;
-    lane->flying--;
+    if (client->contact.state == CONTACT_NONE && crowd_take(client))
+        contact_open(&client->contact);
+}
+
+void crowd_done(struct client *client, uint64_t bytes)
+{
+    struct crowd *crowd = client->crowd;
+    assert(client->flying > 0);
+    run_done(crowd->run, crowd->work, client->intended[client->first], bytes);
+    client->first = client->first + 1 < crowd->depth ? client->first + 1 : 0;
+    client->flying--;
     crowd->flying--;
     note_ready(crowd);
     call_next(crowd);
@@ -172,11 +178,11 @@ void crowd_done(struct lane *lane, uint64_t bytes)
 static void call_next(struct crowd *crowd)
 {
     while (crowd->calling && crowd->turn < crowd->begun) {
-        struct lane *lane = lane_at(crowd, crowd->turn++);
-        lane->called = lane->ready;
-        if (!lane->ready)
+        struct client *client = client_at(crowd, crowd->turn++);
+        client->called = client->ready;
+        if (!client->ready)
             continue;
-        crowd->job->begin(lane);
+        crowd->job->begin(client);
         return;
     }
     if (crowd->calling && crowd->flying == 0)
@@ -196,10 +202,10 @@ static void hand_out(struct crowd *crowd)
     for (unsigned asked = 0; asked < crowd->begun && pace_owed(&crowd->pace, crowd->run->now) > 0; asked++) {
         if (crowd->flying >= (uint64_t)crowd->ready * crowd->depth)
             return;
-        struct lane *lane = lane_at(crowd, crowd->turn);
+        struct client *client = client_at(crowd, crowd->turn);
         crowd->turn = crowd->turn + 1 < crowd->begun ? crowd->turn + 1 : 0;
-        if (lane->ready)
-            crowd->job->begin(lane);
+        if (client->ready)
+            crowd->job->begin(client);
     }
 }
 
@@ -224,8 +230,8 @@ void crowd_begin(struct crowd *crowd)
         return;
     }
     for (unsigned i = 0; i < crowd->begun; i++)
-        if (lane_at(crowd, i)->ready)
-            crowd->job->begin(lane_at(crowd, i));
+        if (client_at(crowd, i)->ready)
+            crowd->job->begin(client_at(crowd, i));
 }
 
 /* ---- its life */
@@ -240,19 +246,19 @@ static bool make_alarm(struct crowd *crowd, struct error *error)
     return false;
 }
 
-static bool make_lanes(struct crowd *crowd)
+static bool make_clients(struct crowd *crowd)
 {
-    crowd->lanes = calloc(crowd->count, crowd->job->lane_size);
+    crowd->clients = calloc(crowd->count, crowd->job->client_size);
     crowd->intended = calloc((size_t)crowd->count * crowd->depth, sizeof *crowd->intended);
-    if (!crowd->lanes || !crowd->intended)
+    if (!crowd->clients || !crowd->intended)
         return false;
     for (unsigned i = 0; i < crowd->count; i++) {
-        struct lane *lane = lane_at(crowd, i);
-        contact_init(&lane->contact, crowd->run, crowd->offer, &crowd->on);
-        lane->crowd = crowd;
-        lane->index = i;
-        lane->intended = crowd->intended + (size_t)i * crowd->depth;
-        deadline_init(&lane->rest, on_rested);
+        struct client *client = client_at(crowd, i);
+        contact_init(&client->contact, crowd->run, crowd->offer, &crowd->on);
+        client->crowd = crowd;
+        client->index = i;
+        client->intended = crowd->intended + (size_t)i * crowd->depth;
+        deadline_init(&client->rest, on_rested);
     }
     return true;
 }
@@ -264,7 +270,7 @@ bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *er
     crowd->on.on_end = on_end;
     crowd->pace.end = UINT64_MAX;
     crowd->alarm_fd = -1;
-    if (!make_lanes(crowd)) {
+    if (!make_clients(crowd)) {
         error_set(error, ERROR_MEMORY, "out of memory for %u connections", crowd->count);
         return false;
     }
@@ -277,8 +283,8 @@ bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *er
 void crowd_stop(struct crowd *crowd)
 {
     for (unsigned i = 0; i < crowd->begun; i++) {
-        deadline_disarm(&lane_at(crowd, i)->rest);
-        contact_close(&lane_at(crowd, i)->contact);
+        deadline_disarm(&client_at(crowd, i)->rest);
+        contact_close(&client_at(crowd, i)->contact);
     }
     if (crowd->alarmed)
         uv_close((uv_handle_t *)&crowd->alarm, NULL);
@@ -289,6 +295,6 @@ void crowd_free(struct crowd *crowd)
 {
     if (crowd->alarm_fd >= 0)
         close(crowd->alarm_fd);
-    free(crowd->lanes);
+    free(crowd->clients);
     free(crowd->intended);
 }

@@ -8,17 +8,18 @@
 #include "pace.h"
 
 struct crowd;
-struct lane;
+struct client;
 
 struct job {
-    size_t lane_size;                  /* of the struct whose first member is the lane */
-    bool per_operation;                /* each operation has a connection of its own */
-    struct contact_user on;            /* on_end is the crowd's */
-    void (*begin)(struct lane *lane);  /* operations may be begun: crowd_take, as long as there is room */
-    void (*forget)(struct lane *lane); /* the connection is gone; may be NULL */
+    size_t client_size;                    /* of the struct whose first member is the client */
+    bool per_operation;                    /* each operation has a connection of its own */
+    bool without_tls;                      /* it speaks over TCP, whatever the target wants */
+    struct contact_user on;                /* on_end is the crowd's */
+    void (*begin)(struct client *client);  /* operations may be begun: crowd_take, as long as there is room */
+    void (*forget)(struct client *client); /* the connection is gone; may be NULL */
 };
 
-struct lane {
+struct client {
     struct contact contact;
     struct crowd *crowd;
     unsigned index;
@@ -36,11 +37,11 @@ struct crowd {
     const struct job *job;
     struct offer *offer; /* NULL: no TLS */
     struct work *work;
-    void *shared; /* the job's, for all lanes */
+    void *shared; /* the job's, for all clients */
     unsigned count;
-    unsigned depth;   /* operations of one lane that are under way at most */
+    unsigned depth;   /* operations of one client that are under way at most */
     struct pace pace; /* its rate; 0: closed loop */
-    bool silent;      /* each lane takes one operation when it is ready, and another when it is called */
+    bool silent;      /* each client takes one operation when it is ready, and another when it is called */
 
     struct contact_user on;
     uv_poll_t alarm; /* for what is due next */
@@ -48,38 +49,41 @@ struct crowd {
     bool alarmed;
     unsigned begun, opening, ready;
     unsigned flying; /* operations */
-    unsigned turn;   /* of the lane that is asked or called next */
+    unsigned turn;   /* of the client that is asked or called next */
     bool calling;
-    uint8_t *lanes;
+    uint8_t *clients;
     uint64_t *intended;
 };
 
-/* Makes the lanes and opens them. False: stop and free it all the same. */
+/* Makes the clients and opens them. False: stop and free it all the same. */
 bool crowd_start(struct crowd *crowd, const struct crowd *plan, struct error *error)
     __attribute__((warn_unused_result));
 
 /* The warm-up begins, and with it the operations. */
 void crowd_begin(struct crowd *crowd);
 
-/* Of a silent crowd: calls each lane once, a few at a time, and ends the run when all have answered. */
+/* Of a silent crowd: calls each client once, a few at a time, and ends the run when all have answered. */
 void crowd_call(struct crowd *crowd);
 
 /* The run is over: all contacts end. Memory goes when the loop has let go of them. */
 void crowd_stop(struct crowd *crowd);
 void crowd_free(struct crowd *crowd);
 
-/* The lane is ready for operations, once after each opening. */
-void crowd_ready(struct lane *lane);
+/* The client is ready for operations, once after each opening. */
+void crowd_ready(struct client *client);
 
 /* Begins one if one is due and there is room for it. */
-bool crowd_take(struct lane *lane) __attribute__((warn_unused_result));
+bool crowd_take(struct client *client) __attribute__((warn_unused_result));
+
+/* Of jobs whose operations have connections of their own: begins one and opens its connection, if one is due. */
+void crowd_visit(struct client *client);
 
 /* The one that was begun first is done. */
-void crowd_done(struct lane *lane, uint64_t bytes);
+void crowd_done(struct client *client, uint64_t bytes);
 
-static inline struct lane *lane_of(struct contact *contact)
+static inline struct client *client_of(struct contact *contact)
 {
-    return CONTAINER_OF(contact, struct lane, contact);
+    return CONTAINER_OF(contact, struct client, contact);
 }
 
 #endif

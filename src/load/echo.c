@@ -14,7 +14,7 @@ struct passage {
 };
 
 struct echoer {
-    struct lane lane;
+    struct client client;
     struct upgrade upgrade;
     struct frames frames;
     bool sending; /* the head of `out` is composed, and not all of its payload */
@@ -27,17 +27,17 @@ struct echoer {
 
 static struct echoer *echoer_of(struct contact *contact)
 {
-    return CONTAINER_OF(lane_of(contact), struct echoer, lane);
+    return CONTAINER_OF(client_of(contact), struct echoer, client);
 }
 
 static struct echo *echo_of(const struct echoer *echoer)
 {
-    return echoer->lane.crowd->shared;
+    return echoer->client.crowd->shared;
 }
 
 static uint64_t place_of(const struct echoer *echoer, const struct passage *passage)
 {
-    return pattern_place(echoer->lane.index, passage->count) + passage->at;
+    return pattern_place(echoer->client.index, passage->count) + passage->at;
 }
 
 /* ---- out */
@@ -92,7 +92,7 @@ static size_t compose(struct echoer *echoer, uint8_t *to, size_t room)
             n += compose_payload(echoer, to + n, room - n);
         else if (echoer->pong_due)
             n += compose_pong(echoer, to + n);
-        else if (crowd_take(&echoer->lane))
+        else if (crowd_take(&echoer->client))
             n += compose_head(echoer, to + n);
         else
             break;
@@ -100,14 +100,14 @@ static size_t compose(struct echoer *echoer, uint8_t *to, size_t room)
     return n;
 }
 
-static void begin(struct lane *lane)
+static void begin(struct client *client)
 {
-    struct contact *contact = &lane->contact;
+    struct contact *contact = &client->contact;
     struct echoer *echoer = echoer_of(contact);
     size_t n;
     while (contact_has_room(contact) && (n = compose(echoer, contact->run->compose, RUN_BYTES)) > 0)
         contact_write(contact, span_of(contact->run->compose, n));
-    contact_expect(contact, "echo", lane->flying > 0 ? ECHO_TIME : 0);
+    contact_expect(contact, "echo", client->flying > 0 ? ECHO_TIME : 0);
 }
 
 /* ---- in */
@@ -116,8 +116,8 @@ static void take_piece(struct echoer *echoer, struct span piece, bool last)
 {
     const struct echo *echo = echo_of(echoer);
     struct passage *in = &echoer->in;
-    struct contact *contact = &echoer->lane.contact;
-    bool fits = echoer->lane.flying > 0 && piece.len <= echo->size - in->at;
+    struct contact *contact = &echoer->client.contact;
+    bool fits = echoer->client.flying > 0 && piece.len <= echo->size - in->at;
     if (!fits || !pattern_is(&echo->pattern, place_of(echoer, in), piece) ||
         (last && in->at + piece.len != echo->size)) {
         contact_fail(contact, "an echo is not what was sent");
@@ -127,7 +127,7 @@ static void take_piece(struct echoer *echoer, struct span piece, bool last)
     if (!last)
         return;
     *in = (struct passage){.count = in->count + 1};
-    crowd_done(&echoer->lane, echo->size);
+    crowd_done(&echoer->client, echo->size);
 }
 
 static void take_ping(struct echoer *echoer, struct span payload)
@@ -140,7 +140,7 @@ static void take_ping(struct echoer *echoer, struct span payload)
 
 static void take(struct echoer *echoer, enum frames_event event, struct span payload)
 {
-    struct contact *contact = &echoer->lane.contact;
+    struct contact *contact = &echoer->client.contact;
     switch (event) {
     case FRAMES_PIECE:
     case FRAMES_LAST:
@@ -168,7 +168,7 @@ static void on_bytes(struct contact *contact, struct span in)
         if (!upgrade_read(&echoer->upgrade, contact, &in))
             return;
         contact_expect(contact, NULL, 0);
-        crowd_ready(&echoer->lane);
+        crowd_ready(&echoer->client);
     }
     do {
         struct span payload;
@@ -185,15 +185,15 @@ static void on_open(struct contact *contact)
 
 static void on_turn(struct contact *contact)
 {
-    struct lane *lane = lane_of(contact);
-    if (lane->ready)
-        begin(lane);
+    struct client *client = client_of(contact);
+    if (client->ready)
+        begin(client);
 }
 
 /* What is sent on the next connection are other messages than those that were lost. */
-static void forget(struct lane *lane)
+static void forget(struct client *client)
 {
-    struct echoer *echoer = echoer_of(&lane->contact);
+    struct echoer *echoer = echoer_of(&client->contact);
     upgrade_forget(&echoer->upgrade);
     echoer->out.count = echoer->in.count = echoer->out.count + 1;
     echoer->out.at = echoer->in.at = 0;
@@ -202,7 +202,7 @@ static void forget(struct lane *lane)
 }
 
 const struct job echo_job = {
-    .lane_size = sizeof(struct echoer),
+    .client_size = sizeof(struct echoer),
     .on = {.on_open = on_open, .on_bytes = on_bytes, .on_turn = on_turn},
     .begin = begin,
     .forget = forget,

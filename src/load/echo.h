@@ -6,7 +6,7 @@
 #include "pattern.h"
 #include "request.h"
 
-/* Of all lanes. */
+/* Of all clients. */
 struct echo {
     struct request request;
     struct pattern pattern;

@@ -4,46 +4,40 @@
 enum { ANSWER_TIME = 10000 };
 
 struct getter {
-    struct lane lane;
+    struct client client;
     struct answer answer;
 };
 
 static struct getter *getter_of(struct contact *contact)
 {
-    return CONTAINER_OF(lane_of(contact), struct getter, lane);
+    return CONTAINER_OF(client_of(contact), struct getter, client);
 }
 
-static struct get *get_of(const struct lane *lane)
+static struct get *get_of(const struct client *client)
 {
-    return lane->crowd->shared;
+    return client->crowd->shared;
 }
 
 static void ask(struct contact *contact)
 {
     contact_expect(contact, "answer", ANSWER_TIME);
-    contact_write(contact, request_span(&get_of(lane_of(contact))->request));
+    contact_write(contact, request_span(&get_of(client_of(contact))->request));
 }
 
-static void begin(struct lane *lane)
+static void begin(struct client *client)
 {
-    if (contact_has_room(&lane->contact) && crowd_take(lane))
-        ask(&lane->contact);
-}
-
-static void begin_visit(struct lane *lane)
-{
-    if (lane->contact.state == CONTACT_NONE && crowd_take(lane))
-        contact_open(&lane->contact);
+    if (contact_has_room(&client->contact) && crowd_take(client))
+        ask(&client->contact);
 }
 
 static void on_open(struct contact *contact)
 {
-    crowd_ready(lane_of(contact));
+    crowd_ready(client_of(contact));
 }
 
 static void judge_head(struct contact *contact, const struct answer_verdict *verdict)
 {
-    if (lane_of(contact)->flying == 0)
+    if (client_of(contact)->flying == 0)
         contact_fail(contact, "the server has answered what was not asked");
     else if (verdict->status != 200)
         contact_fail(contact, "the server has answered %u %s", verdict->status, http_reason(verdict->status));
@@ -51,8 +45,8 @@ static void judge_head(struct contact *contact, const struct answer_verdict *ver
 
 static void finish(struct getter *getter)
 {
-    struct contact *contact = &getter->lane.contact;
-    struct get *get = get_of(&getter->lane);
+    struct contact *contact = &getter->client.contact;
+    struct get *get = get_of(&getter->client);
     uint64_t length = getter->answer.received;
     bool keep_alive = getter->answer.verdict.keep_alive;
     if (!get->length_known) {
@@ -66,8 +60,8 @@ static void finish(struct getter *getter)
         return;
     }
     contact_expect(contact, NULL, 0);
-    crowd_done(&getter->lane, 0);
-    if (!keep_alive || getter->lane.crowd->job->per_operation)
+    crowd_done(&getter->client, 0);
+    if (!keep_alive || getter->client.crowd->job->per_operation)
         contact_leave(contact);
 }
 
@@ -78,8 +72,8 @@ static void on_bytes(struct contact *contact, struct span in)
     enum answer_event event;
     do {
         uint64_t before = getter->answer.received;
-        event = answer_next(&getter->answer, &get_of(&getter->lane)->memory, &in);
-        run_bytes(contact->run, getter->lane.crowd->work, getter->answer.received - before);
+        event = answer_next(&getter->answer, &get_of(&getter->client)->memory, &in);
+        run_bytes(contact->run, getter->client.crowd->work, getter->answer.received - before);
         if (event == ANSWER_HEAD)
             judge_head(contact, &getter->answer.verdict);
         else if (event == ANSWER_DONE)
@@ -91,11 +85,11 @@ static void on_bytes(struct contact *contact, struct span in)
 
 static void on_turn(struct contact *contact)
 {
-    struct lane *lane = lane_of(contact);
-    if (lane->flying > 0)
+    struct client *client = client_of(contact);
+    if (client->flying > 0)
         contact_expect(contact, "more of the answer", ANSWER_TIME);
     else
-        begin(lane);
+        begin(client);
 }
 
 static void on_eof(struct contact *contact)
@@ -103,28 +97,28 @@ static void on_eof(struct contact *contact)
     struct getter *getter = getter_of(contact);
     if (answer_ends_with_connection(&getter->answer))
         finish(getter);
-    else if (getter->lane.flying > 0)
+    else if (getter->client.flying > 0)
         contact_fail(contact, "the server has closed the connection before its answer was complete");
     contact_close(contact);
 }
 
-static void forget(struct lane *lane)
+static void forget(struct client *client)
 {
-    answer_reset(&getter_of(&lane->contact)->answer);
+    answer_reset(&getter_of(&client->contact)->answer);
 }
 
 const struct job get_job = {
-    .lane_size = sizeof(struct getter),
+    .client_size = sizeof(struct getter),
     .on = {.on_open = on_open, .on_bytes = on_bytes, .on_turn = on_turn, .on_eof = on_eof},
     .begin = begin,
     .forget = forget,
 };
 
 const struct job visit_job = {
-    .lane_size = sizeof(struct getter),
+    .client_size = sizeof(struct getter),
     .per_operation = true,
     .on = {.on_open = ask, .on_bytes = on_bytes, .on_turn = on_turn, .on_eof = on_eof},
-    .begin = begin_visit,
+    .begin = crowd_visit,
     .forget = forget,
 };
 

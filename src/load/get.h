@@ -6,7 +6,7 @@
 #include "crowd.h"
 #include "request.h"
 
-/* Of all lanes. */
+/* Of all clients. */
 struct get {
     struct request request;
     struct answer_memory memory;

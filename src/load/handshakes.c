@@ -1,14 +1,8 @@
 #include "handshakes.h"
 
-static void begin(struct lane *lane)
-{
-    if (lane->contact.state == CONTACT_NONE && crowd_take(lane))
-        contact_open(&lane->contact);
-}
-
 static void on_open(struct contact *contact)
 {
-    crowd_done(lane_of(contact), 0);
+    crowd_done(client_of(contact), 0);
     contact_leave(contact);
 }
 
@@ -18,8 +12,8 @@ static void on_bytes(struct contact *contact, struct span bytes)
 }
 
 const struct job handshakes_job = {
-    .lane_size = sizeof(struct lane),
+    .client_size = sizeof(struct client),
     .per_operation = true,
     .on = {.on_open = on_open, .on_bytes = on_bytes, .on_turn = contact_leave},
-    .begin = begin,
+    .begin = crowd_visit,
 };

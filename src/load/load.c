@@ -29,13 +29,10 @@ struct whole {
 };
 
 static mode_start *const modes[] = {
-    [LOAD_HANDSHAKES] = handshakes_start,
-    [LOAD_REQUESTS] = requests_start,
-    [LOAD_ECHO] = echo_start,
-    [LOAD_BULK] = requests_start,
-    [LOAD_IDLE] = idle_start,
-    [LOAD_STORM] = storm_start,
-    [LOAD_SLOW] = slow_start,
+    [LOAD_HANDSHAKES] = handshakes_start, [LOAD_HELLOS] = hellos_start,
+    [LOAD_REQUESTS] = requests_start,     [LOAD_ECHO] = echo_start,
+    [LOAD_BULK] = requests_start,         [LOAD_IDLE] = idle_start,
+    [LOAD_STORM] = storm_start,           [LOAD_SLOW] = slow_start,
 };
 
 static struct whole *whole_of(struct run *run)
@@ -224,7 +221,7 @@ bool mode_start_crowd(struct load *load, const struct job *job, void *shared, un
     struct crowd plan = {
         .run = &load->run,
         .job = job,
-        .offer = settings->target.tls ? &load->offer : NULL,
+        .offer = settings->target.tls && !job->without_tls ? &load->offer : NULL,
         .work = &load->run.work,
         .shared = shared,
         .count = settings->connections,

@@ -45,6 +45,17 @@ bool handshakes_start(struct load *load, struct error *error)
     return good;
 }
 
+bool hellos_start(struct load *load, struct error *error)
+{
+    const struct load_settings *settings = load->run.settings;
+    bool good = offer_init(&load->offer, settings, &settings->tls, error) &&
+                hellos_prepare(&load->hellos, &load->run, &load->offer, error) &&
+                mode_start_crowd(load, &hellos_job, &load->hellos, 1, error);
+    if (good)
+        run_ready(&load->run);
+    return good;
+}
+
 bool idle_start(struct load *load, struct error *error)
 {
     return load->run.settings->target.websocket ? echo_start(load, error) : requests_start(load, error);
@@ -66,15 +77,16 @@ bool storm_start(struct load *load, struct error *error)
     const struct load_storm *storm = &settings->storm;
     struct crowd plan = {
         .run = &load->run,
-        .job = &handshakes_job,
-        .offer = &load->storm_offer,
+        .job = &hellos_job,
         .work = &load->run.storm,
+        .shared = &load->hellos,
         .count = storm->connections,
         .depth = 1,
         .pace = {.rate = storm->rate > 0 ? (uint64_t)storm->rate : 0},
     };
     if (!echo_start(load, error))
         return false;
-    return storm->rate == 0 ||
-           (offer_init(plan.offer, settings, &storm->tls, error) && crowd_start(&load->storm, &plan, error));
+    return storm->rate == 0 || (offer_init(&load->storm_offer, settings, &storm->tls, error) &&
+                                hellos_prepare(&load->hellos, &load->run, &load->storm_offer, error) &&
+                                crowd_start(&load->storm, &plan, error));
 }

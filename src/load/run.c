@@ -93,6 +93,13 @@ void run_done(struct run *run, struct work *work, uint64_t intended, uint64_t by
     histogram_add(&work->latency, run->now > intended ? run->now - intended : 0);
 }
 
+void run_note_tls(struct run *run, SSL *ssl)
+{
+    run->version = SSL_get_version(ssl);
+    run->cipher = SSL_get_cipher_name(ssl);
+    run->group = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
+}
+
 void run_worked(struct run *run)
 {
     if (run->phase == RUN_OPENING)

@@ -87,6 +87,9 @@ void run_done(struct run *run, struct work *work, uint64_t intended, uint64_t by
 /* Payload of an operation that is not done yet. */
 void run_bytes(struct run *run, struct work *work, uint64_t bytes);
 
+/* What a handshake has agreed upon. */
+void run_note_tls(struct run *run, SSL *ssl);
+
 /* A connection is ready for operations. */
 void run_worked(struct run *run);
 

@@ -199,7 +199,8 @@ static void go_on(struct tls_handshake *self)
         return;
     case TLS_SUSPENDED:
         self->turn.is_heavy = true;
-        counter_add(&self->turn.loop->counters->handshakes_heavy, 1);
+        self->turn.is_medium = self->hello.is_medium;
+        counter_add(&self->turn.loop->counters->handshakes_heavy, !self->hello.is_medium);
         wait_for_turn(self);
         return;
     case TLS_FAILED:

@@ -1,4 +1,5 @@
 """`crossgate bench`, each mode, against our own front door; and against servers that lie. Correctness only: no figure is judged."""
+import itertools
 import json
 import os
 import re
@@ -82,6 +83,13 @@ def test_handshakes_with_a_get(bench, version):
     report = bench("handshakes", "https/", "--connections", "2", "--tls", version, "--get")
     assert_measured(report)
     assert report.tls["resumed"] == 0 and report.bytes >= 17 * (report.operations - 2)
+
+
+@pytest.mark.parametrize("words", [("--tls", "1.2"), ("--tls", "1.3", "--groups", "P-256"), ("--at-once",)], ids=["1.2", "1.3", "at once"])
+def test_hellos(bench, words):
+    report = bench("hellos", "https/", "--connections", "3", *words, "--seconds", "0.3")
+    assert_measured(report)
+    assert report.mode == "hellos" and report.tls["version"] == ("TLSv1.2" if "1.2" in words else "TLSv1.3")
 
 
 def test_requests(bench, gate):
@@ -235,6 +243,38 @@ def test_handshakes_that_are_refused_or_not_trusted(pki, gate):
     assert "certificate" in fails(server, mode=("handshakes",), scheme="https")
     done = run("bench", "handshakes", f"https://localhost:{gate.port}/", *SHORT, "--insecure")
     assert done.returncode == 0, done.stderr
+
+
+def shake_hands_once(context, then):
+    """A handshake for who comes first, and those bytes for everybody else."""
+    comers = itertools.count()
+
+    def talk(connection):
+        if next(comers) == 0:
+            context.wrap_socket(connection, server_side=True).recv(1)
+        else:
+            connection.recv(4096)
+            connection.sendall(then)
+            connection.close()
+    return talk
+
+
+@pytest.mark.parametrize("then, error", [
+    (b"\x15\x03\x03\x00\x02\x02\x28", "handshake failure"),
+    (b"\x16\x03\x03\x00\x01\x02", "closed"),
+    (b"HTTP/1.1 400 Bad Request\r\n", "not TLS"),
+], ids=["alert", "part of a flight", "no TLS"])
+def test_hellos_that_get_no_whole_flight(pki, then, error):
+    with Scripted(shake_hands_once(pki.server(), then)) as server:
+        assert error in fails(server, mode=("hellos",), scheme="https", more=("--ca", pki["root.pem"]))
+
+
+def test_hellos_to_servers_that_take_none_of_them(pki, gate):
+    with Scripted(lambda connection: connection.sendall(b"\x15\x03\x03\x00\x02\x02\x28")) as server:
+        assert "handshake failure" in fails(server, mode=("hellos",), scheme="https")
+    server = SimpleNamespace(port=gate.port)
+    assert "certificate" in fails(server, mode=("hellos",), scheme="https")
+    assert "--groups" in fails(server, mode=("hellos",), scheme="https", more=("--ca", pki["root.pem"], "--tls", "1.3", "--groups", "P-521:X25519"))
 
 
 def test_nobody_listens():

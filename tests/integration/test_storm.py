@@ -16,15 +16,19 @@ pytestmark = pytest.mark.checked
 DHE = ("--tls", "1.2", "--ciphers", "DHE-RSA-AES128-GCM-SHA256")
 
 
+ECDHE = ("--tls", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256")
+HELLOS = ("--connections", "60", "--sources", "4")
+
+
 def start(crossgate, tls, **more):
     return crossgate(web({"ws": ECHO}, tls), workers=1, **more)
 
 
 @contextlib.contextmanager
-def flood(gate, pki, *words):
+def flood(gate, pki, *words, mode="handshakes"):
     """Until the end of the block, or of the server: nobody else ends it."""
-    process = subprocess.Popen([binary(), "bench", "handshakes", f"https://localhost:{gate.port}/", "--ca", pki["root.pem"],
-                                "--connections", "16", "--seconds", "60", "--warm-up", "0", "--json", *words],
+    process = subprocess.Popen([binary(), "bench", mode, f"https://localhost:{gate.port}/", "--ca", pki["root.pem"],
+                                *(HELLOS if mode == "hellos" else ("--connections", "16")), "--seconds", "60", "--warm-up", "0", "--json", *words],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -51,7 +55,7 @@ def visit(gate, context, talkers=4, comers=2, meanwhile=lambda: None):
     asyncio.run(asyncio.wait_for(all_of_it(), 90))
 
 
-@pytest.mark.parametrize("kind, words", [("rsa", DHE), ("rsa3072", ())], ids=["DHE", "RSA 3072"])
+@pytest.mark.parametrize("kind, words", [("rsa", DHE), ("rsa", ECDHE), ("rsa3072", ())], ids=["DHE", "ECDHE", "RSA 3072"])
 def test_everybody_is_served(crossgate, pki, kind, words):
     gate = start(crossgate, pki.tls(kind))
     with flood(gate, pki, *words) as process:
@@ -61,7 +65,16 @@ def test_everybody_is_served(crossgate, pki, kind, words):
         assert process.poll() is None
 
 
-def test_a_reload_amid_steps(crossgate, pki):
+@pytest.mark.parametrize("words", [DHE, (*DHE, "--at-once"), ("--tls", "1.2"), ("--tls", "1.3")], ids=["DHE", "DHE at once", "TLS 1.2", "TLS 1.3"])
+def test_everybody_is_served_while_others_only_begin(crossgate, pki, words):
+    gate = start(crossgate, pki.tls("rsa"))
+    with flood(gate, pki, *words, mode="hellos") as process:
+        visit(gate, pki.client())
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("words", [DHE, ECDHE], ids=["DHE", "ECDHE"])
+def test_a_reload_amid_steps(crossgate, pki, words):
     gate = start(crossgate, pki.tls())
 
     def renew():
@@ -69,7 +82,7 @@ def test_a_reload_amid_steps(crossgate, pki):
             config = json.loads(gate.config.read_text())
             config["workers"][0]["transports"][0]["endpoint"]["tls"] = pki.tls(kind)
             gate.reload(config, expect="reloaded: ")
-    with flood(gate, pki, *DHE):
+    with flood(gate, pki, *words):
         visit(gate, pki.client(), meanwhile=renew)
 
 
