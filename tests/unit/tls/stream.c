@@ -1447,6 +1447,33 @@ static void peer_that_asks_for_answers_and_does_not_read_them_is_not_read(void *
     tls_context_unref(server);
 }
 
+/* Its ticket waits for words to go with, as before. */
+static void peer_that_reads_again_gets_its_ticket(void **state)
+{
+    (void)state;
+    struct tls_server_settings settings = rsa_settings();
+    struct tls_context *server = make_server(&settings);
+    struct guest_client guest;
+    guest_join(&guest, server, TLS1_3_VERSION, NULL);
+    guest_talk(&guest, 6);
+    world.below[0].high = 0;
+    world.below[0].clogged = true;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(SSL_key_update(guest.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_write(guest.ssl, "ping", 4), 4);
+        guest_talk(&guest, 1);
+    }
+    assert_true(world.below[0].paused);
+    wire_unclog(&world.below[0]);
+    guest_talk(&guest, 2);
+    assert_false(world.below[0].paused);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 0);
+    guest_is_silent(&guest);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 1);
+    guest_leave(&guest);
+    tls_context_unref(server);
+}
+
 static void peer_that_never_reads_the_answers_it_asks_for_is_dropped(void **state)
 {
     (void)state;
@@ -1594,7 +1621,7 @@ static bool is_heavy(const char *const server_groups[2], const char *client_grou
         server.groups = (struct tls_words){server_groups, 2, true};
     struct tls_context *context = make_client(&client);
     SSL_CTX_set_max_proto_version(context->ssl, newest);
-    assert_true(!client_groups || SSL_CTX_set1_groups_list(context->ssl, client_groups) == 1);
+    assert_true(!client_groups || SSL_CTX_set1_groups_list(context->ssl, (char *)(uintptr_t)client_groups) == 1);
     world.counters = (struct counters){0};
     join(make_server(&server), context);
     run_all();
@@ -1768,6 +1795,7 @@ int main(void)
         TEST(key_updates_are_answered_in_the_stream),
         TEST(key_updates_are_limited_by_the_data_that_comes_between),
         TEST(peer_that_asks_for_answers_and_does_not_read_them_is_not_read),
+        TEST(peer_that_reads_again_gets_its_ticket),
         TEST(peer_that_never_reads_the_answers_it_asks_for_is_dropped),
         TEST(renegotiation_is_refused_and_the_session_goes_on),
         TEST(challenge_is_answered_after_a_second_hello),
