@@ -657,6 +657,18 @@ static void await_answer(struct tls_stream *self)
         pause_below(self, false);
 }
 
+/* The hello suspends once. OpenSSL that has no memory to look at it again says that it is suspended still, and would for ever. */
+static void go_beside(struct tls_stream *self)
+{
+    if (self->turn.is_heavy) {
+        drop(self, ENDING_MEMORY);
+        return;
+    }
+    self->turn.is_heavy = true;
+    counter_add(&self->loop->counters->handshakes_heavy, 1);
+    wait_for_turn(self);
+}
+
 static void go_on(struct tls_stream *self)
 {
     switch (self->came_to) {
@@ -670,9 +682,7 @@ static void go_on(struct tls_stream *self)
         be_left(self);
         return;
     case TLS_SUSPENDED:
-        self->turn.is_heavy = true;
-        counter_add(&self->loop->counters->handshakes_heavy, 1);
-        wait_for_turn(self);
+        go_beside(self);
         return;
     case TLS_FAILED:
         if (self->pipe.is_nameless)
