@@ -68,8 +68,12 @@ struct http_response_reader;
 enum http_progress { HTTP_MORE, HTTP_HEAD_DONE, HTTP_BROKEN };
 enum http_body_progress { HTTP_BODY_MORE, HTTP_BODY_DONE, HTTP_BODY_BROKEN };
 
-struct http_response_reader *http_response_reader_new(void);         /* NULL when memory is out */
-void http_response_reader_free(struct http_response_reader *reader); /* accepts NULL; frees the response, too */
+/* `store`: where the response's arena takes its chunks from, which must outlive the reader; NULL: from the system. NULL when
+ * memory is out. */
+struct http_response_reader *http_response_reader_new(struct arena_store *store);
+
+/* Accepts NULL; frees the response, too. */
+void http_response_reader_free(struct http_response_reader *reader);
 
 /* Feeds bytes; *taken is how many belong to the head. After HTTP_HEAD_DONE the response is complete and bytes
  * that follow the head are not taken. HTTP_BROKEN: not HTTP/1.x, or over the head limit. */

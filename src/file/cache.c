@@ -60,7 +60,7 @@ static bool is_confirmed(struct file_copy *copy, const struct loop *loop)
     struct file_facts now;
     if (copy->confirmed == loop->turn)
         return true;
-    if (loop->now - copy->made >= CACHE_LIFE || look_at_path(copy->directory, copy->path, &now) != FILE_OK ||
+    if (loop->now - copy->made >= CACHE_LIFE || look_again(copy->directory, copy->path, &now) != FILE_OK ||
         !file_facts_equal(&now, &copy->facts))
         return false;
     copy->confirmed = loop->turn;
@@ -83,17 +83,18 @@ struct file_copy *cache_find(struct loop *loop, int directory, const char *path)
     return copy;
 }
 
-static bool may_be_kept(const struct file_facts *facts, int descriptor, struct span content)
+static bool may_be_kept(const struct file_facts *facts, int directory, int descriptor, struct span content)
 {
     return content.len > 0 && content.len <= CACHE_FILE_MAX && content.len == facts->size &&
-           facts->changed_seconds <= (int64_t)time(NULL) - CACHE_SETTLED && is_on_local_disk(descriptor);
+           facts->changed_seconds <= (int64_t)time(NULL) - CACHE_SETTLED && is_on_local_disk(descriptor) &&
+           is_on_local_disk(directory);
 }
 
 void cache_keep(struct loop *loop, int directory, const char *path, int descriptor, const struct file_facts *facts,
                 struct span content)
 {
     struct file_cache *cache = loop->files;
-    if (!cache || !may_be_kept(facts, descriptor, content))
+    if (!cache || !may_be_kept(facts, directory, descriptor, content))
         return;
     size_t length = strlen(path) + 1, size = sizeof(struct file_copy) + length + content.len;
     struct file_copy *copy = malloc(size);

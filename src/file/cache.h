@@ -1,11 +1,10 @@
 /* Small files as they were read a moment ago, so that a file many ask for is not opened, read and closed for each of them.
  *
- * Nobody is served what is no longer there: once in each turn of the loop one stat of the path says whether it still leads to
- * the file that was read, and whether that has changed since (inode, size, and the time of the last change, which no user can
- * set: it moves with content, permissions, owner and links). What differs is opened anew, beneath the directory as ever; so
- * what the stat itself may follow decides nothing. Who asked after a change is not answered from before it. One change is not
- * seen: a link that comes to lead to another name, outside, of the very file that it led to. Then the same bytes are served for
- * the rest of the copy's second, which tells nobody anything.
+ * Nobody is served what is no longer there: once in each turn of the loop it is looked whether the path still leads to the
+ * file that was read, and whether that has changed since (inode, size, and the time of the last change, which no user can
+ * set: it moves with content, permissions, owner and links). What differs is opened anew. Who asked after a change is not
+ * answered from before it. The look stays beneath the directory as an opening does, and never waits for another machine or
+ * program: whoever may write there can make a link lead to a file system that hangs, and would stop the loop.
  *
  * A file that changed within SETTLED is not kept: its next change might bear the same time. Nor is one of a file system that
  * might wait for a network. A copy lives for a second, whatever is found: writes through a mapping of memory may be timed late.

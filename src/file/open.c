@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -46,31 +48,41 @@ static int open_once(int directory, const char *path, int flags, bool cached)
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
-static enum file_result understand(const struct stat *status, struct file_facts *facts)
+/* `flags` are statx's: whether a link is followed, and whether another machine may be asked. */
+static enum file_result look(int directory, const char *path, int flags, struct file_facts *facts)
 {
+    struct statx status;
+    if (statx(directory, path, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &status) != 0)
+        return result_of(errno);
     *facts = (struct file_facts){
-        .is_directory = S_ISDIR(status->st_mode),
-        .size = (uint64_t)status->st_size,
-        .modified_seconds = status->st_mtim.tv_sec,
-        .modified_nanoseconds = (uint32_t)status->st_mtim.tv_nsec,
-        .changed_seconds = status->st_ctim.tv_sec,
-        .changed_nanoseconds = (uint32_t)status->st_ctim.tv_nsec,
-        .inode = status->st_ino,
-        .device = status->st_dev,
+        .is_directory = S_ISDIR(status.stx_mode),
+        .size = status.stx_size,
+        .modified_seconds = status.stx_mtime.tv_sec,
+        .modified_nanoseconds = status.stx_mtime.tv_nsec,
+        .changed_seconds = status.stx_ctime.tv_sec,
+        .changed_nanoseconds = status.stx_ctime.tv_nsec,
+        .inode = status.stx_ino,
+        .device = makedev(status.stx_dev_major, status.stx_dev_minor),
     };
-    return S_ISDIR(status->st_mode) || S_ISREG(status->st_mode) ? FILE_OK : FILE_BROKEN;
+    return S_ISDIR(status.stx_mode) || S_ISREG(status.stx_mode) ? FILE_OK : FILE_BROKEN;
 }
 
-static enum file_result look_at(int descriptor, struct file_facts *facts)
+/* A name without a slash can lead away by being a link only, and then it is not followed: one call says all. */
+static bool is_plain_name(const char *path)
 {
-    struct stat status;
-    return fstat(descriptor, &status) == 0 ? understand(&status, facts) : result_of(errno);
+    return !strchr(path, '/') && strcmp(path, "..") != 0;
 }
 
-enum file_result look_at_path(int directory, const char *path, struct file_facts *facts)
+enum file_result look_again(int directory, const char *path, struct file_facts *facts)
 {
-    struct stat status;
-    return fstatat(directory, path, &status, AT_NO_AUTOMOUNT) == 0 ? understand(&status, facts) : result_of(errno);
+    if (is_plain_name(path) && look(directory, path, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, facts) == FILE_OK)
+        return FILE_OK;
+    int opened = open_once(directory, path, TO_LOOK, true);
+    if (opened < 0)
+        return result_of(errno);
+    enum file_result result = look(opened, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, facts);
+    close(opened);
+    return result;
 }
 
 bool is_on_local_disk(int descriptor)
@@ -115,7 +127,7 @@ enum file_result open_beneath(int directory, const char *path, bool cached, bool
         return FILE_BROKEN;
     if (opened < 0)
         return result_of(errno);
-    enum file_result result = look_at(opened, facts);
+    enum file_result result = look(opened, "", AT_EMPTY_PATH, facts);
     if (result == FILE_OK)
         *descriptor = opened;
     else
@@ -128,7 +140,7 @@ enum file_result look_beneath(int directory, const char *path, struct file_facts
     int opened = open_waiting(directory, path, TO_LOOK);
     if (opened < 0)
         return result_of(errno);
-    enum file_result result = look_at(opened, facts);
+    enum file_result result = look(opened, "", AT_EMPTY_PATH, facts);
     close(opened);
     return result;
 }

@@ -14,9 +14,9 @@ enum file_result open_beneath(int directory, const char *path, bool cached, bool
 /* What is at the path beneath the directory, without opening it. May wait. */
 enum file_result look_beneath(int directory, const char *path, struct file_facts *facts);
 
-/* What the path leads to, wherever that is, if it is a file: good for comparing only. May wait where is_on_local_disk is not
- * true of what was there before. */
-enum file_result look_at_path(int directory, const char *path, struct file_facts *facts);
+/* What was at the path beneath the directory a moment ago, looked at again: nothing outside is touched, and nothing is waited
+ * for but the disk of the directory itself. Anything but FILE_OK means "not known so"; it has to be opened. */
+enum file_result look_again(int directory, const char *path, struct file_facts *facts);
 
 /* On a file system that asks nobody else about names and files. */
 bool is_on_local_disk(int descriptor);

@@ -8,7 +8,8 @@ struct http_response_reader {
     struct head head;
     struct http_response response;
     struct body body;
-    size_t received; /* of all heads: interim answers count, too */
+    struct arena_store *store; /* NULL: none */
+    size_t received;           /* of all heads: interim answers count, too */
     bool http_1_0;
     bool complete;
 };
@@ -16,19 +17,21 @@ struct http_response_reader {
 static bool begin(struct http_response_reader *reader)
 {
     arena_free(reader->response.arena);
-    reader->response = (struct http_response){.arena = arena_new()};
+    reader->response = (struct http_response){.arena = arena_new_from(reader->store)};
     head_init(&reader->head, reader->response.arena);
     return reader->response.arena != NULL;
 }
 
-struct http_response_reader *http_response_reader_new(void)
+struct http_response_reader *http_response_reader_new(struct arena_store *store)
 {
     struct http_response_reader *reader = calloc(1, sizeof *reader);
-    if (reader && !begin(reader)) {
-        free(reader);
+    if (!reader)
         return NULL;
-    }
-    return reader;
+    reader->store = store;
+    if (begin(reader))
+        return reader;
+    free(reader);
+    return NULL;
 }
 
 void http_response_reader_free(struct http_response_reader *reader)

@@ -49,7 +49,7 @@ static enum answer_event read_head(struct answer *answer, struct answer_memory *
         return begin_body(answer, &memory->verdict);
     }
     if (whole)
-        answer->reader = http_response_reader_new();
+        answer->reader = http_response_reader_new(NULL);
     if (!answer->reader)
         return ANSWER_BROKEN;
     struct span head = *in;

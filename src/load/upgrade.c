@@ -20,7 +20,7 @@ void upgrade_forget(struct upgrade *upgrade)
 void upgrade_begin(struct upgrade *upgrade, struct contact *contact, const struct request *request)
 {
     char *head = (char *)contact->run->compose;
-    upgrade->reader = http_response_reader_new();
+    upgrade->reader = http_response_reader_new(NULL);
     if (!upgrade->reader || !websocket_key_new(upgrade->key)) {
         contact_fail(contact, "out of memory or randomness");
         return;

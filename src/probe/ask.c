@@ -16,7 +16,7 @@ static enum probe_failure refuse(struct link *link, const char *why)
 enum probe_failure ask(struct link *link, struct ask *ask, struct span request, uint64_t until)
 {
     enum http_progress progress = HTTP_MORE;
-    ask->reader = http_response_reader_new();
+    ask->reader = http_response_reader_new(NULL);
     enum probe_failure failure = ask->reader ? link_write(link, request, until) : refuse(link, "out of memory");
     while (failure == PROBE_NO_FAILURE && progress == HTTP_MORE) {
         failure = link_read(link, ask->bytes, sizeof ask->bytes, &ask->length, until);

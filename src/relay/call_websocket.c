@@ -29,7 +29,7 @@ static bool prepare_plainly(struct backend_call *call, const struct backend_visi
 static bool prepare(struct backend_call *call, const struct backend_visitor *visitor)
 {
     struct websocket_call *ws = &call->websocket;
-    ws->reader = http_response_reader_new();
+    ws->reader = http_response_reader_new(&call->loop->arenas);
     if (!ws->reader || !websocket_key_new(ws->key))
         return false;
     if (!visitor->request)

@@ -456,7 +456,7 @@ struct fetch *fetch_new(struct loop *loop, struct upstream *upstream, struct cou
     deadline_init(&fetch->deadline, on_deadline);
     task_init(&fetch->start, start);
     task_init(&fetch->bury, bury);
-    fetch->reader = http_response_reader_new();
+    fetch->reader = http_response_reader_new(&loop->arenas);
     if (fetch->reader && begin(fetch))
         return fetch;
     leave_backend(fetch);

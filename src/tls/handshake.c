@@ -185,6 +185,19 @@ static void await_answer(struct tls_handshake *self)
         pause_below(self, false);
 }
 
+/* The hello suspends once. OpenSSL that has no memory to look at it again says that it is suspended still, and would for ever. */
+static void go_beside(struct tls_handshake *self)
+{
+    if (self->turn.is_heavy) {
+        drop(self, ENDING_MEMORY);
+        return;
+    }
+    self->turn.is_heavy = true;
+    self->turn.is_medium = self->hello.is_medium;
+    counter_add(&self->turn.loop->counters->handshakes_heavy, !self->hello.is_medium);
+    wait_for_turn(self);
+}
+
 static void go_on(struct tls_handshake *self)
 {
     switch (self->came_to) {
@@ -198,10 +211,7 @@ static void go_on(struct tls_handshake *self)
         be_left(self);
         return;
     case TLS_SUSPENDED:
-        self->turn.is_heavy = true;
-        self->turn.is_medium = self->hello.is_medium;
-        counter_add(&self->turn.loop->counters->handshakes_heavy, !self->hello.is_medium);
-        wait_for_turn(self);
+        go_beside(self);
         return;
     case TLS_FAILED:
         if (self->hello.is_nameless)

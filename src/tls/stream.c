@@ -250,6 +250,12 @@ static bool is_blocked(const struct tls_stream *self)
     return self->paused || self->choked || !buffer_is_empty(&self->held);
 }
 
+/* What a ticket may go with. */
+static void await_words(struct tls_stream *self)
+{
+    deadline_arm(&self->pipe.loop->deadlines, &self->deadline, TICKET_PATIENCE, self->pipe.loop->now);
+}
+
 static void watch_choke(struct tls_stream *self)
 {
     self->choke_queue = stream_queued(self->pipe.below);
@@ -271,6 +277,8 @@ static void unchoke(struct tls_stream *self)
         return;
     self->choked = false;
     deadline_disarm(&self->deadline);
+    if (self->owes_ticket)
+        await_words(self);
     loop_defer(self->pipe.loop, PHASE_SETTLE, &self->settle);
 }
 
@@ -444,17 +452,30 @@ static void owe_ticket(struct tls_stream *self)
 {
     self->owes_ticket = self->context->role == TLS_SERVER && tickets_are_given(self->ssl);
     if (self->owes_ticket)
-        deadline_arm(&self->pipe.loop->deadlines, &self->deadline, TICKET_PATIENCE, self->pipe.loop->now);
+        await_words(self);
 }
 
-/* Neither side has said anything: the ticket leaves by itself. */
-static void send_ticket(struct tls_stream *self)
+/* What OpenSSL has to say by itself. False: the stream has ended. */
+static bool say(struct tls_stream *self)
 {
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
     tls_outcome_prepare();
-    give_ticket(self);
-    if (outcome(self, SSL_do_handshake(self->ssl), &fault) != TLS_DONE)
+    bool said = outcome(self, SSL_do_handshake(self->ssl), &fault) == TLS_DONE;
+    if (!said)
         fail(self, &fault);
+    return said;
+}
+
+/* Neither side has said anything: the ticket leaves by itself. The answer to a key update waits for our next bytes, too, and
+ * OpenSSL would let it go in the ticket's place. */
+static void send_ticket(struct tls_stream *self)
+{
+    bool answers = SSL_get_key_update_type(self->ssl) != SSL_KEY_UPDATE_NONE &&
+                   SSL_key_update(self->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1;
+    if (answers && !say(self))
+        return;
+    give_ticket(self);
+    say(self);
 }
 
 static void take_over(struct tls_stream *self, const struct tls_opened *opened)

@@ -78,7 +78,8 @@ static void serve(const struct service *service, struct exchange *exchange)
 static const struct service_ops ops = {"fuzz", serve, takes_body};
 static const struct service root = {&ops};
 
-/* The statuses of all answers, and whether the connection was closed, as one number. */
+/* The statuses of all answers, and whether the connection was closed, as one number. Whether "100 Continue" is said depends on the
+ * cut: not if the body has begun to come (RFC 9110 section 10.1.1). */
 static uint64_t run(const uint8_t *data, size_t size, size_t step)
 {
     struct world world;
@@ -91,7 +92,8 @@ static uint64_t run(const uint8_t *data, size_t size, size_t step)
     const char *end = out + world.fake->out_length;
     while ((out = memmem(out, (size_t)(end - out), "HTTP/1.1 ", 9))) {
         out += 9;
-        result = result * 31 + (uint64_t)strtol(out, NULL, 10);
+        uint64_t status = (uint64_t)strtol(out, NULL, 10);
+        result = status == 100 ? result : result * 31 + status;
     }
     world_eof(&world);
     world_close(&world);

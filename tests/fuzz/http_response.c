@@ -42,7 +42,7 @@ static void run_body(struct http_response_reader *reader, struct span in, size_t
 static struct result run(struct span in, size_t step, bool to_head)
 {
     struct result result = {.progress = HTTP_MORE};
-    struct http_response_reader *reader = http_response_reader_new();
+    struct http_response_reader *reader = http_response_reader_new(NULL);
     assert(reader);
     while (result.progress == HTTP_MORE && result.taken < in.len) {
         size_t taken;

@@ -17,7 +17,7 @@ struct verdict {
 static struct verdict judge(const uint8_t *data, size_t size, size_t chunk)
 {
     struct verdict verdict = {.progress = HTTP_MORE};
-    struct http_response_reader *reader = http_response_reader_new();
+    struct http_response_reader *reader = http_response_reader_new(NULL);
     assert(reader);
     while (verdict.progress == HTTP_MORE && verdict.taken < size) {
         size_t left = size - verdict.taken, taken = 0;

@@ -61,7 +61,7 @@ struct loop {
     uint64_t now;            /* ms, monotonic; set by loop_tick */
     uint64_t turn;           /* how many have ended */
     struct pool pool;
-    struct arena_store arenas; /* of requests */
+    struct arena_store arenas; /* of requests and of backends' answers */
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];
     struct list guests;

@@ -208,11 +208,20 @@ static void permission_that_is_taken_away_is_gone(void **state)
     assert_false(is_kept(f, "a"));
 }
 
+/* A link that was followed before: the kernel notes when, and does so without the file's disk only if it need not. */
+static void make_link(const char *to, const char *path)
+{
+    struct stat facts;
+    assert_int_equal(symlink(to, path), 0);
+    usleep(20000);
+    assert_int_equal(stat(path, &facts), 0);
+}
+
 static void a_link_may_come_to_lead_elsewhere(void **state)
 {
     struct fixture *f = *state;
     write_file("web/b", "second");
-    assert_int_equal(symlink("a", "web/link"), 0);
+    make_link("a", "web/link");
     keep(f, "link", "hello");
     assert_int_equal(symlink("b", "web/link.new"), 0);
     assert_int_equal(rename("web/link.new", "web/link"), 0);
@@ -227,6 +236,31 @@ static void a_link_may_come_to_lead_elsewhere(void **state)
     assert_int_equal(rename("web/one", "web/two"), 0);
     assert_int_equal(symlink("../other", "web/one"), 0);
     write_file("other/page", "out");
+    assert_string_equal(sent(f, "one/page"), "");
+}
+
+/* That it is the very file which was read before does not matter. */
+static void a_link_to_the_same_file_may_not_lead_outside(void **state)
+{
+    struct fixture *f = *state;
+    char outside[96];
+    assert_int_equal(link("outside", "web/b"), 0);
+    make_link("b", "web/link");
+    keep(f, "link", "secret");
+    snprintf(outside, sizeof outside, "%s/outside", f->root);
+    assert_int_equal(symlink(outside, "web/link.new"), 0);
+    assert_int_equal(rename("web/link.new", "web/link"), 0);
+    assert_false(is_kept(f, "link"));
+    assert_string_equal(sent(f, "link"), "");
+    /* By a directory on the way, too. */
+    assert_int_equal(mkdir("web/one", 0755), 0);
+    assert_int_equal(link("outside", "web/one/page"), 0);
+    assert_int_equal(link("outside", "other/page"), 0);
+    usleep(20000);
+    keep(f, "one/page", "secret");
+    assert_int_equal(rename("web/one", "web/two"), 0);
+    assert_int_equal(symlink("../other", "web/one"), 0);
+    assert_false(is_kept(f, "one/page"));
     assert_string_equal(sent(f, "one/page"), "");
 }
 
@@ -319,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_change_cannot_be_hidden_by_setting_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(permission_that_is_taken_away_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_link_may_come_to_lead_elsewhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_link_to_the_same_file_may_not_lead_outside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_settled_is_not_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_has_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_descriptor_may_come_to_mean_another_directory, set_up, tear_down),

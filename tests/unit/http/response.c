@@ -35,7 +35,7 @@ static void a_head_is_read_to_its_end_and_interim_answers_are_skipped(void **sta
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (size_t step = 1; step <= strlen(rows[i].text); step++) {
-            struct http_response_reader *reader = http_response_reader_new();
+            struct http_response_reader *reader = http_response_reader_new(NULL);
             size_t taken;
             assert_int_equal(feed(reader, rows[i].text, step, &taken), HTTP_HEAD_DONE);
             assert_int_equal(taken, strlen(rows[i].text) - rows[i].rest);
@@ -70,7 +70,7 @@ static void what_is_no_answer_is_broken(void **state)
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         for (size_t step = 1; step <= strlen(texts[i]); step++) {
-            struct http_response_reader *reader = http_response_reader_new();
+            struct http_response_reader *reader = http_response_reader_new(NULL);
             size_t taken;
             assert_int_equal(feed(reader, texts[i], step, &taken), HTTP_BROKEN);
             http_response_reader_free(reader);
@@ -81,7 +81,7 @@ static void what_is_no_answer_is_broken(void **state)
 static void interim_answers_without_end_are_broken(void **state)
 {
     (void)state;
-    struct http_response_reader *reader = http_response_reader_new();
+    struct http_response_reader *reader = http_response_reader_new(NULL);
     enum http_progress progress = HTTP_MORE;
     size_t taken, rounds = 0;
     while (progress == HTTP_MORE && rounds++ < 10000)
@@ -94,7 +94,7 @@ static void a_reader_that_is_given_up_leaves_nothing(void **state)
 {
     (void)state;
     size_t taken;
-    struct http_response_reader *reader = http_response_reader_new();
+    struct http_response_reader *reader = http_response_reader_new(NULL);
     assert_int_equal(http_response_read(reader, SPAN("HTTP/1.1 200 OK\r\nA:"), &taken), HTTP_MORE);
     http_response_reader_free(reader);
     http_response_reader_free(NULL);
@@ -114,7 +114,7 @@ struct read {
 
 static void read_answer(const char *text, bool to_head, size_t step, struct read *read)
 {
-    struct http_response_reader *reader = http_response_reader_new();
+    struct http_response_reader *reader = http_response_reader_new(NULL);
     size_t total, length = strlen(text);
     *read = (struct read){.progress = HTTP_BODY_MORE};
     assert_int_equal(feed(reader, text, step, &total), HTTP_HEAD_DONE);
@@ -198,7 +198,7 @@ static void answers_that_two_readers_could_read_in_two_ways_are_broken(void **st
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        struct http_response_reader *reader = http_response_reader_new();
+        struct http_response_reader *reader = http_response_reader_new(NULL);
         size_t total;
         uint64_t length;
         enum http_progress progress = feed(reader, texts[i], strlen(texts[i]), &total);

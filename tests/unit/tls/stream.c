@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 
 /* The room's own view of a context: tests choose what a client offers. */
 #include "context.h"
@@ -1447,6 +1449,33 @@ static void peer_that_asks_for_answers_and_does_not_read_them_is_not_read(void *
     tls_context_unref(server);
 }
 
+/* Its ticket waits for words to go with, as before. */
+static void peer_that_reads_again_gets_its_ticket(void **state)
+{
+    (void)state;
+    struct tls_server_settings settings = rsa_settings();
+    struct tls_context *server = make_server(&settings);
+    struct guest_client guest;
+    guest_join(&guest, server, TLS1_3_VERSION, NULL);
+    guest_talk(&guest, 6);
+    world.below[0].high = 0;
+    world.below[0].clogged = true;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(SSL_key_update(guest.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_write(guest.ssl, "ping", 4), 4);
+        guest_talk(&guest, 1);
+    }
+    assert_true(world.below[0].paused);
+    wire_unclog(&world.below[0]);
+    guest_talk(&guest, 2);
+    assert_false(world.below[0].paused);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 0);
+    guest_is_silent(&guest);
+    assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 1);
+    guest_leave(&guest);
+    tls_context_unref(server);
+}
+
 static void peer_that_never_reads_the_answers_it_asks_for_is_dropped(void **state)
 {
     (void)state;
@@ -1594,7 +1623,7 @@ static bool is_heavy(const char *const server_groups[2], const char *client_grou
         server.groups = (struct tls_words){server_groups, 2, true};
     struct tls_context *context = make_client(&client);
     SSL_CTX_set_max_proto_version(context->ssl, newest);
-    assert_true(!client_groups || SSL_CTX_set1_groups_list(context->ssl, client_groups) == 1);
+    assert_true(!client_groups || SSL_CTX_set1_groups_list(context->ssl, (char *)(uintptr_t)client_groups) == 1);
     world.counters = (struct counters){0};
     join(make_server(&server), context);
     run_all();
@@ -1712,8 +1741,81 @@ static void alert_of_a_heavy_handshake_reaches_the_client(void **state)
     assert_non_null(strstr(world.client.detail, "alert"));
 }
 
+/* -- memory that OpenSSL asks for -- */
+
+/* So many more times the lane's thread gets what it asks for; what comes then is refused once, or for as long as it is scarce. */
+static struct {
+    atomic_bool is_scarce, once;
+    atomic_long left, refused;
+    pthread_t loop;
+} scarcity;
+
+static bool is_refused(void)
+{
+    if (!scarcity.is_scarce || pthread_equal(pthread_self(), scarcity.loop))
+        return false;
+    long left = scarcity.left--;
+    bool refused = scarcity.once ? left == 0 : left <= 0;
+    scarcity.refused += refused;
+    return refused;
+}
+
+static void *scarce_malloc(size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return size == 0 || is_refused() ? NULL : malloc(size);
+}
+
+static void *scarce_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return is_refused() ? NULL : realloc(block, size);
+}
+
+static void scarce_free(void *block, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(block);
+}
+
+/* True: there was an allocation to be refused. */
+static bool survives_refusal(long after, bool once)
+{
+    join_heavy();
+    scarcity.left = after;
+    scarcity.once = once;
+    scarcity.refused = 0;
+    scarcity.is_scarce = true;
+    run_all();
+    scarcity.is_scarce = false;
+    assert_int_equal(world.server.opened + world.server.ends, 1);
+    if (world.server.ends == 1)
+        assert_true(scarcity.refused > 0);
+    hang_up();
+    return scarcity.refused > 0;
+}
+
+/* At each step of a handshake, more of them where there are few: the connection ends, or OpenSSL did without. */
+static void handshake_beside_the_loop_survives_each_failing_allocation(void **state)
+{
+    (void)state;
+    scarcity.loop = pthread_self();
+    for (int once = 0; once < 2; once++) {
+        long refusals = 0;
+        for (long after = 0; survives_refusal(after, once); after += 1 + after / 32)
+            refusals++;
+        assert_true(refusals > 50);
+    }
+    open_default();
+}
+
 int main(void)
 {
+    if (CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc, scarce_free) != 1)
+        return 1;
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define LANE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_lane, tear_down)
     const struct CMUnitTest tests[] = {
@@ -1768,6 +1870,7 @@ int main(void)
         TEST(key_updates_are_answered_in_the_stream),
         TEST(key_updates_are_limited_by_the_data_that_comes_between),
         TEST(peer_that_asks_for_answers_and_does_not_read_them_is_not_read),
+        TEST(peer_that_reads_again_gets_its_ticket),
         TEST(peer_that_never_reads_the_answers_it_asks_for_is_dropped),
         TEST(renegotiation_is_refused_and_the_session_goes_on),
         TEST(challenge_is_answered_after_a_second_hello),
@@ -1782,6 +1885,7 @@ int main(void)
         LANE_TEST(finish_while_out_ends_the_stream),
         LANE_TEST(bytes_that_come_while_out_are_not_lost),
         LANE_TEST(ticket_keys_may_change_while_out),
+        LANE_TEST(handshake_beside_the_loop_survives_each_failing_allocation),
         LANE_TEST(alert_of_a_heavy_handshake_reaches_the_client),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
