@@ -38,15 +38,15 @@ struct session {
     struct task resume;
     enum websocket_role role;
     enum ending why;
-    bool sends_message;  /* a message's first frame has been sent, its last has not */
-    bool paused;         /* by our user */
-    bool choked;         /* by our own answers to a peer that asks faster than it reads */
-    bool stream_paused;  /* what the stream has been told */
-    bool full;           /* the stream wants no more bytes until on_room */
-    bool heard;          /* bytes came since the last ping */
-    uint64_t written;    /* bytes of frames */
-    uint64_t gone;       /* bytes_gone when the deadline was armed */
-    uint64_t gone_then;  /* bytes_gone at the last ping */
+    bool sends_message; /* a message's first frame has been sent, its last has not */
+    bool paused;        /* by our user */
+    bool choked;        /* by our own answers to a peer that asks faster than it reads */
+    bool stream_paused; /* what the stream has been told */
+    bool full;          /* the stream wants no more bytes until on_room */
+    bool heard;         /* bytes came since the last ping */
+    uint64_t written;   /* bytes of frames */
+    uint64_t gone;      /* bytes_gone when the deadline was armed */
+    uint64_t gone_then; /* bytes_gone at the last ping */
 };
 
 static const struct session_state state_open, state_closing, state_closed, state_ended;
