@@ -43,10 +43,10 @@ struct session {
     bool choked;        /* by our own answers to a peer that asks faster than it reads */
     bool stream_paused; /* what the stream has been told */
     bool full;          /* the stream wants no more bytes until on_room */
+    bool moved;         /* bytes left the stream since the deadline was armed */
     bool heard;         /* bytes came since the last ping */
-    uint64_t written;   /* bytes of frames */
-    uint64_t gone;      /* bytes_gone when the deadline was armed */
-    uint64_t gone_then; /* bytes_gone at the last ping */
+    bool drained;       /* bytes left the stream since then */
+    size_t expected;    /* what the stream's queue were if nothing had left since it was looked at */
 };
 
 static const struct session_state state_open, state_closing, state_closed, state_ended;
@@ -151,21 +151,21 @@ static void finish(struct session *session)
 
 /* ---- sending */
 
-/* How many bytes have left the stream. Others write to it, too, and what is encrypted grows: it is known up to a constant, and some
- * bytes. */
-static uint64_t bytes_gone(const struct session *session)
+/* What is queued. It is looked at where it matters, not with each frame. What is encrypted meanwhile grows: a few bytes that leave with
+ * it are not seen. */
+static size_t look_at_queue(struct session *session)
 {
-    return session->written - stream_queued(session->stream);
-}
-
-static bool is_more(uint64_t gone, uint64_t before)
-{
-    return (int64_t)(gone - before) > 0;
+    size_t queue = stream_queued(session->stream);
+    if (queue < session->expected)
+        session->moved = session->drained = true;
+    session->expected = queue;
+    return queue;
 }
 
 static void watch_progress(struct session *session)
 {
-    session->gone = bytes_gone(session);
+    look_at_queue(session);
+    session->moved = false;
     deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
 }
 
@@ -173,9 +173,9 @@ static void watch_progress(struct session *session)
  * more: then nothing is queued, and still there is no room. */
 static void check_progress(struct session *session)
 {
-    if (stream_queued(session->stream) == 0 && !session->full)
+    if (look_at_queue(session) == 0 && !session->full)
         return;
-    if (is_more(bytes_gone(session), session->gone))
+    if (session->moved)
         watch_progress(session);
     else
         end(session, ENDING_WRITE_STALLED, false);
@@ -196,7 +196,7 @@ static bool send_frame(struct session *session, int first_byte, struct span payl
         return true;
     }
     session->full = !written.room;
-    session->written += written.bytes;
+    session->expected += written.bytes;
     if (!deadline_is_armed(&session->deadline))
         watch_progress(session);
     return written.room;
@@ -288,8 +288,8 @@ static void ask(struct session *session)
         end(session, ENDING_INTERNAL, false);
         return;
     }
-    session->heard = false;
-    session->gone_then = bytes_gone(session);
+    look_at_queue(session);
+    session->heard = session->drained = false;
     send_control(session, FRAME_PING, span_of(payload, session->settings->ping_size));
 }
 
@@ -297,9 +297,8 @@ static void ask(struct session *session)
  * taking. A peer that takes nothing is not waited for. */
 static bool pong_was_possible(struct session *session)
 {
-    uint64_t gone = bytes_gone(session);
-    bool still_queued = stream_queued(session->stream) > 0 && is_more(gone, session->gone_then);
-    session->gone_then = gone;
+    bool still_queued = look_at_queue(session) > 0 && session->drained;
+    session->drained = false;
     return !session->stream_paused && !still_queued;
 }
 
