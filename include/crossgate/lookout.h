@@ -1,4 +1,5 @@
-/* Which descriptors are ready: one epoll for each loop, level-triggered.
+/* Which descriptors are ready: one epoll for each loop. Level-triggered, but for those that take all there is (edge-triggered, EPOLLET):
+ * of them the kernel need not look again in the next wait whether anything is left.
  *
  * Memory of a watch must last until the end of the turn in which it is given up (PHASE_BURY, as everywhere): an event of the same
  * wait may still name it, finds that it has no descriptor, and is dropped. */
@@ -12,7 +13,9 @@
 struct watch {
     int descriptor;    /* -1: given up */
     uint32_t wanted;   /* EPOLLIN, EPOLLOUT, EPOLLRDHUP */
-    uint32_t reported; /* what the kernel reports: at least what is wanted; 0: it does not know of the descriptor */
+    uint32_t reported; /* what the kernel reports: at least what is wanted */
+    bool is_known;     /* the kernel knows of the descriptor */
+    bool takes_all;    /* set by its owner: whoever is told of EPOLLIN takes all there is, or says watch_again */
     void (*on_ready)(struct watch *watch, uint32_t events);
 };
 
@@ -35,6 +38,9 @@ void watch_open(struct lookout *lookout, struct watch *watch, int descriptor,
 /* From now on on_ready is called as long as one of these is true, with those that are. An error or a hang-up makes EPOLLIN and EPOLLOUT
  * true, as far as they are wanted: recv and send say what it is; EPOLLERR is told besides. False when the kernel has no memory for it. */
 bool watch_for(struct lookout *lookout, struct watch *watch, uint32_t events) __attribute__((warn_unused_result));
+
+/* What it was told of has not been used up: as long as it is wanted it will be told again. Followed by watch_for. */
+void watch_again(struct watch *watch, uint32_t events);
 
 /* Gives up, and closes a descriptor that nobody else has: were there a copy, in another process or not, the kernel would go on to tell of
  * it. */

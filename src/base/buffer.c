@@ -62,17 +62,12 @@ static struct span fill_tail(struct buffer *buffer, struct span bytes)
     return span_tail(bytes, part.len);
 }
 
-bool buffer_append(struct buffer *buffer, struct span bytes)
+bool buffer_extend(struct buffer *buffer, struct span bytes)
 {
     check(buffer);
     if (bytes.len == 0)
         return true;
     size_t room = buffer->tail ? POOL_BLOCK_BYTES - buffer->tail_used : 0;
-    if (bytes.len <= room) {
-        buffer->length += bytes.len;
-        fill_tail(buffer, bytes);
-        return true;
-    }
     struct pool_block *chain = NULL;
     if (!reserve(buffer, bytes.len - room, &chain))
         return false;

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of one wait; those behind them are first in the next. */
-enum { EVENTS = 1024 };
+/* Of one wait: so few that what the kernel has looked at for it is in the caches still when it is served. A turn has as many waits
+ * as it takes to serve all that are ready, within a bound; who is behind is first in the next. */
+enum { EVENTS = 64, EVENTS_PER_TURN = 1024 };
 
 struct lookout {
     int epoll;
@@ -43,14 +44,16 @@ size_t lookout_count(const struct lookout *lookout)
     return lookout->count;
 }
 
-/* Makes the kernel report exactly what is wanted. */
+/* Makes the kernel report exactly what is wanted, and look whether it is true now. Who waits to write is told again and again. */
 static bool instruct(struct lookout *lookout, struct watch *watch)
 {
-    struct epoll_event event = {.events = watch->wanted, .data.ptr = watch};
-    int operation = !watch->reported ? EPOLL_CTL_ADD : watch->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+    bool once = watch->takes_all && !(watch->wanted & EPOLLOUT);
+    struct epoll_event event = {.events = watch->wanted | (once ? EPOLLET : 0), .data.ptr = watch};
+    int operation = !watch->is_known ? EPOLL_CTL_ADD : watch->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     if (epoll_ctl(lookout->epoll, operation, watch->descriptor, &event) < 0)
         return false;
     watch->reported = watch->wanted;
+    watch->is_known = watch->wanted != 0;
     return true;
 }
 
@@ -70,10 +73,15 @@ static void tell(struct lookout *lookout, struct watch *watch, uint32_t events)
 void lookout_wait(struct loop *loop, int timeout)
 {
     struct lookout *lookout = loop->lookout;
-    int count = epoll_wait(lookout->epoll, lookout->events, EVENTS, timeout);
-    loop_tick(loop);
-    for (int i = 0; i < count; i++)
-        tell(lookout, lookout->events[i].data.ptr, lookout->events[i].events);
+    int count, told = 0;
+    do {
+        count = epoll_wait(lookout->epoll, lookout->events, EVENTS, told == 0 ? timeout : 0);
+        if (told == 0)
+            loop_tick(loop);
+        for (int i = 0; i < count; i++)
+            tell(lookout, lookout->events[i].data.ptr, lookout->events[i].events);
+        told += count;
+    } while (count == EVENTS && told < EVENTS_PER_TURN);
 }
 
 void watch_open(struct lookout *lookout, struct watch *watch, int descriptor,
@@ -87,6 +95,11 @@ bool watch_for(struct lookout *lookout, struct watch *watch, uint32_t events)
 {
     watch->wanted = events;
     return !(events & ~watch->reported) || instruct(lookout, watch);
+}
+
+void watch_again(struct watch *watch, uint32_t events)
+{
+    watch->reported &= ~events;
 }
 
 static int give_up(struct lookout *lookout, struct watch *watch)
@@ -104,7 +117,7 @@ void watch_close(struct lookout *lookout, struct watch *watch)
 
 int watch_release(struct lookout *lookout, struct watch *watch)
 {
-    if (watch->reported)
+    if (watch->is_known)
         epoll_ctl(lookout->epoll, EPOLL_CTL_DEL, watch->descriptor, NULL);
     return give_up(lookout, watch);
 }

@@ -192,10 +192,12 @@ static size_t receive(struct plain *plain)
     return 0;
 }
 
+/* Unless a receive takes less than it could there may be more. */
 static void open_on_readable(struct plain *plain)
 {
+    size_t n = LOOP_RECEIVE_BYTES;
     for (int i = 0; i < READS_PER_EVENT && wants_bytes(plain); i++) {
-        size_t n = receive(plain);
+        n = receive(plain);
         if (n == 0)
             break;
         struct span bytes = span_of(plain->loop->receive, n);
@@ -208,6 +210,8 @@ static void open_on_readable(struct plain *plain)
         if (n < LOOP_RECEIVE_BYTES)
             break;
     }
+    if (n == LOOP_RECEIVE_BYTES)
+        watch_again(&plain->watch, EPOLLIN);
     owe_eof(plain);
 }
 
@@ -215,10 +219,14 @@ static void open_on_readable(struct plain *plain)
  * last words. */
 static void lingering_on_readable(struct plain *plain)
 {
+    size_t n = LOOP_RECEIVE_BYTES;
     for (int i = 0; i < READS_PER_EVENT && plain->state == &state_lingering && !plain->eof_received; i++) {
-        if (receive(plain) == 0)
+        n = receive(plain);
+        if (n == 0)
             break;
     }
+    if (n > 0)
+        watch_again(&plain->watch, EPOLLIN);
     if (plain->eof_received)
         end(plain, ENDING_DONE);
 }
@@ -447,6 +455,7 @@ static struct plain *make(struct loop *loop)
 static void adopt(struct plain *plain, int descriptor)
 {
     watch_open(plain->loop->lookout, &plain->watch, descriptor, on_ready);
+    plain->watch.takes_all = true;
     plain->state = &state_open;
     loop_defer(plain->loop, PHASE_SETTLE, &plain->settle);
 }

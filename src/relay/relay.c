@@ -70,8 +70,9 @@ static void on_message(void *user, enum message_kind kind, struct span piece, bo
 {
     struct relay_side *side = user;
     struct relay_side *to = side->other;
-    if (to->endpoint && !endpoint_send(to->endpoint, kind, piece, last))
-        to->full = true;
+    if (!to->endpoint || endpoint_send(to->endpoint, kind, piece, last))
+        return;
+    to->full = true;
     settle(side->relay);
 }
 

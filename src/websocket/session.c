@@ -38,15 +38,15 @@ struct session {
     struct task resume;
     enum websocket_role role;
     enum ending why;
-    bool sends_message;  /* a message's first frame has been sent, its last has not */
-    bool paused;         /* by our user */
-    bool choked;         /* by our own answers to a peer that asks faster than it reads */
-    bool stream_paused;  /* what the stream has been told */
-    bool full;           /* the stream wants no more bytes until on_room */
-    bool moved;          /* bytes left the stream since the deadline was armed */
-    bool heard;          /* bytes came since the last ping */
-    bool drained;        /* bytes left the stream since then */
-    size_t stream_queue; /* after the last frame that we wrote */
+    bool sends_message; /* a message's first frame has been sent, its last has not */
+    bool paused;        /* by our user */
+    bool choked;        /* by our own answers to a peer that asks faster than it reads */
+    bool stream_paused; /* what the stream has been told */
+    bool full;          /* the stream wants no more bytes until on_room */
+    bool moved;         /* bytes left the stream since the deadline was armed */
+    bool heard;         /* bytes came since the last ping */
+    bool drained;       /* bytes left the stream since then */
+    size_t expected;    /* what the stream's queue were if nothing had left since it was looked at */
 };
 
 static const struct session_state state_open, state_closing, state_closed, state_ended;
@@ -151,37 +151,22 @@ static void finish(struct session *session)
 
 /* ---- sending */
 
-static void watch_progress(struct session *session)
-{
-    session->moved = false;
-    deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
-}
-
-static void note_progress(struct session *session)
-{
-    session->moved = true;
-    session->drained = true;
-}
-
-/* Costs a look at the queue per frame; the clock is only looked at again when the time is over. */
-static void note_written(struct session *session, size_t bytes)
-{
-    size_t queue = stream_queued(session->stream);
-    if (queue < session->stream_queue + bytes)
-        note_progress(session);
-    session->stream_queue = queue;
-    if (!deadline_is_armed(&session->deadline))
-        watch_progress(session);
-}
-
-/* What is queued while nothing is written. */
+/* What is queued. It is looked at where it matters, not with each frame. What is encrypted meanwhile grows: a few bytes that leave with
+ * it are not seen. */
 static size_t look_at_queue(struct session *session)
 {
     size_t queue = stream_queued(session->stream);
-    if (queue < session->stream_queue)
-        note_progress(session);
-    session->stream_queue = queue;
+    if (queue < session->expected)
+        session->moved = session->drained = true;
+    session->expected = queue;
     return queue;
+}
+
+static void watch_progress(struct session *session)
+{
+    look_at_queue(session);
+    session->moved = false;
+    deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
 }
 
 /* A stalled peer is found after one to two times the limit. The kernel may have taken the last byte of the queue and no
@@ -202,22 +187,24 @@ static bool masks(const struct session *session)
 }
 
 /* True: more may be written. */
-static bool send_frame(struct session *session, struct frame frame)
+static bool send_frame(struct session *session, int first_byte, struct span payload)
 {
+    const struct frame frame = {(uint8_t)first_byte, masks(session), payload};
     struct written written;
-    frame.masked = masks(session);
     if (!writer_send(codec_writer(session->loop->websockets), session->stream, &frame, &written)) {
         end(session, ENDING_INTERNAL, false);
         return true;
     }
     session->full = !written.room;
-    note_written(session, written.bytes);
+    session->expected += written.bytes;
+    if (!deadline_is_armed(&session->deadline))
+        watch_progress(session);
     return written.room;
 }
 
 static bool send_control(struct session *session, enum frame_opcode opcode, struct span payload)
 {
-    return send_frame(session, (struct frame){.opcode = opcode, .fin = true, .payload = payload});
+    return send_frame(session, (int)opcode | FRAME_FIN, payload);
 }
 
 static void send_close(struct session *session, uint16_t code, struct span reason)
@@ -243,15 +230,14 @@ static bool send_piece(struct session *session, enum message_kind kind, struct s
     uint64_t most = session->settings->max_fragment;
     bool room;
     do {
-        bool first = !session->sends_message;
-        struct frame frame = {.opcode = is_text(kind) ? FRAME_TEXT : FRAME_BINARY, .rsv1 = first && is_packed(kind)};
-        if (!first)
-            frame.opcode = FRAME_CONTINUATION;
-        frame.payload = most > 0 && most < piece.len ? span_head(piece, (size_t)most) : piece;
-        piece = span_tail(piece, frame.payload.len);
-        frame.fin = last && piece.len == 0;
-        session->sends_message = !frame.fin;
-        room = send_frame(session, frame);
+        int first_byte = FRAME_CONTINUATION;
+        if (!session->sends_message)
+            first_byte = (is_text(kind) ? FRAME_TEXT : FRAME_BINARY) | (is_packed(kind) ? FRAME_RSV1 : 0);
+        struct span payload = most > 0 && most < piece.len ? span_head(piece, (size_t)most) : piece;
+        piece = span_tail(piece, payload.len);
+        bool fin = last && piece.len == 0;
+        session->sends_message = !fin;
+        room = send_frame(session, first_byte | (fin ? FRAME_FIN : 0), payload);
     } while (piece.len > 0 && session->state->speaks);
     return room;
 }
@@ -302,6 +288,7 @@ static void ask(struct session *session)
         end(session, ENDING_INTERNAL, false);
         return;
     }
+    look_at_queue(session);
     session->heard = session->drained = false;
     send_control(session, FRAME_PING, span_of(payload, session->settings->ping_size));
 }

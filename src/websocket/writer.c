@@ -33,16 +33,22 @@ static void put_gathered(struct writer *writer)
     writer->gathered = 0;
 }
 
+/* All but the key is there. */
+static void end_head(struct writer *writer, size_t length)
+{
+    writer->gathered = length;
+    if (!writer->masked)
+        return;
+    writer->block[1] |= FRAME_MASKED;
+    memcpy(writer->block + length, writer->key, FRAME_KEY);
+    writer->gathered += FRAME_KEY;
+}
+
 static void gather_head(struct writer *writer, struct span head)
 {
     assert(head.len + FRAME_KEY <= FRAME_HEAD_MAX);
     memcpy(writer->block, head.at, head.len);
-    writer->gathered = head.len;
-    if (!writer->masked)
-        return;
-    writer->block[1] |= FRAME_MASKED;
-    memcpy(writer->block + head.len, writer->key, FRAME_KEY);
-    writer->gathered += FRAME_KEY;
+    end_head(writer, head.len);
 }
 
 static void gather(struct writer *writer, struct span part)
@@ -118,9 +124,9 @@ void writer_free(struct writer *writer)
 /* RFC 6455 section 5.2: its head is two bytes, and the key. */
 static void put_short(struct writer *writer, const struct frame *frame)
 {
-    int bits = (frame->fin ? FRAME_FIN : 0) | (frame->rsv1 ? FRAME_RSV1 : 0);
-    const uint8_t head[FRAME_HEAD_MIN] = {(uint8_t)(bits | (int)frame->opcode), (uint8_t)frame->payload.len};
-    gather_head(writer, span_of(head, sizeof head));
+    writer->block[0] = frame->first_byte;
+    writer->block[1] = (uint8_t)frame->payload.len;
+    end_head(writer, FRAME_HEAD_MIN);
     if (frame->payload.len > 0)
         gather(writer, frame->payload);
     put_gathered(writer);
@@ -129,9 +135,9 @@ static void put_short(struct writer *writer, const struct frame *frame)
 static void put_long(struct writer *writer, const struct frame *frame)
 {
     struct wslay_frame_iocb iocb = {
-        .fin = frame->fin,
-        .rsv = frame->rsv1 ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE,
-        .opcode = (uint8_t)frame->opcode,
+        .fin = (frame->first_byte & FRAME_FIN) != 0,
+        .rsv = frame->first_byte & FRAME_RSV1 ? WSLAY_RSV1_BIT : WSLAY_RSV_NONE,
+        .opcode = (uint8_t)frame_opcode(frame->first_byte),
         .payload_length = frame->payload.len,
         .data = frame->payload.at,
         .data_length = frame->payload.len,

@@ -22,9 +22,7 @@ struct writer *writer_new(struct randomness *randomness);
 void writer_free(struct writer *writer); /* accepts NULL */
 
 struct frame {
-    enum frame_opcode opcode;
-    bool fin;
-    bool rsv1;
+    uint8_t first_byte; /* opcode, FRAME_FIN, FRAME_RSV1 */
     bool masked;
     struct span payload;
 };

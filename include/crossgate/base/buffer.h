@@ -22,8 +22,20 @@ void buffer_init(struct buffer *buffer, struct pool *pool);
 /* Gives all blocks back. The buffer may be used again. */
 void buffer_clear(struct buffer *buffer);
 
+/* What buffer_append does with bytes that the tail has no room for. */
+bool buffer_extend(struct buffer *buffer, struct span bytes) __attribute__((warn_unused_result));
+
 /* Copies the bytes to the tail. False when memory is out: then nothing was added. */
-bool buffer_append(struct buffer *buffer, struct span bytes) __attribute__((warn_unused_result));
+__attribute__((warn_unused_result)) static inline bool buffer_append(struct buffer *buffer, struct span bytes)
+{
+    if (!buffer->tail || buffer->tail_used + bytes.len > POOL_BLOCK_BYTES)
+        return buffer_extend(buffer, bytes);
+    if (bytes.len > 0)
+        memcpy(buffer->tail->bytes + buffer->tail_used, bytes.at, bytes.len);
+    buffer->tail_used += (uint32_t)bytes.len;
+    buffer->length += bytes.len;
+    return true;
+}
 
 /* Fills at most `max` spans with the bytes at the head, in order, without removing them; returns how many.
  * They stay valid until the next call that changes the buffer. */

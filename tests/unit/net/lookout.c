@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,6 +103,50 @@ static void who_is_ready_is_told_as_long_as_it_is(void **state)
     assert_int_equal(watcher->events, EPOLLIN);
 }
 
+static void who_takes_all_is_told_once_unless_there_is_more(void **state)
+{
+    struct fixture *f = *state;
+    struct watcher *watcher = &f->watchers[0];
+    watcher->watch.takes_all = true;
+    want(watcher, EPOLLIN);
+    far_sends(watcher);
+    lookout_wait(&f->loop, -1);
+    lookout_wait(&f->loop, 0);
+    assert_int_equal(watcher->called, 1);
+    far_sends(watcher);
+    lookout_wait(&f->loop, -1);
+    assert_int_equal(watcher->called, 2);
+    watch_again(&watcher->watch, EPOLLIN);
+    want(watcher, EPOLLIN);
+    lookout_wait(&f->loop, -1);
+    assert_int_equal(watcher->called, 3);
+    want(watcher, EPOLLIN | EPOLLOUT);
+    lookout_wait(&f->loop, -1);
+    lookout_wait(&f->loop, -1);
+    assert_int_equal(watcher->called, 5);
+}
+
+/* Among them those that the kernel tells of in a second wait. */
+static void all_that_are_ready_are_told_in_one_turn(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = 200 };
+    static struct watcher many[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        many[i] = (struct watcher){.fixture = f};
+        int descriptor = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        assert_true(descriptor >= 0);
+        watch_open(f->loop.lookout, &many[i].watch, descriptor, on_ready);
+        many[i].watch.takes_all = true;
+        want(&many[i], EPOLLIN);
+    }
+    lookout_wait(&f->loop, -1);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(many[i].called, 1);
+        give_up(&many[i]);
+    }
+}
+
 /* Two system calls less for each who is paused for a moment. */
 static void what_is_not_wanted_is_taken_back_when_it_happens(void **state)
 {
@@ -186,6 +231,8 @@ int main(void)
 #define EACH(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         EACH(who_is_ready_is_told_as_long_as_it_is),
+        EACH(who_takes_all_is_told_once_unless_there_is_more),
+        EACH(all_that_are_ready_are_told_in_one_turn),
         EACH(what_is_not_wanted_is_taken_back_when_it_happens),
         EACH(of_one_wait_nobody_is_told_who_has_given_up),
         EACH(a_hang_up_is_told_as_what_is_wanted),

@@ -143,6 +143,22 @@ static void bytes_arrive_after_open(void **state)
     assert_int_equal(f->counters.bytes_in, 5);
 }
 
+/* More than one event reads, and nothing follows that would tell of it. */
+static void all_that_has_come_is_read(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t piece[65536];
+    const int size = 512 * 1024;
+    size_t sent = 0;
+    turns(f, 2);
+    assert_int_equal(setsockopt(f->far, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    for (ssize_t n = 0; n >= 0; n = send(f->far, piece, sizeof piece, 0))
+        sent += (size_t)n;
+    assert_true(sent > (size_t)4 * LOOP_RECEIVE_BYTES);
+    turns(f, 4);
+    assert_int_equal(f->got_bytes, sent);
+}
+
 static void what_is_not_taken_is_kept_and_comes_first(void **state)
 {
     struct fixture *f = *state;
@@ -382,6 +398,7 @@ int main(void)
 #define EACH(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         EACH(bytes_arrive_after_open),
+        EACH(all_that_has_come_is_read),
         EACH(what_is_not_taken_is_kept_and_comes_first),
         EACH(a_pause_holds_the_rest_and_the_eof),
         EACH(writes_of_one_event_leave_together),
