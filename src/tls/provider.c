@@ -20,8 +20,8 @@
 
 static struct {
     struct derive_digest sha256, sha384; /* those of the suites of TLS 1.2 and 1.3 */
-    OSSL_PROVIDER *provider;             /* there as long as the process */
-} ours;
+    OSSL_PROVIDER *handle;               /* there as long as the process */
+} provider;
 
 /* -- parameters (provider-kdf(7), EVP_KDF-TLS13_KDF(7), EVP_KDF-TLS1_PRF(7)) -- */
 
@@ -39,9 +39,9 @@ struct wanted {
 /* libssl names digests as its own fetched ones are named first. */
 static const struct derive_digest *find_digest(const char *name)
 {
-    if (strcmp(name, OSSL_DIGEST_NAME_SHA2_256) == 0 || EVP_MD_is_a(ours.sha256.algorithm, name))
-        return &ours.sha256;
-    return EVP_MD_is_a(ours.sha384.algorithm, name) ? &ours.sha384 : NULL;
+    if (strcmp(name, OSSL_DIGEST_NAME_SHA2_256) == 0 || EVP_MD_is_a(provider.sha256.algorithm, name))
+        return &provider.sha256;
+    return EVP_MD_is_a(provider.sha384.algorithm, name) ? &provider.sha384 : NULL;
 }
 
 static bool take_digest(struct wanted *wanted, const OSSL_PARAM *parameter)
@@ -202,7 +202,7 @@ static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core, cons
     static const OSSL_DISPATCH table[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query)}, {0, NULL}};
     (void)handle, (void)core;
     *functions = table;
-    *context = &ours;
+    *context = &provider;
     return 1;
 }
 
@@ -218,10 +218,10 @@ static bool fetch(struct derive_digest *digest, const char *name)
 
 bool tls_provider_prepare(void)
 {
-    if (!fetch(&ours.sha256, OSSL_DIGEST_NAME_SHA2_256) || !fetch(&ours.sha384, OSSL_DIGEST_NAME_SHA2_384) ||
+    if (!fetch(&provider.sha256, OSSL_DIGEST_NAME_SHA2_256) || !fetch(&provider.sha384, OSSL_DIGEST_NAME_SHA2_384) ||
         OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, begin) != 1)
         return false;
     const int keeps_the_default = 1;
-    ours.provider = OSSL_PROVIDER_try_load(NULL, PROVIDER_NAME, keeps_the_default);
-    return ours.provider != NULL;
+    provider.handle = OSSL_PROVIDER_try_load(NULL, PROVIDER_NAME, keeps_the_default);
+    return provider.handle != NULL;
 }
