@@ -121,6 +121,10 @@ void tls_certificate_print(const struct tls_certificate *certificate, char *text
  * time and nothing else. */
 bool tls_memory_prepare(void);
 
+/* Once, before contexts are made: their keys are derived by code of ours instead of OpenSSL's, which needs more time for the same.
+ * False: they are not, which costs time and nothing else. */
+bool tls_provider_prepare(void);
+
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or

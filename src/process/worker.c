@@ -225,6 +225,7 @@ int worker_main(int argc, char **argv)
     if (!drop_privileges())
         return 1;
     tls_memory_prepare();
+    tls_provider_prepare();
     struct worker worker;
     if (!start(&worker, argv[1]))
         return 1;

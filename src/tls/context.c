@@ -2,6 +2,7 @@
 
 #include "bio.h"
 #include "offer.h"
+#include "provider.h"
 #include "staple.h"
 
 #include "crossgate/pki/report.h"
@@ -61,7 +62,8 @@ struct tls_context *tls_context_new(enum tls_role role, struct problems *problem
     counted_init(&context->counted, context_free);
     context->role = role;
     context->pipe = pipe_method_new();
-    context->ssl = SSL_CTX_new(role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
+    context->ssl =
+        SSL_CTX_new_ex(NULL, PROVIDER_PREFERRED, role == TLS_SERVER ? TLS_server_method() : TLS_client_method());
     if (!context->pipe || !context->ssl || !set_common(context->ssl)) {
         pki_report_library(&place, "a TLS context cannot be made");
         tls_context_unref(context);
