@@ -95,7 +95,17 @@ class Crossgate(Candidate):
         names = [{"certificate": str(path), "key": str(place.keys.key("ec"))} for path in place.keys.many(setup.certificates)]
         config = place.write("crossgate.json", **place.tls(setup.key), certificates=json.dumps(names),
                              backend=json.dumps(place.backend.endpoint(setup.backend)), origin=place.backend.port)
+        keep_paths(config, setup.role)
         return run_crossgate(self.program, config, setup.workers)
+
+
+def keep_paths(config, role):
+    """A door has the services that its row is about, and those of crowds: one that can open more than its visitors' sockets takes half as many."""
+    whole = json.loads(config.read_text())
+    transport = whole["workers"][0]["transports"][0]
+    kept = {"/", "ws", PATHS[role].strip("/")}
+    transport["paths"] = {path: service for path, service in transport["paths"].items() if path in kept}
+    config.write_text(json.dumps(whole, indent=1))
 
 
 def run_crossgate(program, config, workers):

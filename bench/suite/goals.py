@@ -4,6 +4,7 @@ from statistics import median
 from typing import Callable
 
 OURS = "crossgate"
+LEVEL = "level"     # rounds differ more than we and the peer do
 
 
 class Figures:
@@ -25,10 +26,18 @@ class Figures:
         known = [value for value in self.series(label, what) if value is not None]
         return median(known) if known else None
 
+    def ratios(self, one, other):
+        """The rounds' quotients, since what disturbs a round disturbs both; each side is (label, what)."""
+        return [a / b for a, b in zip(self.series(*one), self.series(*other)) if a is not None and b]
+
     def ratio(self, one, other):
-        """The median of the rounds' quotients, since what disturbs a round disturbs both; each side is (label, what)."""
-        pairs = [(a, b) for a, b in zip(self.series(*one), self.series(*other)) if a is not None and b]
-        return median(a / b for a, b in pairs) if pairs else None
+        ratios = self.ratios(one, other)
+        return median(ratios) if ratios else None
+
+    def bounds(self, peer):
+        """The least and the most of our cost as a share of the peer's, of all rounds."""
+        ratios = self.ratios((OURS, "value"), (peer, "value"))
+        return min(ratios), max(ratios)
 
     def best_peer(self):
         """(the one that comes nearest to us or is ahead, our cost as a share of its), or nothing."""
@@ -44,7 +53,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Goal:
-    """`judge` returns (whether it is met, or None; what to say)."""
+    """`judge` returns (whether it is met, LEVEL, or None; what to say)."""
     text: str
     judge: Callable
 
@@ -75,7 +84,12 @@ def below_peers():
         best = figures.best_peer()
         if not best:
             return None, "no peer was measured"
-        return compare(best[1], 1.0, best[0], "", strict=True)
+        met, said = compare(best[1], 1.0, best[0], "", strict=True)
+        least, most = figures.bounds(best[0])
+        rounds = f", rounds {least:.2f} to {most:.2f}" if least < most else ""
+        if rounds and least <= 1 <= most:
+            return LEVEL, f"{best[1]:.2f} of {best[0]}{rounds}"
+        return met, said + rounds
     return Goal("below every peer", judge)
 
 

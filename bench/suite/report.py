@@ -1,7 +1,7 @@
 """Results as people read them: the table, what failed, the verdict. Nothing here measures."""
 from statistics import median
 
-from .goals import Figures
+from .goals import LEVEL, Figures
 
 NONE = "–"
 BUSY = 0.9
@@ -112,15 +112,15 @@ def variants(results, notes):
     return aligned(lines) if len(lines) > 1 else []
 
 
-WORDS = {True: "met", False: "SHORT", None: "not measured"}
+WORDS = {True: "met", LEVEL: "level", False: "SHORT", None: "not measured"}
 
 
 def verdict(results):
     """A line per goal; a row's title stands with its first."""
     verdicts = [(row, one) for row in results["rows"] for one in row["verdicts"]]
     lines = [[row["title"] if one is row["verdicts"][0] else "", one["goal"], WORDS[one["met"]], one["text"]] for row, one in verdicts]
-    met = sum(one["met"] is True for _, one in verdicts)
-    return [*aligned([["work", "goal", "verdict", "figure"], *lines]), "", f"{met} of {len(verdicts)} goals are met."] if lines else []
+    met, level = (sum(one["met"] == what for _, one in verdicts) for what in (True, LEVEL))
+    return [*aligned([["work", "goal", "verdict", "figure"], *lines]), "", f"{met} of {len(verdicts)} goals are met; {level} are level: among the rounds the peer was ahead in some, we in others."] if lines else []
 
 
 def floors(results):

@@ -121,10 +121,9 @@ def growth(name, title, mode, setup, load, few, many, factor, text, peers=()):
 
 
 def table(descriptors):
-    """All rows; those of crowds have as many connections as open files allow, and say how many. A relay needs two files for each, and
-    Crossgate takes no more than it could relay."""
-    room = (descriptors - SPARE_DESCRIPTORS) // 2
-    return (*FIXED, *of_crowds(min(20000, room), min(50000, room)))
+    """All rows; those of crowds have as many connections as open files allow, and say how many. A relay needs two files for each."""
+    room = descriptors - SPARE_DESCRIPTORS
+    return (*FIXED, *of_crowds(min(20000, room), min(20000, room // 2), min(50000, room)))
 
 
 FIXED = (
@@ -167,14 +166,14 @@ FIXED = (
 )
 
 
-def of_crowds(crowd, many):
+def of_crowds(crowd, relayed, many):
     return (
         Row("idle-echo", f"Memory of an idle connection, {crowd:,} of them (peers without echo: HTTPS)", "KB", "memory", "idle",
             Setup("echo", idle=True), {"connections": crowd, **TLS13},
             (*all_of(ECHOING), Contender("nginx", "nginx", {"role": "hello"}), Contender("haproxy", "haproxy", {"role": "hello"})),
             (goals.at_most(15.5, "KB"), goals.below_peers()), rounds=1),
-        Row("idle-relay", f"Memory of an idle relayed WebSocket, {crowd:,} of them, backend on a Unix socket", "KB", "memory", "idle",
-            Setup("relay", backend="unix", idle=True), {"connections": crowd, **TLS13}, all_of(RELAYING),
+        Row("idle-relay", f"Memory of an idle relayed WebSocket, {relayed:,} of them, backend on a Unix socket", "KB", "memory", "idle",
+            Setup("relay", backend="unix", idle=True), {"connections": relayed, **TLS13}, all_of(RELAYING),
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
         growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),

@@ -63,8 +63,8 @@ bool backends_try(const struct backend *const *backends, size_t count, struct co
                   void (*on_verdict)(void *user, const struct backend *backend, const struct backend_verdict *verdict),
                   void *user) __attribute__((warn_unused_result));
 
-/* How many connections a worker takes with so many open files, if the configuration does not say less. */
-unsigned process_connections_of(uint64_t descriptors);
+/* How many connections a worker takes with so many open files, if the configuration does not say less. `opens_more`: of the plan. */
+unsigned process_connections_of(uint64_t descriptors, bool opens_more);
 
 /* How many notices the kernel keeps for files that are watched, at most. */
 enum { PROCESS_NOTICES_MAX = 16384 };

@@ -35,7 +35,7 @@ static void judge_descriptors(struct doctor *doctor)
     uint64_t count;
     if (!find_descriptors(doctor, &count))
         return;
-    unsigned possible = process_connections_of(count);
+    unsigned possible = process_connections_of(count, doctor->plan->opens_more);
     if (wanted > possible)
         doctor_add(doctor, DOCTOR_LIMITS, "nofile", FINDING_BAD, "nofile", remedy,
                    "%s may have %" PRIu64 " files open: enough for %u connections, not for the %u of `max_connections`",

@@ -194,6 +194,7 @@ static void finish_static(struct config_reader *reader, const struct config_plac
         .default_file = options->default_file,
     };
 
+    builder->plan->opens_more = true;
     if (!set_fallback(reader, place, read, &made))
         return;
     made.directory = open_directory(builder, config_place_key(reader, place, "directory"), read->directory);

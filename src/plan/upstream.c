@@ -251,6 +251,7 @@ struct upstream *upstream_finish(struct builder *builder, struct upstream *upstr
     while (*end)
         end = &(*end)->next;
     *end = upstream;
+    builder->plan->opens_more = true;
     return upstream;
 }
 

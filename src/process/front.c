@@ -29,19 +29,20 @@ struct front {
     struct entrance entrances[];
 };
 
-unsigned process_connections_of(uint64_t descriptors)
+unsigned process_connections_of(uint64_t descriptors, bool opens_more)
 {
     uint64_t reserved = descriptors / 2 < DESCRIPTORS_RESERVED ? descriptors / 2 : DESCRIPTORS_RESERVED;
-    uint64_t limit = (descriptors - reserved) / 2;
+    uint64_t limit = (descriptors - reserved) / (opens_more ? 2 : 1);
     return limit < 1 ? 1 : limit < UINT32_MAX ? (unsigned)limit : UINT32_MAX;
 }
 
-static unsigned connection_limit(struct loop *loop, unsigned wanted)
+static unsigned connection_limit(struct loop *loop, const struct plan *plan)
 {
+    unsigned wanted = plan->process.max_connections;
     struct rlimit descriptors;
     if (getrlimit(RLIMIT_NOFILE, &descriptors) < 0 || descriptors.rlim_cur == RLIM_INFINITY)
         return wanted ? wanted : UINT32_MAX;
-    unsigned possible = process_connections_of(descriptors.rlim_cur);
+    unsigned possible = process_connections_of(descriptors.rlim_cur, plan->opens_more);
     if (wanted > possible)
         log_write(loop->log, LOG_WARNING, "%u connections are asked for, but %llu open files allow %u only", wanted,
                   (unsigned long long)descriptors.rlim_cur, possible);
@@ -138,7 +139,7 @@ struct front *front_new(struct loop *loop, struct plan *plan, const int *sockets
     }
     front->loop = loop;
     front->plan = plan;
-    front->limit = connection_limit(loop, plan->process.max_connections);
+    front->limit = connection_limit(loop, plan);
     front->count = plan->transport_count;
     for (size_t i = 0; i < front->count; i++) {
         struct plan_transport *transport = &plan->transports[i];

@@ -157,12 +157,19 @@ static void front_that_was_never_opened_leaves_nothing(void **state)
 static void limit_follows_from_the_descriptors(void **state)
 {
     (void)state;
-    assert_int_equal(process_connections_of(0), 1);
-    assert_int_equal(process_connections_of(1), 1);
-    assert_int_equal(process_connections_of(48), 12);
-    assert_int_equal(process_connections_of(1024), 448);
-    assert_int_equal(process_connections_of(1048576), 524224);
-    assert_int_equal(process_connections_of(UINT64_MAX), UINT32_MAX);
+    assert_int_equal(process_connections_of(0, true), 1);
+    assert_int_equal(process_connections_of(1, true), 1);
+    assert_int_equal(process_connections_of(48, true), 12);
+    assert_int_equal(process_connections_of(1024, true), 448);
+    assert_int_equal(process_connections_of(1048576, true), 524224);
+    assert_int_equal(process_connections_of(UINT64_MAX, true), UINT32_MAX);
+}
+
+static void who_opens_nothing_else_has_them_all(void **state)
+{
+    (void)state;
+    assert_int_equal(process_connections_of(1, false), 1);
+    assert_int_equal(process_connections_of(20000, false), 19872);
 }
 
 int main(void)
@@ -173,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(connections_outlive_the_front_and_keep_its_plan, setup, teardown),
         cmocka_unit_test_setup_teardown(front_that_was_never_opened_leaves_nothing, setup, teardown),
         cmocka_unit_test(limit_follows_from_the_descriptors),
+        cmocka_unit_test(who_opens_nothing_else_has_them_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
