@@ -190,7 +190,7 @@ def test_an_authority_needs_no_client_certificate(site, pki):
     config = site.config(pebble, challenges=["tls-alpn-01"])
     config["workers"][0]["transports"][1]["endpoint"]["tls"]["ca_certificates"] = [pki["devices.pem"]]
     gate = site.start(pebble, config=config)
-    gate.wait_log("acme: the certificate for box1.example.com is issued", 60)
+    gate.wait_log("acme: the certificate for box1.example.com is issued")
     assert "the challenge tls-alpn-01 for box1.example.com is answered" in gate.log  # to its end
 
 
@@ -233,8 +233,8 @@ def test_one_order_at_a_time(site):
     config["workers"][0]["transports"].append(
         web({"/": HELLO}, endpoint=tcp(second), tls={"acme": {**site.acme, "domains": [OTHER]}}))
     gate = site.start(pebble, config=config)
-    gate.wait_log("acme: the certificate for box1.example.com is issued", 60)
-    gate.wait_log("acme: the certificate for box2.example.com is issued", 60)
+    gate.wait_log("acme: the certificate for box1.example.com is issued")
+    gate.wait_log("acme: the certificate for box2.example.com is issued")
     lines = [line for line in gate.log.splitlines() if "is ordered from" in line or "is issued" in line]
     assert ["is ordered" in line for line in lines] == [True, False, True, False]
     assert pebble.count("There are now 1 accounts") == 1 and pebble.count("There are now 2 accounts") == 0
@@ -281,7 +281,7 @@ def test_a_domain_more_is_a_new_order_and_the_old_certificate_serves_until_then(
     assert site.status()[0]["state"] == "incomplete"
     pebble.start()
     gate.signal(signal.SIGHUP)
-    eventually(lambda: site.shown().serial_number != serial, 60)
+    eventually(lambda: site.shown().serial_number != serial)
     names = site.shown().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {BOX, OTHER}
 
@@ -311,7 +311,7 @@ def test_a_damaged_file_is_replaced(site):
     site.crossgate.gates.clear()
     site.gate = site.crossgate(config=site.config(pebble), home=gate.directory)
     assert f"warning: {kept} is not used: " in site.gate.log
-    eventually(lambda: not site.is_placeholder(), 60)
+    eventually(lambda: not site.is_placeholder())
     assert site.shown().serial_number != serial
 
 
@@ -326,7 +326,7 @@ def test_bad_nonces_are_no_obstacle(site):
 def test_a_challenge_that_fails_leaves_all_as_it_was(site):
     pebble = site.authority(resolves=False)
     gate = site.start(pebble)
-    gate.wait_log("acme: no certificate for box1.example.com: .*; next try at ", 60)
+    gate.wait_log("acme: no certificate for box1.example.com: .*; next try at ")
     gate.wait_log("acme: box1.example.com: the authority asks port (80|443) of each address that DNS has")
     assert site.is_placeholder()
     entry, = site.status()
@@ -340,7 +340,7 @@ def test_a_challenge_that_fails_leaves_all_as_it_was(site):
 def test_a_name_that_the_authority_refuses_waits_for_a_reload(site):
     pebble = site.authority(blocked=[BOX])
     gate = site.start(pebble)
-    gate.wait_log("error +master: acme: no certificate for box1.example.com: .*not tried again before a reload", 60)
+    gate.wait_log("error +master: acme: no certificate for box1.example.com: .*not tried again before a reload")
     assert site.status()[0]["next_order"] is None
     gate.reload(site.config(pebble, domains=[OTHER]), expect="acme: the certificate for box2.example.com is issued")
 

@@ -49,16 +49,16 @@ class Dev:
         return ssl.create_default_context(cafile=self.authority)
 
     def __enter__(self):
-        eventually(lambda: "Ctrl-C" in self.out or self.process.poll() is not None, 30)
+        eventually(lambda: "Ctrl-C" in self.out or self.process.poll() is not None)
         assert self.process.poll() is None, self.out + self.log
         return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(30) == 0, self.log
+        assert self.process.wait(60) == 0, self.log
         for reader in self._readers:
-            reader.join(10)
+            reader.join(60)
         assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         assert not list((self.home / "run").iterdir()), "left behind"
 

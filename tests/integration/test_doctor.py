@@ -326,14 +326,14 @@ def test_stapling(crossgate, responder):  # noqa: F811
     gate.stop()
     responder.answer = good
     gate = crossgate(web({"/": HELLO}, tls=responder.authority.leaf()))
-    report = eventually(lambda: (again := doctor(gate.config)) and not again.of("staple-missing") and again, 30)
+    report = eventually(lambda: (again := doctor(gate.config)) and not again.of("staple-missing") and again)
     assert "with an OCSP response" in report.of("served")[0]["text"] and not report.wrong - {"files-changed"}
 
 
 def test_certificates_that_an_authority_issues(site):  # noqa: F811
     pebble = site.authority(start=False)
     gate = site.start(pebble)
-    failed = eventually(lambda: [row for row in doctor(gate.config).of("not-issued") if row["severity"] == "bad"], 30)
+    failed = eventually(lambda: [row for row in doctor(gate.config).of("not-issued") if row["severity"] == "bad"])
     assert "the last order failed" in failed[0]["text"] and "crossgate reload" in failed[0]["remedy"]
     assert not doctor(gate.config).of("other-certificate"), "a placeholder of its own is no certificate on the disk"
     pebble.start()

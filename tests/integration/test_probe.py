@@ -756,7 +756,7 @@ def test_reader_that_goes_away():
     """As `crossgate probe … | head -1`."""
     left, right = socket.socketpair()
     left.close()
-    done = subprocess.run([binary(), "probe", f"127.0.0.1:{ports.take()}"], stdout=right, stderr=subprocess.PIPE, timeout=30)
+    done = subprocess.run([binary(), "probe", f"127.0.0.1:{ports.take()}"], stdout=right, stderr=subprocess.PIPE, timeout=90)
     right.close()
     assert done.returncode == 3 and done.stderr == b""
 
@@ -774,7 +774,7 @@ def on_terminal(*words, **environment):
     except OSError:  # the other side is closed
         pass
     os.close(master)
-    child.wait(30)
+    child.wait(60)
     return said.decode()
 
 

@@ -238,7 +238,7 @@ def test_a_pair_that_stays_torn_is_told_once_and_applied_when_it_fits(served, pk
     gate = served(transport(pki))
     since = len(gate.log)
     replace(directory / "server.key", pki["renewed.key"])
-    line = gate.wait_log("warning.*", 30, since=since)[0]
+    line = gate.wait_log("warning.*", since=since)[0]
     assert f"{directory}/server.key" in line and f"{directory}/server.pem" in line
     assert "no certificate in it belongs to the private key" in line and "what was in force stays so" in line
     assert all_show(gate, pki, file_fingerprint(pki["ec.pem"]))
@@ -282,7 +282,7 @@ def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, n
     spoil(directory / name)
     has_looked(gate)
     assert all_show(gate, pki, file_fingerprint(pki["ec.pem"]))
-    line = gate.wait_log("(warning|error).*", 30, since=since)[0]
+    line = gate.wait_log("(warning|error).*", since=since)[0]
     assert f"{directory}/{name}" in line and "what was in force stays so" in line and "config.json:" in line
     has_looked(gate, 2)
     assert len(re.findall("warning|error", gate.log[since:])) == 1
@@ -297,7 +297,7 @@ def test_a_key_with_a_passphrase_is_told_with_the_remedy(served, pki, directory)
     gate = served(web({"/": HELLO}, tls=pki.tls("ec")), transport(pki))
     since = len(gate.log)
     replace(directory / "server.key", pki["locked.key"])
-    line = gate.wait_log("(warning|error).*", 30, since=since)[0]
+    line = gate.wait_log("(warning|error).*", since=since)[0]
     assert "passphrase" in line and "crossgate cert decrypt" in line
     replace(directory / "server.key", pki["rsa.key"])
     has_looked(gate)
@@ -496,7 +496,7 @@ def test_a_worker_that_dies_meanwhile_is_no_objection(served, pki, directory):
             with contextlib.suppress(OSError):
                 return fingerprint(gate.port, pki) == expected
         try:
-            eventually(is_seen, 40)
+            eventually(is_seen)
         finally:
             stop.set()
             killer.join()
