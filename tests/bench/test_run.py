@@ -15,7 +15,7 @@ pytestmark = pytest.mark.released
 def bench(out, *words):
     """What was written, as JSON and as Markdown. Debian has nginx where this path does not lead."""
     binary = os.environ.get("CROSSGATE_BINARY", ROOT / "build/release/crossgate")
-    done = subprocess.run([ROOT / "bench/run", "--crossgate", binary, "--out", out, *words], capture_output=True, text=True, timeout=120,
+    done = subprocess.run([ROOT / "bench/run", "--crossgate", binary, "--out", out, *words], capture_output=True, text=True, timeout=380,
                           stdin=subprocess.DEVNULL, env={**os.environ, "PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(next(out.glob("*.json")).read_text()), next(out.glob("*.md")).read_text()

@@ -1,4 +1,5 @@
 """Certificates that an authority issues to us: `tls.acme`, against pebble, the test server of Let's Encrypt."""
+import contextlib
 import datetime
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import ssl
 import stat
 import subprocess
+import threading
 
 import pytest
 from cryptography import x509
@@ -98,6 +100,21 @@ def site(crossgate, directory, pki):
 def moment(seconds):
     """That many seconds from now, as status writes it."""
     return (datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextlib.contextmanager
+def undecided(pki, *offered):
+    """(authority, decided): an authority that has not made up its mind about any proof until `decided` is set."""
+    decided = threading.Event()
+
+    def answer(request, right):
+        status, fields, body = right()
+        return status, fields, body if decided.is_set() else {**body, "status": "pending"}
+
+    with Authority(pki) as authority:
+        authority.offered = offered
+        authority.say("authorization", answer)
+        yield authority, decided
 
 
 def orders(pebble):
@@ -357,23 +374,24 @@ def test_state_that_cannot_be_written_is_found_before_the_authority_is_asked(sit
     site.wait_issued()
 
 
-def test_an_errand_that_dies_is_a_failed_order(site):
-    pebble = site.authority(sleep=4)
-    gate = site.start(pebble)
-    gate.wait_log("acme: box1.example.com: answering http-01")
-    errand, = [pid for pid in children(gate.pid) if "errand" in open(f"/proc/{pid}/cmdline").read()]
-    os.kill(errand, signal.SIGKILL)
-    gate.wait_log("acme: no certificate for box1.example.com: the process for acme .*was killed.*; next try at ")
-    assert site.is_placeholder()
-    gate.signal(signal.SIGHUP)
-    site.wait_issued()
+def test_an_errand_that_dies_is_a_failed_order(site, pki):
+    with undecided(pki, "http-01") as (authority, decided):
+        gate = site.start(authority)
+        gate.wait_log("acme: box1.example.com: answering http-01")
+        errand, = [pid for pid in children(gate.pid) if "errand" in open(f"/proc/{pid}/cmdline").read()]
+        os.kill(errand, signal.SIGKILL)
+        gate.wait_log("acme: no certificate for box1.example.com: the process for acme .*was killed.*; next try at ")
+        assert site.is_placeholder()
+        decided.set()
+        gate.signal(signal.SIGHUP)
+        site.wait_issued()
 
 
-def test_a_stop_during_an_order(site):
-    pebble = site.authority(sleep=4)
-    gate = site.start(pebble)
-    gate.wait_log("acme: box1.example.com: answering http-01")
-    gate.stop()
+def test_a_stop_during_an_order(site, pki):
+    with undecided(pki, "http-01") as (authority, _):
+        gate = site.start(authority)
+        gate.wait_log("acme: box1.example.com: answering http-01")
+        gate.stop()
 
 
 # What else an authority may say
@@ -493,9 +511,8 @@ def test_a_worker_that_dies_during_the_challenge_is_replaced_by_one_that_answers
 
 # Who else asks
 
-def test_others_who_speak_acme_tls_are_told_that_we_do_not(site):
-    pebble = site.authority(sleep=3)
-    gate = site.start(pebble, challenges=["tls-alpn-01"])
+def visit_with_acme_tls(site, authority):
+    gate = site.start(authority, challenges=["tls-alpn-01"])
     gate.wait_log("acme: box1.example.com: answering tls-alpn-01")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -518,7 +535,13 @@ def test_others_who_speak_acme_tls_are_told_that_we_do_not(site):
             assert wire.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").rest() == b""
         except OSError:
             pass
-    site.wait_issued()
+
+
+def test_others_who_speak_acme_tls_are_told_that_we_do_not(site, pki):
+    with undecided(pki, "tls-alpn-01") as (authority, decided):
+        visit_with_acme_tls(site, authority)
+        decided.set()
+        site.wait_issued()
 
 
 # Other clients go on as they did

@@ -455,7 +455,7 @@ def test_file_that_is_missing_is_an_error(responder, directory):
 def test_file_ends_while_we_serve(crossgate, responder, tmp_path):
     tls = responder.authority.leaf()
     path = tmp_path / "response.der"
-    path.write_bytes(responder.authority.response(end=now() + 6 * SECOND))
+    path.write_bytes(responder.authority.response(end=now() + 10 * SECOND))
     gate = crossgate(web(PATHS, tls={**tls, "ocsp_response": str(path)}))
     assert staple(gate) == "good"
     gate.wait_log("the OCSP response for .*server.pem has ended on 20.* and is not sent any more")

@@ -166,7 +166,7 @@ def judge(directory, config):
     """The errors of check: [(path, text)]."""
     path = directory / "config.json"
     path.write_text(json.dumps(config))
-    said = json.loads(run("check", "--config", path, "--backend", BACKEND, "--json", timeout=60).stdout)
+    said = json.loads(run("check", "--config", path, "--backend", BACKEND, "--json", timeout=90).stdout)
     return [(problem["path"], problem["text"]) for problem in said["diagnostics"]
             if problem["severity"] == "error" and "same address" not in problem["text"]]
 

@@ -292,7 +292,7 @@ def test_plain_http_on_the_tls_port_gets_400(crossgate, pki):
     ("hello with a lying length", b"\x16\x03\x01\x00\x2f\x01\x00\xff\xff\x03\x03" + bytes(41)),
 ])
 def test_noise_instead_of_a_handshake_ends_the_connection_only(crossgate, pki, name, data):
-    gate = crossgate(web(PATHS, tls=pki.tls()), workers=1, limits={"handshake_timeout": 1000})
+    gate = crossgate(web(PATHS, tls=pki.tls()), workers=1, limits={"handshake_timeout": 3000})
     pid, = gate.workers()
     with Wire(gate.port) as wire:
         wire.send(data)
