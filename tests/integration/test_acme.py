@@ -172,6 +172,7 @@ def test_a_placeholder_outlives_reloads_until_it_is_for_other_domains(site):
     assert shown.serial_number != serial and site.all_show(shown.serial_number)
 
 
+@pytest.mark.long
 def test_an_authority_that_comes_back_is_asked_again_without_a_word(site):
     pebble = site.authority(start=False)
     gate = site.start(pebble)
@@ -303,6 +304,7 @@ def test_a_domain_more_is_a_new_order_and_the_old_certificate_serves_until_then(
     assert set(names.get_values_for_type(x509.DNSName)) == {BOX, OTHER}
 
 
+@pytest.mark.long
 def test_a_renewal_replaces_what_is_served(site):
     pebble = site.authority(start=False)
     config = json.loads(pebble._config.read_text())

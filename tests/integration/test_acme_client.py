@@ -601,6 +601,7 @@ def test_token_that_is_a_path(fake):
 WITHIN = 5000  # ms: what comes before the wait has to be done by then, on any machine
 
 
+@pytest.mark.long
 def test_pending_for_ever(fake):
     authority, client = fake
     authority.say("authorization", lambda request, right: (200, {}, {**right()[2], "status": "pending"}))
@@ -608,6 +609,7 @@ def test_pending_for_ever(fake):
     assert client.error == "the authority was too slow: box1.example.com has not been validated in time"
 
 
+@pytest.mark.long
 def test_processing_for_ever(fake):
     authority, client = fake
     authority.say("finalize", lambda request, right: (200, {}, {**authority.order(0), "status": "processing"}))
@@ -620,6 +622,7 @@ def test_processing_for_ever(fake):
 @pytest.mark.parametrize("slow, undone", [
     ("account", "the order has not been placed"), ("authorization", "box1.example.com has not been validated"),
     ("finalize", "the certificate has not been issued")])
+@pytest.mark.long
 def test_too_slow(fake, slow, undone):
     """The time is over before a request: the step that it is for is named all the same."""
     authority, client = fake

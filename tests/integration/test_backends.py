@@ -252,6 +252,7 @@ def test_a_reload_forgets_no_ejection(crossgate):
             assert served(back) == [0]
 
 
+@pytest.mark.long
 def test_a_visitor_who_leaves_between_two_tries_leaves_nothing(crossgate):
     reached = threading.Event()
 

@@ -22,6 +22,7 @@ ENTRY = spent()
 
 
 @pytest.mark.released
+@pytest.mark.long
 def test_no_operation_costs_more_than_is_written_down(sanitized):
     if sanitized:
         pytest.skip("instructions of sanitizers are not counted")

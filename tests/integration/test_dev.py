@@ -224,6 +224,7 @@ def test_store_that_cannot_be_changed_keeps_nobody_from_serving(home):
         assert len(nss(home)) == 1
 
 
+@pytest.mark.long
 def test_trust_of_java_and_back(home):
     keytool = shutil.which("keytool")
     if not keytool:
@@ -261,6 +262,7 @@ ls -A /usr/local/share/ca-certificates
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not os.path.isdir("/usr/local/share/ca-certificates"), reason="wants root, and Debian's store")
+@pytest.mark.long
 def test_trust_of_the_system_and_back(home):
     if subprocess.run(["unshare", "--mount", "mount", "--make-rprivate", "/"], capture_output=True).returncode != 0:
         pytest.skip("no mount namespaces here")

@@ -617,6 +617,7 @@ def test_client_that_does_not_read_is_dropped(short, site, pki):
         gate.wait_log("peer does not read", 25)  # sooner than without the limit
 
 
+@pytest.mark.long
 def test_slow_but_steady_reader_is_not_dropped(short, site, pki):
     """send_timeout is about progress, not about a total."""
     with open(site / "big", "wb") as file:

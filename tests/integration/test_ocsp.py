@@ -137,6 +137,7 @@ def test_restart_and_successors_send_what_is_known_without_asking(crossgate, res
     assert "OCSP" not in gate.log
 
 
+@pytest.mark.long
 def test_response_is_replaced_before_it_ends(crossgate, responder):
     authority = responder.authority
     tls = authority.leaf()
@@ -281,6 +282,7 @@ def test_responder_that_is_down_costs_nobody_anything(crossgate, responder):
     assert all_send(gate, None)
 
 
+@pytest.mark.long
 def test_responder_that_hangs_is_left_after_its_time(crossgate, responder):
     responder.answer = responder.hang
     gate = crossgate(web(PATHS, tls=responder.authority.leaf()))
@@ -452,6 +454,7 @@ def test_file_that_is_missing_is_an_error(responder, directory):
     assert done.returncode == 1 and "nowhere.der cannot be read" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_file_ends_while_we_serve(crossgate, responder, tmp_path):
     tls = responder.authority.leaf()
     path = tmp_path / "response.der"

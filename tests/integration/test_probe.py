@@ -549,7 +549,7 @@ def say(data, wait=True):
     (b"SSH-2.0-OpenSSH_9.2\r\n", "no-tls"),
     (b"\x1b]0;owned\x07\x1b[2J" * 4, "no-tls"),
     (b"\x00" * 2000, "no-tls"),
-    (b"\x16\x03\x03\x40\x00" + b"\x02\xff\xff\xff" * 4096, "handshake"),
+    pytest.param(b"\x16\x03\x03\x40\x00" + b"\x02\xff\xff\xff" * 4096, "handshake", marks=pytest.mark.long),
     (b"\x16\x03\x03\x00\x04\x0e\x00\x00\x00", "handshake")],
     ids=["http", "ssh", "escapes", "zeros", "message-without-end", "message-out-of-place"])
 def test_garbage(data, name):

@@ -230,6 +230,7 @@ def test_a_key_may_come_long_before_its_certificate(served, pki, directory):
     assert not re.search("warning|error", gate.log[since:])
 
 
+@pytest.mark.long
 def test_a_pair_that_stays_torn_is_told_once_and_applied_when_it_fits(served, pki, directory):
     put(directory, pki, "ec")
     gate = served(transport(pki))
@@ -272,6 +273,7 @@ def empty(path):
 
 @pytest.mark.parametrize("spoil", [cut, remove, replace_by_directory, empty])
 @pytest.mark.parametrize("name", ["server.key", "server.pem"])
+@pytest.mark.long
 def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, name):
     put(directory, pki, "ec")
     gate = served(transport(pki))
@@ -289,6 +291,7 @@ def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, n
     shows(gate, pki, "renewed")
 
 
+@pytest.mark.long
 def test_a_key_with_a_passphrase_is_told_with_the_remedy(served, pki, directory):
     put(directory, pki, "rsa")
     gate = served(web({"/": HELLO}, tls=pki.tls("ec")), transport(pki))
@@ -456,6 +459,7 @@ def test_the_certificate_that_is_shown_to_a_backend_is_renewed(served, pki, dire
         gate.wait_log(rf"renewed: {directory}/client.pem, and 1 more file\n")
 
 
+@pytest.mark.long
 def test_many_files_are_one_renewal(served, pki, directory):
     names = [f"pair{i}" for i in range(12)]
     for name in names:

@@ -83,6 +83,7 @@ async def renew_under_load(gate, certificates, crowd, talkers):
     return sizes
 
 
+@pytest.mark.long
 def test_thousands_of_websockets_live_through_renewals(crossgate, directory, many_descriptors, sanitized):
     count = 500 if sanitized else 2000
     certificates = Certificates(directory, RENEWALS + 1)

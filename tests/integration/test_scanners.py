@@ -61,6 +61,7 @@ def test_sslscan(scanned):
 
 
 @pytest.mark.skipif(not shutil.which("testssl"), reason="no testssl.sh here")
+@pytest.mark.long
 def test_testssl(scanned, directory):
     gate, responder, versions = scanned
     report = directory / "report.json"

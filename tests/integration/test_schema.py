@@ -181,6 +181,7 @@ def compare(validator, config, errors):
     return None
 
 
+@pytest.mark.long
 def test_schema_and_check_agree(directory, schema, validator, pki):
     words = {"key": pki["ec.key"], "certificate": pki["ec.pem"], "directory": ".", "url": "ws://x/", "host": "127.0.0.1"}
     maker = Maker(schema, words, VALUES)
@@ -200,6 +201,7 @@ def test_schema_and_check_agree(directory, schema, validator, pki):
     assert not contradictions, contradictions[:5]
 
 
+@pytest.mark.long
 def test_schema_and_check_agree_on_the_document(directory, schema, validator):
     maker = Maker(schema, {}, FEW)
     documents = [config for config, _ in maker.documents(schema, lambda value: value, "", {"#/$defs/worker"})]

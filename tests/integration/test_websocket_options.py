@@ -351,6 +351,7 @@ def test_late_pong_ends_the_session(echo, pki, name, talk):
     gate.wait_log("peer did not answer a ping")
 
 
+@pytest.mark.long
 def test_traffic_counts_for_a_pong(echo, pki):
     gate = echo(auto_ping_interval=1000, auto_ping_timeout=3000)
     with opened(gate, pki) as wire:
