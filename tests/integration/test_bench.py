@@ -82,7 +82,7 @@ def test_handshakes(bench):
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_handshakes_that_resume(bench, version):
     report = bench("handshakes", "https/", "--connections", "2", "--tls", version, "--resumed", "100",
-                   enough=lambda report: report["tls"]["resumed"] > 0)
+                   enough=lambda report: report["tls"]["resumed"])
     assert_measured(report)
     assert 0 < report.tls["resumed"] <= report.operations + report.connections, "who has resumed at the end may have no answer yet"
 

@@ -522,13 +522,13 @@ def test_a_flood_beside_the_files_costs_next_to_nothing(served, pki, directory):
     gate = served(transport(pki))
     flood, turns = directory / "flood", 0
     before, began = wakeups(gate.pid), time.monotonic()
-    while time.monotonic() - began < 3:
+    while time.monotonic() - began < 3 or turns < 5000:
         for _ in range(100):
             flood.touch()
             os.replace(flood, directory / "flood.2")
         turns += 200
     woken, took = wakeups(gate.pid) - before, time.monotonic() - began
-    assert turns > 100 * woken
+    assert turns > 10 * woken
     assert woken < 10 * took + 10
     put(directory, pki, "renewed")
     shows(gate, pki, "renewed")
