@@ -142,10 +142,14 @@ def test_response_is_replaced_before_it_ends(crossgate, responder):
     authority = responder.authority
     tls = authority.leaf()
     ends = now() + 20 * SECOND
-    answers = [authority.response(begin=now() - 3600 * SECOND, end=ends), authority.response()]
-    responder.answer = lambda _: answers.pop(0)
+    asked = []
+
+    def answer(_):
+        asked.append(now())
+        return authority.response() if len(asked) > 1 else authority.response(begin=now() - 3600 * SECOND, end=ends)
+    responder.answer = answer
     gate = crossgate(web(PATHS, tls=tls))
-    eventually(lambda: not answers, why="the first one is replaced")
+    eventually(lambda: len(asked) == 2, why="the first one is replaced")
     eventually(lambda: now() > ends + SECOND, why="it has ended")
     assert all_send(gate, "good")
     assert len(responder.requests) == 2
