@@ -71,6 +71,7 @@ bool account_open(struct dialogue *dialogue, const struct acme_order *order, boo
         *hopeless = true;
         return false;
     }
+    dialogue_begin(dialogue, "the account has not been opened");
     json_t *contacts = contacts_of(order);
     bool worked = contacts && register_account(dialogue, contacts, error);
     if (!contacts)

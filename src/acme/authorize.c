@@ -64,10 +64,7 @@ static void choose(const struct issue *self, struct proof *proof, int kind)
 /* Waits until the authority has made up its mind. *seen is the authorization as it is then; the caller deinits it, if this is true. */
 static bool await(struct issue *self, const struct proof *proof, struct authorization *seen)
 {
-    char what[160];
-    snprintf(what, sizeof what, "%s has not been validated in time", proof->challenge.name);
-    dialogue_begin_rest(&self->dialogue);
-    while (dialogue_rest(&self->dialogue, what, self->error) && fetch(self, proof->url, seen)) {
+    while (dialogue_rest(&self->dialogue, self->error) && fetch(self, proof->url, seen)) {
         if (seen->status != DOCUMENT_PENDING && seen->status != DOCUMENT_PROCESSING)
             return true;
         authorization_deinit(seen);
@@ -101,6 +98,7 @@ static enum outcome respond(struct issue *self, const struct proof *proof)
 {
     struct authorization seen;
     const struct acme_challenge *challenge = &proof->challenge;
+    dialogue_begin(&self->dialogue, "%s has not been validated", challenge->name);
     issue_say(self, "%s: answering %s", challenge->name, document_kind(challenge->kind));
     if (!dialogue_post(&self->dialogue, proof->wanted->offers[challenge->kind].url, json_object(), self->error) ||
         !await(self, proof, &seen))
@@ -151,6 +149,7 @@ static enum outcome settle(struct issue *self, const char *url, const struct aut
 enum outcome authorize(struct issue *self, const char *url)
 {
     struct authorization wanted;
+    dialogue_begin(&self->dialogue, "an authorization has not been read");
     if (!fetch(self, url, &wanted))
         return OUTCOME_FAILED;
     enum outcome outcome = settle(self, url, &wanted);

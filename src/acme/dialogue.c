@@ -1,5 +1,6 @@
 #include "dialogue.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,6 +23,7 @@ bool dialogue_init(struct dialogue *self, const struct acme_settings *settings, 
 {
     struct https_settings how = {.authorities = settings->authorities, .timeout = settings->timeout};
     *self = (struct dialogue){.due = now_ms() + (settings->within ? settings->within : ACME_WITHIN)};
+    dialogue_begin(self, "the directory has not been read");
     if (key.len > 0 && !(self->key = pki_jws_new(key, error)))
         return false;
     self->https = https_new(&how, error);
@@ -45,6 +47,24 @@ static void keep_nonce(struct dialogue *self)
         snprintf(self->nonce, sizeof self->nonce, "%s", nonce);
 }
 
+void dialogue_begin(struct dialogue *self, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(self->step, sizeof self->step, format, arguments);
+    va_end(arguments);
+    self->pause = FIRST_PAUSE;
+}
+
+/* Whether that many ms more are within the time for all of it. */
+static bool has_time(const struct dialogue *self, uint64_t more, struct error *error)
+{
+    bool left = now_ms() + more < self->due;
+    if (!left)
+        error_set(error, ERROR_SYSTEM, "the authority was too slow: %s in time", self->step);
+    return left;
+}
+
 static void note_refusal(struct dialogue *self)
 {
     json_t *problem = document_read(self->answer.body);
@@ -57,11 +77,7 @@ static bool ask(struct dialogue *self, const struct https_request *request, stru
 {
     self->refused = false;
     self->retry_after = 0;
-    if (now_ms() >= self->due) {
-        error_set(error, ERROR_SYSTEM, "the authority was too slow: the time for all of it is over");
-        return false;
-    }
-    if (!https_ask(self->https, request, &self->answer, error))
+    if (!has_time(self, 0, error) || !https_ask(self->https, request, &self->answer, error))
         return false;
     int status = self->answer.status;
     keep_nonce(self);
@@ -197,20 +213,13 @@ bool dialogue_location(struct dialogue *self, char url[DOCUMENT_URL], struct err
     return valid;
 }
 
-void dialogue_begin_rest(struct dialogue *self)
-{
-    self->pause = FIRST_PAUSE;
-}
-
-bool dialogue_rest(struct dialogue *self, const char *what_for, struct error *error)
+bool dialogue_rest(struct dialogue *self, struct error *error)
 {
     uint64_t pause = self->pause, asked = (uint64_t)self->retry_after * 1000;
     if (asked > pause)
         pause = asked;
-    if (now_ms() + pause > self->due) {
-        error_set(error, ERROR_SYSTEM, "the authority was too slow: %s", what_for);
+    if (!has_time(self, pause, error))
         return false;
-    }
     struct timespec rest = {.tv_sec = (time_t)(pause / 1000), .tv_nsec = (long)(pause % 1000) * 1000000};
     while (nanosleep(&rest, &rest) != 0)
         ;

@@ -14,6 +14,7 @@ struct dialogue {
     char nonce[DOCUMENT_TOKEN]; /* "": a new one has to be fetched */
     uint64_t due;               /* ms: when all of it has to be over */
     uint32_t pause;             /* ms: how long to rest before asking again */
+    char step[160];             /* what has not been done if the time is over: "the order has not been placed" */
     struct https_answer answer; /* the last one; its body is valid until the next request */
     struct complaint complaint; /* of the last answer, if that was a refusal */
     bool refused;               /* the last answer was one */
@@ -43,12 +44,12 @@ bool dialogue_fetch(struct dialogue *self, const char *url, const char *accept, 
 bool dialogue_location(struct dialogue *self, char url[DOCUMENT_URL], struct error *error)
     __attribute__((warn_unused_result));
 
-/* Before the first of a series of rests, which become longer. */
-void dialogue_begin_rest(struct dialogue *self);
+/* Names the step that begins, as what has not been done as long as it lasts: whenever the time for all of it is over, the error says that.
+ * The rests of a step become longer. */
+void dialogue_begin(struct dialogue *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Waits before the same is asked again, at least as long as the last answer wants. False: there is no time for that; *error says what was
- * waited for. */
-bool dialogue_rest(struct dialogue *self, const char *what_for, struct error *error)
-    __attribute__((warn_unused_result));
+/* Waits before the same is asked again, at least as long as the last answer wants. False: there is no time for that; *error says which step
+ * was not done. */
+bool dialogue_rest(struct dialogue *self, struct error *error) __attribute__((warn_unused_result));
 
 #endif

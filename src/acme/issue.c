@@ -108,18 +108,18 @@ static bool refuse(struct issue *self, const struct order_document *order)
     return false;
 }
 
-/* From an order whose names are proved to one that is valid (RFC 8555 section 7.1.6): it is asked to be finalized once. */
+/* From an order whose names are proved, whatever is known of it, to one that is valid (RFC 8555 section 7.1.6): it is asked to be finalized once. */
 static bool complete(struct issue *self, const char *url, struct order_document *order)
 {
     bool finalized = false;
-    dialogue_begin_rest(&self->dialogue);
+    dialogue_begin(&self->dialogue, "the certificate has not been issued");
+    if (!refresh(self, url, order))
+        return false;
     while (order->status != DOCUMENT_VALID) {
         bool ready = order->status == DOCUMENT_READY && !finalized;
         if (order->status == DOCUMENT_USELESS)
             return refuse(self, order);
-        if (ready ? !finalize(self, order)
-                  : !dialogue_rest(&self->dialogue, "the certificate has not been issued in time", self->error) ||
-                        !refresh(self, url, order))
+        if (ready ? !finalize(self, order) : !dialogue_rest(&self->dialogue, self->error) || !refresh(self, url, order))
             return false;
         finalized = finalized || ready;
     }
@@ -150,10 +150,10 @@ static enum outcome try_order(struct issue *self, struct pki_text *chain)
     struct order_document order = {0};
     enum outcome outcome = OUTCOME_FAILED;
     issue_say(self, "ordering a certificate for %s (%zu in all)", self->order->names[0], self->order->name_count);
+    dialogue_begin(&self->dialogue, "the order has not been placed");
     if (place_replacing(self) && dialogue_location(&self->dialogue, url, self->error) && read_order(self, &order))
         outcome = authorize_all(self, &order);
-    if (outcome == OUTCOME_DONE &&
-        !(refresh(self, url, &order) && complete(self, url, &order) && download(self, order.certificate, chain)))
+    if (outcome == OUTCOME_DONE && !(complete(self, url, &order) && download(self, order.certificate, chain)))
         outcome = OUTCOME_FAILED;
     order_deinit(&order);
     return outcome;

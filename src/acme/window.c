@@ -40,6 +40,7 @@ static bool ask(struct dialogue *dialogue, const char *id, struct acme_window *w
     }
     const char *slash = base[strlen(base) - 1] == '/' ? "" : "/";
     snprintf(url, sizeof url, "%s%s%s", base, slash, id);
+    dialogue_begin(dialogue, "the renewal information has not been read");
     if (!dialogue_get(dialogue, url, error))
         return false;
     window->retry_after = again_after(dialogue->retry_after);

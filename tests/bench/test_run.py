@@ -15,26 +15,28 @@ pytestmark = pytest.mark.released
 def bench(out, *words):
     """What was written, as JSON and as Markdown. Debian has nginx where this path does not lead."""
     binary = os.environ.get("CROSSGATE_BINARY", ROOT / "build/release/crossgate")
-    done = subprocess.run([ROOT / "bench/run", "--crossgate", binary, "--out", out, *words], capture_output=True, text=True, timeout=120,
+    done = subprocess.run([ROOT / "bench/run", "--crossgate", binary, "--out", out, *words], capture_output=True, text=True, timeout=380,
                           stdin=subprocess.DEVNULL, env={**os.environ, "PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(next(out.glob("*.json")).read_text()), next(out.glob("*.md")).read_text()
 
 
-def is_figure(one):
-    """The storm gives way to all others: where many tests run at once, it may not have had its turn."""
-    return one.get("value", 0) > 0 or ("nothing was done in the time" in one["failure"] and is_busy())
+def ours(results):
+    """Crossgate's round of each row."""
+    return {row["name"]: next(one["rounds"][0] for one in row["contenders"] if one["candidate"] == "crossgate") for row in results["rows"]}
 
 
-def is_busy():
-    return os.getloadavg()[0] > 2 * os.cpu_count()
-
-
+@pytest.mark.long
 def test_every_kind_of_row_gives_a_figure_and_who_is_missing_is_told(tmp_path):
-    results, text = bench(tmp_path, "--quick", "--seconds", "0.1", "--candidates", "crossgate,nginx", "--only", ",".join(ROWS))
-    assert sorted(row["name"] for row in results["rows"]) == sorted(ROWS)
-    for row in results["rows"]:
-        ours = [one for one in row["contenders"] if one["candidate"] == "crossgate"]
-        assert ours and all(is_figure(one["rounds"][0]) for one in ours), row
+    words = ["--quick", "--candidates", "crossgate,nginx", "--only"]
+    results, text = bench(tmp_path, "--seconds", "0.1", *words, ",".join(ROWS))
+    rounds = ours(results)
+    assert sorted(rounds) == sorted(ROWS)
+    # Whoever had not had his turn by then, on a machine that is busy with many tests, has it now.
+    late = [name for name, one in rounds.items() if "nothing was done in the time" in one.get("failure", "")]
+    if late:
+        (tmp_path / "late").mkdir()
+        rounds |= ours(bench(tmp_path / "late", "--seconds", "5", *words, ",".join(late))[0])
+    assert all(one.get("value", 0) > 0 for one in rounds.values()), rounds
     assert results["trouble"] is None and all(value > 0 for value in results["floors"].values())
     assert "Not measured: nginx, since nginx is not installed" in text

@@ -196,5 +196,5 @@ def test_words_of_the_generator():
 
 
 def test_list_names_every_row():
-    said = subprocess.run([ROOT / "bench/run", "--list"], capture_output=True, text=True, timeout=20, check=True).stdout
+    said = subprocess.run([ROOT / "bench/run", "--list"], capture_output=True, text=True, timeout=90, check=True).stdout
     assert [line.split()[0] for line in said.splitlines()] == [one.name for one in rows.ROWS]

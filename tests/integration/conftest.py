@@ -71,6 +71,16 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"crossgate {gate.directory}", gate.out + gate.log[-8000:]))
 
 
+def pytest_collection_modifyitems(items):
+    """Long tests are spread over the first half of all, so that no process gets many of them, or is left alone with one in the end."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    step = len(short) // 2 // max(1, len(long))
+    for place, item in enumerate(long):
+        short.insert(place * (step + 1), item)
+    items[:] = short
+
+
 def pytest_configure():
     # Started with signals ignored (nohup, background shells), children would ignore them, too.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

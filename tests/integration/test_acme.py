@@ -1,4 +1,5 @@
 """Certificates that an authority issues to us: `tls.acme`, against pebble, the test server of Let's Encrypt."""
+import contextlib
 import datetime
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import ssl
 import stat
 import subprocess
+import threading
 
 import pytest
 from cryptography import x509
@@ -100,6 +102,21 @@ def moment(seconds):
     return (datetime.datetime.utcnow() + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@contextlib.contextmanager
+def undecided(pki, *offered):
+    """(authority, decided): an authority that has not made up its mind about any proof until `decided` is set."""
+    decided = threading.Event()
+
+    def answer(request, right):
+        status, fields, body = right()
+        return status, fields, body if decided.is_set() else {**body, "status": "pending"}
+
+    with Authority(pki) as authority:
+        authority.offered = offered
+        authority.say("authorization", answer)
+        yield authority, decided
+
+
 def orders(pebble):
     return pebble.count("Added order")
 
@@ -155,6 +172,7 @@ def test_a_placeholder_outlives_reloads_until_it_is_for_other_domains(site):
     assert shown.serial_number != serial and site.all_show(shown.serial_number)
 
 
+@pytest.mark.long
 def test_an_authority_that_comes_back_is_asked_again_without_a_word(site):
     pebble = site.authority(start=False)
     gate = site.start(pebble)
@@ -190,7 +208,7 @@ def test_an_authority_needs_no_client_certificate(site, pki):
     config = site.config(pebble, challenges=["tls-alpn-01"])
     config["workers"][0]["transports"][1]["endpoint"]["tls"]["ca_certificates"] = [pki["devices.pem"]]
     gate = site.start(pebble, config=config)
-    gate.wait_log("acme: the certificate for box1.example.com is issued", 60)
+    gate.wait_log("acme: the certificate for box1.example.com is issued")
     assert "the challenge tls-alpn-01 for box1.example.com is answered" in gate.log  # to its end
 
 
@@ -233,8 +251,8 @@ def test_one_order_at_a_time(site):
     config["workers"][0]["transports"].append(
         web({"/": HELLO}, endpoint=tcp(second), tls={"acme": {**site.acme, "domains": [OTHER]}}))
     gate = site.start(pebble, config=config)
-    gate.wait_log("acme: the certificate for box1.example.com is issued", 60)
-    gate.wait_log("acme: the certificate for box2.example.com is issued", 60)
+    gate.wait_log("acme: the certificate for box1.example.com is issued")
+    gate.wait_log("acme: the certificate for box2.example.com is issued")
     lines = [line for line in gate.log.splitlines() if "is ordered from" in line or "is issued" in line]
     assert ["is ordered" in line for line in lines] == [True, False, True, False]
     assert pebble.count("There are now 1 accounts") == 1 and pebble.count("There are now 2 accounts") == 0
@@ -281,11 +299,12 @@ def test_a_domain_more_is_a_new_order_and_the_old_certificate_serves_until_then(
     assert site.status()[0]["state"] == "incomplete"
     pebble.start()
     gate.signal(signal.SIGHUP)
-    eventually(lambda: site.shown().serial_number != serial, 60)
+    eventually(lambda: site.shown().serial_number != serial)
     names = site.shown().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.DNSName)) == {BOX, OTHER}
 
 
+@pytest.mark.long
 def test_a_renewal_replaces_what_is_served(site):
     pebble = site.authority(start=False)
     config = json.loads(pebble._config.read_text())
@@ -311,7 +330,7 @@ def test_a_damaged_file_is_replaced(site):
     site.crossgate.gates.clear()
     site.gate = site.crossgate(config=site.config(pebble), home=gate.directory)
     assert f"warning: {kept} is not used: " in site.gate.log
-    eventually(lambda: not site.is_placeholder(), 60)
+    eventually(lambda: not site.is_placeholder())
     assert site.shown().serial_number != serial
 
 
@@ -326,7 +345,7 @@ def test_bad_nonces_are_no_obstacle(site):
 def test_a_challenge_that_fails_leaves_all_as_it_was(site):
     pebble = site.authority(resolves=False)
     gate = site.start(pebble)
-    gate.wait_log("acme: no certificate for box1.example.com: .*; next try at ", 60)
+    gate.wait_log("acme: no certificate for box1.example.com: .*; next try at ")
     gate.wait_log("acme: box1.example.com: the authority asks port (80|443) of each address that DNS has")
     assert site.is_placeholder()
     entry, = site.status()
@@ -340,7 +359,7 @@ def test_a_challenge_that_fails_leaves_all_as_it_was(site):
 def test_a_name_that_the_authority_refuses_waits_for_a_reload(site):
     pebble = site.authority(blocked=[BOX])
     gate = site.start(pebble)
-    gate.wait_log("error +master: acme: no certificate for box1.example.com: .*not tried again before a reload", 60)
+    gate.wait_log("error +master: acme: no certificate for box1.example.com: .*not tried again before a reload")
     assert site.status()[0]["next_order"] is None
     gate.reload(site.config(pebble, domains=[OTHER]), expect="acme: the certificate for box2.example.com is issued")
 
@@ -357,23 +376,24 @@ def test_state_that_cannot_be_written_is_found_before_the_authority_is_asked(sit
     site.wait_issued()
 
 
-def test_an_errand_that_dies_is_a_failed_order(site):
-    pebble = site.authority(sleep=4)
-    gate = site.start(pebble)
-    gate.wait_log("acme: box1.example.com: answering http-01")
-    errand, = [pid for pid in children(gate.pid) if "errand" in open(f"/proc/{pid}/cmdline").read()]
-    os.kill(errand, signal.SIGKILL)
-    gate.wait_log("acme: no certificate for box1.example.com: the process for acme .*was killed.*; next try at ")
-    assert site.is_placeholder()
-    gate.signal(signal.SIGHUP)
-    site.wait_issued()
+def test_an_errand_that_dies_is_a_failed_order(site, pki):
+    with undecided(pki, "http-01") as (authority, decided):
+        gate = site.start(authority)
+        gate.wait_log("acme: box1.example.com: answering http-01")
+        errand, = [pid for pid in children(gate.pid) if "errand" in open(f"/proc/{pid}/cmdline").read()]
+        os.kill(errand, signal.SIGKILL)
+        gate.wait_log("acme: no certificate for box1.example.com: the process for acme .*was killed.*; next try at ")
+        assert site.is_placeholder()
+        decided.set()
+        gate.signal(signal.SIGHUP)
+        site.wait_issued()
 
 
-def test_a_stop_during_an_order(site):
-    pebble = site.authority(sleep=4)
-    gate = site.start(pebble)
-    gate.wait_log("acme: box1.example.com: answering http-01")
-    gate.stop()
+def test_a_stop_during_an_order(site, pki):
+    with undecided(pki, "http-01") as (authority, _):
+        gate = site.start(authority)
+        gate.wait_log("acme: box1.example.com: answering http-01")
+        gate.stop()
 
 
 # What else an authority may say
@@ -493,9 +513,8 @@ def test_a_worker_that_dies_during_the_challenge_is_replaced_by_one_that_answers
 
 # Who else asks
 
-def test_others_who_speak_acme_tls_are_told_that_we_do_not(site):
-    pebble = site.authority(sleep=3)
-    gate = site.start(pebble, challenges=["tls-alpn-01"])
+def visit_with_acme_tls(site, authority):
+    gate = site.start(authority, challenges=["tls-alpn-01"])
     gate.wait_log("acme: box1.example.com: answering tls-alpn-01")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -518,7 +537,13 @@ def test_others_who_speak_acme_tls_are_told_that_we_do_not(site):
             assert wire.send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").rest() == b""
         except OSError:
             pass
-    site.wait_issued()
+
+
+def test_others_who_speak_acme_tls_are_told_that_we_do_not(site, pki):
+    with undecided(pki, "tls-alpn-01") as (authority, decided):
+        visit_with_acme_tls(site, authority)
+        decided.set()
+        site.wait_issued()
 
 
 # Other clients go on as they did

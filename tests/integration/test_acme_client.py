@@ -598,20 +598,38 @@ def test_token_that_is_a_path(fake):
     assert client.published == [] and "none of the challenges" in client.error
 
 
+WITHIN = 5000  # ms: what comes before the wait has to be done by then, on any machine
+
+
+@pytest.mark.long
 def test_pending_for_ever(fake):
     authority, client = fake
     authority.say("authorization", lambda request, right: (200, {}, {**right()[2], "status": "pending"}))
-    client.issue("box1.example.com", within=1000)
+    client.issue("box1.example.com", within=WITHIN)
     assert client.error == "the authority was too slow: box1.example.com has not been validated in time"
 
 
+@pytest.mark.long
 def test_processing_for_ever(fake):
     authority, client = fake
     authority.say("finalize", lambda request, right: (200, {}, {**authority.order(0), "status": "processing"}))
     authority.say("orders", lambda request, right: (200, {}, {**right()[2], "status": (
         "ready" if authority.count("finalize") == 0 else "processing")}))
-    client.issue("box1.example.com", within=1000)
+    client.issue("box1.example.com", within=WITHIN)
     assert client.error == "the authority was too slow: the certificate has not been issued in time"
+
+
+@pytest.mark.parametrize("slow, undone", [
+    ("account", "the order has not been placed"), ("authorization", "box1.example.com has not been validated"),
+    ("finalize", "the certificate has not been issued")])
+@pytest.mark.long
+def test_too_slow(fake, slow, undone):
+    """The time is over before a request: the step that it is for is named all the same."""
+    authority, client = fake
+    authority.say(slow, lambda request, right: (time.sleep(WITHIN / 1000), right())[1])
+    client.issue("box1.example.com", within=WITHIN)
+    assert client.error == f"the authority was too slow: {undone} in time" and not client.hopeless
+    assert authority.count(slow) == 1
 
 
 def test_asked_to_wait_for_too_long(fake):
@@ -624,7 +642,7 @@ def test_asked_to_wait_for_too_long(fake):
 def test_server_that_does_not_answer(fake):
     authority, client = fake
     over = threading.Event()
-    authority.say("order", lambda request, right: (over.wait(30), right())[1])
+    authority.say("order", lambda request, right: (over.wait(60), right())[1])
     client.issue("box1.example.com", timeout=500)
     over.set()
     assert "imed out" in client.error

@@ -169,14 +169,14 @@ def test_a_silent_backend_costs_its_time_and_no_more(crossgate):
         backend.wait_end(peer)
 
     with RawBackend(be_silent) as silent, Backend() as good:
-        service = several(silent, good, eject_after=1)
+        service = several(silent, good, eject_after=1, eject_time=600000, eject_time_max=600000)
         service["backends"][0]["endpoint"]["timeout"] = 1
         gate = crossgate(front(service), workers=1)
         visit(gate)
         for _ in range(10):  # it is left out now
             visit(gate)
         assert len(silent.heads) == 1 and served(good) == [11]
-        gate.wait_log(r"is left out for 10000 ms after 1 failures in a row")
+        gate.wait_log(r"is left out for 600000 ms after 1 failures in a row")
 
 
 def test_all_tries_together_have_a_limit(crossgate):
@@ -185,9 +185,9 @@ def test_all_tries_together_have_a_limit(crossgate):
         backend.wait_end(peer)
 
     with RawBackend(be_silent) as one, RawBackend(be_silent) as two:
-        gate = crossgate(front(several(one, two, timeout=300)), workers=1)
+        gate = crossgate(front(several(one, two, timeout=2000)), workers=1)
         assert status(gate) == 504
-        assert len(one.heads) + len(two.heads) == 1
+        eventually(lambda: len(one.heads) + len(two.heads) == 1)
 
 
 def test_all_down_is_said_at_once(crossgate):
@@ -222,18 +222,18 @@ def test_one_of_two_dies_under_load_and_no_new_session_fails(crossgate):
             eventually(lambda: len(visits) > 50)
             two.stop()
             reached = len(visits)
-            eventually(lambda: len(visits) > reached + 100, 30)
+            eventually(lambda: len(visits) > reached + 100)
             gate.wait_log(f"backend ws://127.0.0.1:{two.port} is left out")
             with Backend(port=two.port) as again:
-                eventually(lambda: len(again.requests) > 20, 30)
+                eventually(lambda: len(again.requests) > 20)
                 gate.wait_log(f"backend ws://127.0.0.1:{two.port} works again")
                 stop.set()
                 for thread in threads:
-                    thread.join(20)
+                    thread.join(60)
         finally:
             stop.set()
             for thread in threads:
-                thread.join(20)
+                thread.join(60)
         assert not failures
 
 
@@ -252,6 +252,7 @@ def test_a_reload_forgets_no_ejection(crossgate):
             assert served(back) == [0]
 
 
+@pytest.mark.long
 def test_a_visitor_who_leaves_between_two_tries_leaves_nothing(crossgate):
     reached = threading.Event()
 
@@ -266,11 +267,11 @@ def test_a_visitor_who_leaves_between_two_tries_leaves_nothing(crossgate):
         wire = WebSocketWire(gate.port)
         wire.send(f"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                   f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {wire.KEY}\r\n\r\n")
-        assert reached.wait(10)
+        assert reached.wait(60)
         wire.cut()  # the end of the test counts what is left
 
 
-CHECK = {"interval": 100, "timeout": 1000, "rise": 2, "fall": 2}
+CHECK = {"interval": 100, "timeout": 30000, "rise": 2, "fall": 2}
 
 
 @pytest.mark.parametrize("kind", ["tcp", "websocket"])
@@ -303,7 +304,7 @@ def test_a_node_that_does_not_speak_is_down_for_the_websocket_check_only(crossga
         backend.wait_end(peer)
 
     with RawBackend(be_silent) as silent, Backend() as good:
-        check = {**CHECK, "timeout": 100}
+        check = {**CHECK, "timeout": 2000}
         gate = crossgate(web({"/": HELLO, "ws": several(silent, good, health_check=check)}), workers=1)
         gate.wait_log(f"backend ws://127.0.0.1:{silent.port} is down: backend did not answer in time")
         visit(gate)

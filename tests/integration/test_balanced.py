@@ -111,18 +111,18 @@ def test_a_body_under_way_is_not_passed_to_another(crossgate):
 
 def test_a_silent_backend_is_passed_over_in_its_time(crossgate):
     with Origin(lambda origin, peer, request: peer.wait_end()) as silent, Origin() as good:
-        gate = crossgate(front(several(silent, good, balance={"eject_after": 1, "timeout": 10000})), workers=1,
-                         limits={"answer_timeout": 300})
+        gate = crossgate(front(several(silent, good, balance={"eject_after": 1, "eject_time": 600000, "eject_time_max": 600000})),
+                         workers=1, limits={"answer_timeout": 2000})
         assert all(ask(gate).status == 200 for _ in range(10))
         assert served(silent, good) == [1, 10]
-        gate.wait_log(f"backend {name(silent)} is left out for 10000 ms after 1 failures in a row: backend did not answer in time")
+        gate.wait_log(f"backend {name(silent)} is left out for 600000 ms after 1 failures in a row: backend did not answer in time")
 
 
 def test_after_the_upstreams_time_nobody_else_is_asked(crossgate):
     with Origin(lambda origin, peer, request: peer.wait_end()) as silent, Origin() as good:
-        gate = crossgate(front(several(silent, good, balance={"timeout": 100})), workers=1, limits={"answer_timeout": 300})
+        gate = crossgate(front(several(silent, good, balance={"timeout": 1000})), workers=1, limits={"answer_timeout": 2000})
         assert ask(gate).status == 504
-        assert served(silent, good) == [1, 0]
+        eventually(lambda: served(silent, good) == [1, 0])
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
@@ -153,7 +153,7 @@ def load(gate, count, visit):
     def work():
         while not stop.is_set():
             try:
-                with Wire(gate.port, timeout=30) as wire:
+                with Wire(gate.port, timeout=90) as wire:
                     for _ in range(5):
                         number = next(numbers)
                         visit(number, wire)
@@ -169,12 +169,12 @@ def load(gate, count, visit):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(40)
+            thread.join(90)
 
 
 def more(done, count):
     before = len(done)
-    eventually(lambda: len(done) > before + count, 60)
+    eventually(lambda: len(done) > before + count)
 
 
 class Process:
@@ -185,7 +185,7 @@ class Process:
     def __init__(self, port=None):
         self.port = port or ports.take()
         self._process = subprocess.Popen([sys.executable, "-c", self.SCRIPT, str(self.port)], cwd=Path(__file__).parent)
-        eventually(self._answers, 20)
+        eventually(self._answers)
 
     def _answers(self):
         try:
@@ -218,7 +218,7 @@ def test_one_of_two_is_killed_under_load_and_no_get_fails(crossgate):
             opened = backends(gate)[name(two)]["sessions_opened"]
             again = Process(two.port)
             gate.wait_log(f"backend {name(two)} works again")
-            eventually(lambda: backends(gate)[name(two)]["sessions_opened"] > opened + 50, 60)
+            eventually(lambda: backends(gate)[name(two)]["sessions_opened"] > opened + 50)
         assert not failures
         assert backends(gate)[name(one)]["failures"] == 0
     finally:
@@ -412,7 +412,7 @@ def test_visitors_of_the_nodes_services_stay_at_their_node_and_its_loss_moves_on
         assert [say(gate, number, "open") for number in moved] == [200] * len(moved)
         assert [say(gate, number, "receive") for number in VISITORS] == [200] * 40
         with Node(two.port) as back:
-            eventually(lambda: [say(gate, number, "open") for number in moved] and len(back.sessions) == len(moved), 30)
+            eventually(lambda: [say(gate, number, "open") for number in moved] and len(back.sessions) == len(moved))
             assert {int(session) for session in back.sessions} == set(moved)
             assert [say(gate, number, "send") for number in VISITORS] == [200] * 40
 

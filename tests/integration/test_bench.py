@@ -35,19 +35,28 @@ def gate(pki):
         one.stop()
 
 
+def measure(is_enough, *words, first="0.1"):
+    """(program, its report), of a short run, or, if nothing to speak of has happened by then, of a long one: the machine may be busy."""
+    for seconds in (first, "5"):
+        done = run("bench", *words, "--json", "--warm-up", "0.02", "--seconds", seconds)
+        report = json.loads(done.stdout)
+        if is_enough(report):
+            break
+    return done, report
+
+
 @pytest.fixture
 def bench(gate, pki):
     """What --json says, with `status`. "https/ws" stands for that scheme and path of our own front door."""
-    def start(*words, status=0):
+    def start(*words, status=0, enough=lambda report: report["operations"] > 0, **how):
         (*mode, url), more = words[:1 if "/" in words[0] else 2], words[1 if "/" in words[0] else 2:]
         if "://" not in url:
             scheme, path = url.split("/", 1)
             is_tls = scheme.endswith("s") and scheme != "ws"
             url = f"{scheme}://localhost:{gate.ports()[0 if is_tls else 1]}/{path}"
             more += ("--ca", pki["root.pem"]) if is_tls else ()
-        done = run("bench", *mode, url, *SHORT, "--json", *more)
+        done, report = measure(enough, *mode, url, *more, **how)
         assert done.returncode == status, done.stderr + done.stdout
-        report = json.loads(done.stdout)
         assert set(report) - {"handshakes"} == KEYS
         return SimpleNamespace(status=done.returncode, **report)
     return start
@@ -73,7 +82,8 @@ def test_handshakes(bench):
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_handshakes_that_resume(bench, version):
-    report = bench("handshakes", "https/", "--connections", "2", "--tls", version, "--resumed", "100")
+    report = bench("handshakes", "https/", "--connections", "2", "--tls", version, "--resumed", "100",
+                   enough=lambda report: report["tls"]["resumed"])
     assert_measured(report)
     assert 0 < report.tls["resumed"] <= report.operations + report.connections, "who has resumed at the end may have no answer yet"
 
@@ -137,7 +147,8 @@ def test_idle(bench, gate, url):
 
 def test_storm(bench):
     report = bench("storm", "wss/ws", "--connections", "3", "--rate", "200", "--handshake-tls", "1.2",
-                   "--handshake-connections", "2")
+                   "--handshake-connections", "2",
+                   enough=lambda report: min(report["operations"], report["handshakes"]["operations"]) > 0)
     assert_measured(report)
     assert report.handshakes["operations"] > 0 and report.handshakes["errors"] == 0
     assert report.handshakes["latency_us"]["p50"] > 0 and report.handshakes["per_second"] > 0
@@ -148,7 +159,7 @@ def test_storm(bench):
 
 def test_slow(bench):
     for url, size in (("https/static/page", "300000"), ("wss/ws", "50000")):
-        report = bench("slow", url, "--connections", "2", "--rate", "1000000", "--size", size, "--seconds", "0.3")
+        report = bench("slow", url, "--connections", "2", "--rate", "1000000", "--size", size, first="0.5")
         assert_measured(report)
         assert report.bytes <= 2 * 1000000 * report.seconds + 600000, "no faster than was asked for, but for credit and buffers"
 
@@ -188,8 +199,8 @@ def echo_wrongly(spoil):
 
 
 def fails(server, path="/", mode=(), more=(), scheme="http"):
-    done = run("bench", *mode, f"{scheme}://localhost:{server.port}{path}", *SHORT, "--json", "--connections", "8", *more)
-    report = json.loads(done.stdout)
+    done, report = measure(lambda report: report["first_error"], *mode, f"{scheme}://localhost:{server.port}{path}", "--connections", "8",
+                           *more)
     assert report["first_error"]
     assert done.returncode == (1 if report["operations"] else 3)
     return report["first_error"]
@@ -241,7 +252,7 @@ def test_handshakes_that_are_refused_or_not_trusted(pki, gate):
         assert fails(server, mode=("handshakes",), scheme="https")
     server = SimpleNamespace(port=gate.port)
     assert "certificate" in fails(server, mode=("handshakes",), scheme="https")
-    done = run("bench", "handshakes", f"https://localhost:{gate.port}/", *SHORT, "--insecure")
+    done, _ = measure(lambda report: report["operations"] > 0, "handshakes", f"https://localhost:{gate.port}/", "--insecure")
     assert done.returncode == 0, done.stderr
 
 
@@ -314,7 +325,7 @@ def test_all_mistakes_are_told_at_once(words, complaints):
 # ---- people
 
 def test_what_people_read(gate, pki):
-    done = run("bench", f"wss://localhost:{gate.port}/ws", *SHORT, "--ca", pki["root.pem"], "--server", gate.pid)
+    done = run("bench", f"wss://localhost:{gate.port}/ws", "--seconds", "2", "--ca", pki["root.pem"], "--server", gate.pid)
     assert done.returncode == 0
     for pattern in (r"^crossgate bench echo wss://", r"^  connections +100, each with 1 message of 64 bytes", r"^  TLS +TLSv1\.3",
                     r"^  messages +[\d,]+, [\d,]+ per second$", r"^  latency +median ", r"^  errors +none$", r"^  CPU +\d+ %",

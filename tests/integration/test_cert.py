@@ -72,10 +72,10 @@ def handshake(gate, trusted, name="localhost"):
     """openssl's client, curl and Python's agree."""
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gate.port}", "-servername", name, "-CAfile", trusted,
                            "-verify_hostname", name, "-verify_return_error", "-brief"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
     assert "Verification: OK" in done.stderr, done.stderr
     done = subprocess.run(["curl", "-sS", "--cacert", trusted, "--resolve", f"{name}:{gate.port}:127.0.0.1",
-                           f"https://{name}:{gate.port}/"], capture_output=True, text=True, timeout=30)
+                           f"https://{name}:{gate.port}/"], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0 and json.loads(done.stdout) == HELLO["value"], done.stderr
     with Wire(gate.port, ssl.create_default_context(cafile=trusted), server_name=name) as wire:
         assert wire.request("/").status == 200
@@ -214,7 +214,7 @@ def test_chain_from_der_and_pkcs7_to_stdout(cert, openssl, node, pki):
     assert cert("chain", "ca.p7c", "leaf.der").stdout == open(pki["rsa-fullchain.pem"]).read()
     with open(node / "leaf.der") as leaf:
         done = subprocess.run([binary(), "cert", "chain", "-", "ca.p7c"], cwd=node, stdin=leaf, capture_output=True, text=True,
-                              timeout=30)
+                              timeout=90)
     assert done.stdout == open(pki["rsa-fullchain.pem"]).read()
 
 
@@ -279,7 +279,7 @@ def test_named_groups_take_no_time(cert, openssl, crossgate, node, group):
     gate = start(crossgate, node, dhparam="dhparam.pem")
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gate.port}", "-tls1_2", "-cipher",
                            "DHE-RSA-AES128-GCM-SHA256", "-CAfile", node / ".crossbar/server_cert.pem"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90)
     assert "Server Temp Key: DH, 2048 bits" in done.stdout
 
 
@@ -505,7 +505,7 @@ def test_stdout_that_is_full(node, pki):
     with open("/dev/full", "w") as full:
         for words in (["chain", pki["rsa.pem"]], ["show", pki["rsa.pem"]], ["dhparam", "--out", "-"],
                       ["verify", pki["rsa-fullchain.pem"], "--ca", pki["root.pem"]], ["csr", "localhost", "--out", "-"]):
-            done = subprocess.run([binary(), "cert", *words], cwd=node, stdout=full, stderr=subprocess.PIPE, timeout=30)
+            done = subprocess.run([binary(), "cert", *words], cwd=node, stdout=full, stderr=subprocess.PIPE, timeout=90)
             assert done.returncode == 1, words
     assert files(node) == []
 

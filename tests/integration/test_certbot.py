@@ -74,7 +74,7 @@ def test_webroot_and_no_hook(crossgate, pki, directory):
             since = len(gate.log)
             certbot.renew()
             assert certbot.serial() != first
-            gate.wait_log(f"renewed: {live}/cert.pem .{NAME}.", 20, since=since)
+            gate.wait_log(f"renewed: {live}/cert.pem .{NAME}.", since=since)
             assert {shown(port, client) for _ in range(20)} == {certbot.serial()}
             wire.send(frame(TEXT, "still"))
             assert wire.message() == (TEXT, b"still")

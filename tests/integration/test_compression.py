@@ -247,7 +247,7 @@ def test_a_bomb_for_a_node_that_does_not_read_waits_compressed(relay, pki, sanit
             if not sanitized:
                 throughout(lambda: rss(worker) < before + 8 * MIB, 0.5)
             reads.set()
-            eventually(lambda: heard == [64 * MIB], 60, why="the message behind")
+            eventually(lambda: heard == [64 * MIB], why="the message behind")
 
 
 # Memory
@@ -404,7 +404,7 @@ def test_a_fault_in_a_message_that_is_being_passed_on_is_told_to_both(relay, pki
         with opened(gate, pki, ALONE) as wire:
             wire.send(frame(TEXT, ODD[:5], rsv=RSV1, fin=False)).send(frame(CONTINUATION, b"\xff" * 50))
             assert wire.close_code() == 1007
-        eventually(lambda: backend.closes, 20, why="the node hears of the end")
+        eventually(lambda: backend.closes, why="the node hears of the end")
         assert backend.closes[0][0] == 1001
 
 

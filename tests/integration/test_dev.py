@@ -49,16 +49,16 @@ class Dev:
         return ssl.create_default_context(cafile=self.authority)
 
     def __enter__(self):
-        eventually(lambda: "Ctrl-C" in self.out or self.process.poll() is not None, 30)
+        eventually(lambda: "Ctrl-C" in self.out or self.process.poll() is not None)
         assert self.process.poll() is None, self.out + self.log
         return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(30) == 0, self.log
+        assert self.process.wait(60) == 0, self.log
         for reader in self._readers:
-            reader.join(10)
+            reader.join(60)
         assert "Sanitizer" not in self.log and "runtime error" not in self.log, self.log
         assert not list((self.home / "run").iterdir()), "left behind"
 
@@ -224,6 +224,7 @@ def test_store_that_cannot_be_changed_keeps_nobody_from_serving(home):
         assert len(nss(home)) == 1
 
 
+@pytest.mark.long
 def test_trust_of_java_and_back(home):
     keytool = shutil.which("keytool")
     if not keytool:
@@ -261,6 +262,7 @@ ls -A /usr/local/share/ca-certificates
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not os.path.isdir("/usr/local/share/ca-certificates"), reason="wants root, and Debian's store")
+@pytest.mark.long
 def test_trust_of_the_system_and_back(home):
     if subprocess.run(["unshare", "--mount", "mount", "--make-rprivate", "/"], capture_output=True).returncode != 0:
         pytest.skip("no mount namespaces here")

@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ from support.wire import TEXT, WebSocketWire, Wire, close_frame, frame
 
 AS_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 PATHS = {"/": HELLO, "ws": ECHO}
+NEVER = 3600000  # ms: within a test, that is
 FILES = {**PATHS, "files": {"type": "static", "directory": "web"}}
 
 
@@ -53,12 +55,12 @@ def started(config, prefix=(), **more):
     try:
         yield master
         master.terminate()
-        assert master.wait(20) == 0
+        assert master.wait(60) == 0
     finally:
         if master.poll() is None:
             for pid in [master.pid, *children(master.pid)]:
                 os.kill(pid, signal.SIGKILL)
-            master.wait(10)
+            master.wait(60)
 
 
 def answer_of(port):
@@ -72,23 +74,20 @@ def answer_of(port):
 
 # Workers that die
 
-def test_killed_worker_is_replaced_within_a_second_and_others_live_on(crossgate, pki):
+def test_killed_worker_is_replaced_at_once_and_others_live_on(crossgate, pki):
     gate = crossgate(web(PATHS, tls=pki.tls("ec")))
     wires = [WebSocketWire(gate.port, pki.client()).open() for _ in range(40)]
     before = gate.workers()
     victim, survivor = before
     os.kill(victim, signal.SIGKILL)
-    killed = time.monotonic()
-    eventually(lambda: len(gate.workers()) == 2 and victim not in gate.workers(), 10, pause=0.01)
-    took = time.monotonic() - killed
+    gate.wait_log(r"worker \d.*was killed by signal 9 .*; another one starts at once")
+    eventually(lambda: len(gate.workers()) == 2 and victim not in gate.workers())
     alive = [echoes(wire) for wire in wires]
-    assert took < 1
     assert survivor in gate.workers()
     assert 0 < alive.count(True) < 40  # the victim's sessions are lost, nobody else's
     for _ in range(40):  # the sockets are the same: none is refused
         with Wire(gate.port, pki.client()) as wire:
             assert wire.request().status == 200
-    gate.wait_log(r"(?i)worker \d")
     for wire in wires:
         wire.close()
 
@@ -98,7 +97,7 @@ def test_connections_are_not_refused_while_the_only_worker_is_replaced(crossgate
     for _ in range(3):
         victim, = gate.workers()
         os.kill(victim, signal.SIGKILL)
-        eventually(lambda: victim not in gate.workers(), 10)
+        eventually(lambda: victim not in gate.workers())
 
         def served():
             try:
@@ -108,50 +107,30 @@ def test_connections_are_not_refused_while_the_only_worker_is_replaced(crossgate
                 raise
             except (OSError, EOFError):
                 return False  # accepted by the victim's last breath
-        eventually(served, 20)
-        eventually(lambda: len(gate.workers()) == 1, 10)
+        eventually(served)
+        eventually(lambda: len(gate.workers()) == 1)
 
 
-def test_worker_that_always_dies_is_backed_off_and_comes_back(crossgate):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_worker_that_ends_at_each_start_is_backed_off_and_comes_back(crossgate, number):
     gate = crossgate(web(PATHS), workers=1)
     seen = set()
-    deadline = time.monotonic() + 4
-
-    def hunt():
-        for pid in gate.workers():
-            if pid not in seen:
-                seen.add(pid)
-                os.kill(pid, signal.SIGKILL)
-        return time.monotonic() > deadline
-    eventually(hunt, 10, pause=0.005)
-    assert 2 <= len(seen) < 25
-
-    def served():
-        with Wire(gate.port) as wire:
-            return wire.request().status == 200
-    eventually(served, 60)
-
-
-def test_worker_that_is_sent_sigterm_at_each_start_is_backed_off_and_comes_back(crossgate):
-    gate = crossgate(web(PATHS), workers=1)
-    seen = set()
-    deadline = time.monotonic() + 4
 
     def hunt():
         for pid in set(gate.workers()) - seen:
             seen.add(pid)
-            os.kill(pid, signal.SIGTERM)
-        return time.monotonic() > deadline
-    eventually(hunt, 10, pause=0.005)
-    starts = len(re.findall(r"another one starts (?:at once|in \d+ ms)", gate.log))
-    assert 2 <= starts < 15  # pauses double from 100 ms
+            os.kill(pid, number)
+        return "another one starts in 1600 ms" in gate.log
+    eventually(hunt, pause=0.005)
+    pauses = re.findall(r"another one starts (at once|in \d+ ms)", gate.log)
+    assert pauses[-5:] == [f"in {pause} ms" for pause in (100, 200, 400, 800, 1600)]
     assert gate.process.poll() is None
 
     def served():
         with Wire(gate.port) as wire:
             return wire.request().status == 200
-    eventually(served, 60)
-    eventually(lambda: len(gate.workers()) == 1, 10)
+    eventually(served)
+    eventually(lambda: len(gate.workers()) == 1)
 
 
 def test_replaced_worker_runs_the_plan_in_force(crossgate):
@@ -163,11 +142,11 @@ def test_replaced_worker_runs_the_plan_in_force(crossgate):
     def answer():
         with Wire(gate.port) as wire:
             return wire.request().body.strip()
-    eventually(lambda: answer() == b"2", 20)
+    eventually(lambda: answer() == b"2")
     victim, = gate.workers()
     gate.config.write_text("spoiled after the reload")
     os.kill(victim, signal.SIGKILL)
-    eventually(lambda: gate.workers() and victim not in gate.workers(), 10)
+    eventually(lambda: gate.workers() and victim not in gate.workers())
     assert answer() == b"2"
 
 
@@ -177,14 +156,14 @@ def test_workers_do_not_outlive_their_master(crossgate):
     gate.exit_status = -signal.SIGKILL
     gate.signal(signal.SIGKILL)
     gate.wait_end()
-    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), 10)
+    eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers))
 
 
 # Stopping
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_drain_closes_websockets_with_1001_and_ends_with_0(crossgate, pki, number):
-    gate = crossgate(web(PATHS, tls=pki.tls("ec")))
+    gate = crossgate(web(PATHS, tls=pki.tls("ec")), drain_timeout=NEVER)
     wires = [WebSocketWire(gate.port, pki.client()).open() for _ in range(10)]
     gate.signal(number)
     for wire in wires:
@@ -196,7 +175,7 @@ def test_drain_closes_websockets_with_1001_and_ends_with_0(crossgate, pki, numbe
 
 def test_drain_closes_relayed_websockets_on_both_sides_with_1001(crossgate, pki):
     with Backend() as backend:
-        gate = crossgate(web({"ws": reverseproxy(backend)}, tls=pki.tls("ec")))
+        gate = crossgate(web({"ws": reverseproxy(backend)}, tls=pki.tls("ec")), drain_timeout=NEVER)
         with WebSocketWire(gate.port, pki.client()) as wire:
             wire.open()
             gate.signal(signal.SIGTERM)
@@ -207,12 +186,12 @@ def test_drain_closes_relayed_websockets_on_both_sides_with_1001(crossgate, pki)
 
 
 def test_drain_finishes_the_answer_under_way(crossgate, pki, big):
-    gate = crossgate(web(FILES, tls=pki.tls("ec")))
+    gate = crossgate(web(FILES, tls=pki.tls("ec")), drain_timeout=NEVER)
     with Wire(gate.port, pki.client(), receive_buffer=65536) as wire:
         wire.send("GET /files/big HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wire.until(b"\r\n\r\n")
         gate.signal(signal.SIGTERM)
-        eventually(lambda: not gate.listens(gate.transports[0]["endpoint"]), 10, why="listener closed")
+        eventually(lambda: not gate.listens(gate.transports[0]["endpoint"]), why="listener closed")
         for _ in range(64):
             assert wire.exactly(2**20) == bytes(2**20)
         assert wire.rest() == b""  # and it was the last
@@ -220,13 +199,13 @@ def test_drain_finishes_the_answer_under_way(crossgate, pki, big):
 
 
 def test_drain_ends_idle_connections_at_once(crossgate, pki):
-    gate = crossgate(web(PATHS, tls=pki.tls("ec")))
+    gate = crossgate(web(PATHS, tls=pki.tls("ec")), drain_timeout=NEVER, limits={"handshake_timeout": NEVER, "idle_timeout": NEVER})
     with Wire(gate.port, pki.client()) as wire, Wire(gate.port) as silent:
         assert wire.request().status == 200
         gate.signal(signal.SIGTERM)
         assert wire.rest() == b""
         assert silent.ends()
-    assert gate.wait_end(8) == 0
+    assert gate.wait_end() == 0
 
 
 def test_drain_is_bounded_by_its_timeout(crossgate, pki, big):
@@ -236,19 +215,19 @@ def test_drain_is_bounded_by_its_timeout(crossgate, pki, big):
         wire.until(b"\r\n\r\n")  # and then the client stops reading
         began = time.monotonic()
         gate.signal(signal.SIGTERM)
-        assert gate.wait_end(15) == 0
+        assert gate.wait_end(25) == 0  # sooner than without the option
         assert time.monotonic() - began > 0.9
 
 
 def test_second_signal_stops_at_once(crossgate, pki, big):
-    gate = crossgate(web(FILES, tls=pki.tls("ec")), drain_timeout=60000)
+    gate = crossgate(web(FILES, tls=pki.tls("ec")), drain_timeout=NEVER, limits={"send_timeout": NEVER})
     with Wire(gate.port, pki.client(), receive_buffer=65536) as wire:
         wire.send("GET /files/big HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wire.until(b"\r\n\r\n")
         gate.signal(signal.SIGTERM)
-        eventually(lambda: not gate.listens(gate.transports[0]["endpoint"]), 10)
+        eventually(lambda: not gate.listens(gate.transports[0]["endpoint"]))
         gate.signal(signal.SIGTERM)
-        assert gate.wait_end(10) == 0
+        assert gate.wait_end() == 0
 
 
 def test_unix_socket_is_removed_at_the_end_and_taken_over_after_a_crash(crossgate, directory):
@@ -284,18 +263,18 @@ def test_stderr_that_nobody_reads_holds_up_neither_reload_nor_replacement_nor_en
     reader, writer = os.pipe()
     try:
         with started(config, stderr=writer) as master:
-            eventually(lambda: answer_of(endpoint["port"]) == b"1", 20)
+            eventually(lambda: answer_of(endpoint["port"]) == b"1")
             fill(writer)
             config.write_text(json.dumps(wrong))
             master.send_signal(signal.SIGHUP)
             eventually(lambda: int(status(master.pid)["ShdPnd"], 16) == 0, why="SIGHUP heard")
             victim, = children(master.pid)
             os.kill(victim, signal.SIGKILL)
-            eventually(lambda: children(master.pid) not in ([], [victim]), 10, why="another worker")
-            eventually(lambda: answer_of(endpoint["port"]) == b"1", 20)
+            eventually(lambda: children(master.pid) not in ([], [victim]), why="another worker")
+            eventually(lambda: answer_of(endpoint["port"]) == b"1")
             config.write_text(json.dumps(second))
             master.send_signal(signal.SIGHUP)
-            eventually(lambda: answer_of(endpoint["port"]) == b"2", 20)
+            eventually(lambda: answer_of(endpoint["port"]) == b"2")
     finally:
         os.close(reader)
         os.close(writer)
@@ -348,6 +327,13 @@ def test_both_workers_get_connections(crossgate):
         wire.close()
 
 
+SHORT_OF_DESCRIPTORS = "(?i)out of file descriptors|connection limit reached"
+
+
+def is_answered(wire):
+    return bool(select.select([wire.socket], [], [], 0)[0])
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
@@ -359,7 +345,7 @@ def test_descriptors_that_run_out_are_survived_without_spinning(crossgate, pki):
     worker, = gate.workers()
     served = WebSocketWire(gate.port, pki.client()).open()
     crowd = [socket.create_connection(("127.0.0.1", gate.port)) for _ in range(150)]
-    gate.wait_log("(?i)out of file descriptors|connection limit reached")
+    gate.wait_log(SHORT_OF_DESCRIPTORS)
     before = cpu_seconds(worker)
     began = time.monotonic()
     while time.monotonic() - began < 1:
@@ -374,7 +360,7 @@ def test_descriptors_that_run_out_are_survived_without_spinning(crossgate, pki):
                 return wire.request().status == 200
         except (OSError, EOFError):
             return False
-    eventually(is_back, 20)
+    eventually(is_back)
     assert echoes(served)
     assert gate.workers() == [worker]
     assert busy < 0.9 * (time.monotonic() - began)
@@ -387,12 +373,12 @@ def test_descriptors_that_run_out_while_backends_are_dialled_are_503(crossgate, 
         worker, = gate.workers()
         wires, refused = [], None
         while refused is None and len(wires) < 48:
-            wire = WebSocketWire(gate.port, timeout=2)
-            try:
-                answer = wire.upgrade()
-            except (OSError, EOFError):
-                refused = None
+            wire = WebSocketWire(gate.port)
+            wire.ask()
+            eventually(lambda: is_answered(wire) or re.search(SHORT_OF_DESCRIPTORS, gate.log), why="an answer, or none for lack of descriptors")
+            if not is_answered(wire):
                 break
+            answer = wire.response()
             refused = None if answer.status == 101 else answer.status
             wires.append(wire)
         assert 5 < len(wires) < 48
@@ -404,7 +390,7 @@ def test_descriptors_that_run_out_while_backends_are_dialled_are_503(crossgate, 
         def is_back():
             with WebSocketWire(gate.port) as wire:
                 return wire.upgrade().status == 101
-        eventually(is_back, 20)
+        eventually(is_back)
         assert gate.workers() == [worker]
 
 
@@ -424,7 +410,7 @@ def test_connection_limit_is_kept_and_recovers(crossgate, pki):
                 return wire.request().status == 200
         except (OSError, EOFError):
             return False
-    eventually(is_back, 20)
+    eventually(is_back)
     for wire in wires:
         wire.close()
 
@@ -459,7 +445,7 @@ def test_workers_of_nobody_inherit_neither_groups_nor_capabilities_of_the_master
     port, config = ports.take(), directory / "config.json"
     config.write_text(json.dumps(document(web({"/": HELLO}, port=port), user="nobody")))
     with started(config, ("setpriv", "--groups", "1,2", "--inh-caps", "+net_bind_service")) as master:
-        eventually(lambda: answer_of(port), 20)
+        eventually(lambda: answer_of(port))
         facts = status(master.pid)
         assert facts["Groups"].split() == ["1", "2"] and int(facts["CapInh"], 16) != 0
         worker, = children(master.pid)
@@ -517,11 +503,11 @@ def test_node_runs_without_root(directory, pki):
                     return wire.request().status == 200
             except OSError:
                 return False
-        eventually(served, 20)
+        eventually(served)
         assert status(children(master.pid)[0])["Uid"].split()[0] == str(account.pw_uid)
     finally:
         master.terminate()
-        assert master.wait(20) == 0
+        assert master.wait(60) == 0
 
 
 @AS_ROOT
@@ -534,7 +520,7 @@ def test_memory_is_hidden_from_other_processes_of_the_same_user(directory, sanit
 
     def trouble_with_memory_of(pid):
         done = subprocess.run([sys.executable, "-c", f"open('/proc/{pid}/mem', 'rb').close()"], capture_output=True,
-                              text=True, timeout=30, cwd="/", **daemon)
+                              text=True, timeout=90, cwd="/", **daemon)
         return done.stderr if done.returncode else None
 
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", **daemon) as other:
@@ -546,7 +532,7 @@ def test_memory_is_hidden_from_other_processes_of_the_same_user(directory, sanit
     if not is_told:
         pytest.skip("the kernel hides the memory of all processes")
     with started(config, **daemon) as master:
-        eventually(lambda: answer_of(port), 20)
+        eventually(lambda: answer_of(port))
         for pid in [master.pid, *children(master.pid)]:
             assert status(pid)["Uid"].split() == [str(pwd.getpwnam("daemon").pw_uid)] * 4
             assert "PermissionError" in (trouble_with_memory_of(pid) or "")
@@ -609,6 +595,6 @@ def test_memory_of_workers_is_closed_from_their_first_instruction(crossgate, dir
     for turn in range(6):  # both of them, so that nobody has to wait long for his successor
         worker = gate.workers()[turn % 2]
         os.kill(worker, signal.SIGKILL)
-        eventually(lambda: worker not in gate.workers() and len(gate.workers()) == 2, 30)
+        eventually(lambda: worker not in gate.workers() and len(gate.workers()) == 2)
     over.touch()
-    assert spy.communicate(timeout=30)[0] == "0\n"
+    assert spy.communicate(timeout=90)[0] == "0\n"

@@ -25,10 +25,10 @@ def connection(node, kind="rawsocket", **more):
             "auth": {"anonymous-proxy": {"type": "static"}}}
 
 
-def proxy(pki, connections, routes, **front):
+def proxy(pki, connections, routes, limits=None, **front):
     transports = [{"type": "web", "endpoint": tcp(tls=pki.tls("ec")), "paths": {"ws": {"type": "websocket", **front}}},
                   {"type": "universal", "endpoint": tcp(), "rawsocket": {}, "websocket": {"ws": {"type": "websocket"}}}]
-    return {"version": 2, "crossgate": {"limits": {"head_timeout": 500}},
+    return {"version": 2, "crossgate": {"limits": limits or {}},
             "workers": [{"type": "proxy", "connections": connections, "routes": routes, "transports": transports}]}
 
 
@@ -141,7 +141,8 @@ def test_a_dead_node_of_a_list_costs_no_session(crossgate, pki):
 
 def test_what_is_no_hello_gets_a_close(crossgate, pki):
     with Node() as node:
-        gate = crossgate(config=proxy(pki, {"a": connection(node, serializers=["cbor", "json"])}, {"shop": {"x": "a"}}))
+        gate = crossgate(config=proxy(pki, {"a": connection(node, serializers=["cbor", "json"])}, {"shop": {"x": "a"}},
+                                      limits={"head_timeout": 3000}))
 
         async def talk(serializer, *messages):
             async with connect(gate, serializer, pki) as client:

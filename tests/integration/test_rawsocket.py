@@ -237,7 +237,7 @@ def test_a_node_that_is_down_is_an_http_status_and_a_close(crossgate, pki):
 
 def test_a_handshake_has_a_deadline(crossgate):
     gate = crossgate({"type": "rawsocket", "endpoint": tcp()}, words=["--backend", "rs://127.0.0.1:1"],
-                     limits={"head_timeout": 200})
+                     limits={"head_timeout": 2000})
     with Wire(gate.port) as wire:
         wire.send(b"\x7f")
         assert wire.rest() == b""

@@ -25,9 +25,6 @@ from support.wire import TEXT, WebSocketWire, Wire, frame
 
 from test_reload import all_show, file_fingerprint, fingerprint
 
-# What a change may take until all workers serve it: half a second of silence, then the making of it.
-SOON = 20
-
 
 def replace(path, source):
     """Renamed over, as `mv` and editors do it."""
@@ -59,7 +56,7 @@ def renewals(gate):
 def shows(gate, pki, kind, port=None):
     """Waits until every worker serves the certificate of that kind."""
     expected = file_fingerprint(pki[f"{kind}.pem"])
-    eventually(lambda: fingerprint(port or gate.port, pki) == expected, SOON, why=f"the certificate {kind}")
+    eventually(lambda: fingerprint(port or gate.port, pki) == expected, why=f"the certificate {kind}")
     assert all_show(gate, pki, expected, port)
 
 
@@ -71,7 +68,7 @@ def has_looked(gate, times=1):
         text = mark.read_text()
         Path(f"{mark}.new").write_text(text + "\n")
         os.replace(f"{mark}.new", mark)
-        gate.wait_log(rf"renewed: {re.escape(str(mark))}", SOON, since=before)
+        gate.wait_log(rf"renewed: {re.escape(str(mark))}", since=before)
 
 
 @pytest.fixture
@@ -233,12 +230,13 @@ def test_a_key_may_come_long_before_its_certificate(served, pki, directory):
     assert not re.search("warning|error", gate.log[since:])
 
 
+@pytest.mark.long
 def test_a_pair_that_stays_torn_is_told_once_and_applied_when_it_fits(served, pki, directory):
     put(directory, pki, "ec")
     gate = served(transport(pki))
     since = len(gate.log)
     replace(directory / "server.key", pki["renewed.key"])
-    line = gate.wait_log("warning.*", 30, since=since)[0]
+    line = gate.wait_log("warning.*", since=since)[0]
     assert f"{directory}/server.key" in line and f"{directory}/server.pem" in line
     assert "no certificate in it belongs to the private key" in line and "what was in force stays so" in line
     assert all_show(gate, pki, file_fingerprint(pki["ec.pem"]))
@@ -275,6 +273,7 @@ def empty(path):
 
 @pytest.mark.parametrize("spoil", [cut, remove, replace_by_directory, empty])
 @pytest.mark.parametrize("name", ["server.key", "server.pem"])
+@pytest.mark.long
 def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, name):
     put(directory, pki, "ec")
     gate = served(transport(pki))
@@ -282,7 +281,7 @@ def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, n
     spoil(directory / name)
     has_looked(gate)
     assert all_show(gate, pki, file_fingerprint(pki["ec.pem"]))
-    line = gate.wait_log("(warning|error).*", 30, since=since)[0]
+    line = gate.wait_log("(warning|error).*", since=since)[0]
     assert f"{directory}/{name}" in line and "what was in force stays so" in line and "config.json:" in line
     has_looked(gate, 2)
     assert len(re.findall("warning|error", gate.log[since:])) == 1
@@ -292,12 +291,13 @@ def test_what_is_broken_leaves_the_old_in_force(served, pki, directory, spoil, n
     shows(gate, pki, "renewed")
 
 
+@pytest.mark.long
 def test_a_key_with_a_passphrase_is_told_with_the_remedy(served, pki, directory):
     put(directory, pki, "rsa")
     gate = served(web({"/": HELLO}, tls=pki.tls("ec")), transport(pki))
     since = len(gate.log)
     replace(directory / "server.key", pki["locked.key"])
-    line = gate.wait_log("(warning|error).*", 30, since=since)[0]
+    line = gate.wait_log("(warning|error).*", since=since)[0]
     assert "passphrase" in line and "crossgate cert decrypt" in line
     replace(directory / "server.key", pki["rsa.key"])
     has_looked(gate)
@@ -421,7 +421,7 @@ def test_a_clients_authorities_are_renewed(served, pki, directory):
             return False
     assert not enters()
     replace(directory / "clients.pem", pki["devices.pem"])
-    eventually(enters, SOON)
+    eventually(enters)
     gate.wait_log(rf"renewed: {directory}/clients.pem\n")
 
 
@@ -455,10 +455,11 @@ def test_the_certificate_that_is_shown_to_a_backend_is_renewed(served, pki, dire
         assert visit() == "meter-17"
         for suffix in ("pem", "key"):
             replace(directory / f"client.{suffix}", pki[f"stranger.{suffix}"])
-        eventually(lambda: visit() == "stranger", SOON)
+        eventually(lambda: visit() == "stranger")
         gate.wait_log(rf"renewed: {directory}/client.pem, and 1 more file\n")
 
 
+@pytest.mark.long
 def test_many_files_are_one_renewal(served, pki, directory):
     names = [f"pair{i}" for i in range(12)]
     for name in names:
@@ -466,8 +467,10 @@ def test_many_files_are_one_renewal(served, pki, directory):
         put(directory / name, pki, "ec")
     gate = served(*[transport(pki, key=f"{name}/server.key", certificate=f"{name}/server.pem") for name in names])
     since = len(gate.log)
+    gate.signal(signal.SIGSTOP)  # so that none of them comes half a second after the one before, whatever else the machine does
     for name in names:
         put(directory / name, pki, "renewed")
+    gate.signal(signal.SIGCONT)
     for port in gate.ports()[:-1]:
         shows(gate, pki, "renewed", port)
     has_looked(gate)
@@ -483,9 +486,10 @@ def test_a_worker_that_dies_meanwhile_is_no_objection(served, pki, directory):
 
         def kill():
             while not stop.is_set():
-                for pid in gate.workers()[:1]:
+                workers = gate.workers()
+                if len(workers) == 2:  # one is always left, as long as the other one takes
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(workers[0], signal.SIGKILL)
                 stop.wait(0.2)
         killer = threading.Thread(target=kill)
         killer.start()
@@ -496,12 +500,12 @@ def test_a_worker_that_dies_meanwhile_is_no_objection(served, pki, directory):
             with contextlib.suppress(OSError):
                 return fingerprint(gate.port, pki) == expected
         try:
-            eventually(is_seen, 40)
+            eventually(is_seen)
         finally:
             stop.set()
             killer.join()
         eventually(lambda: all(worker["state"] == "serving" for worker in status(gate)["workers"]) and
-                   len(status(gate)["workers"]) == 2, 40)
+                   len(status(gate)["workers"]) == 2)
         shows(gate, pki, kind)
 
 
@@ -518,13 +522,13 @@ def test_a_flood_beside_the_files_costs_next_to_nothing(served, pki, directory):
     gate = served(transport(pki))
     flood, turns = directory / "flood", 0
     before, began = wakeups(gate.pid), time.monotonic()
-    while time.monotonic() - began < 3:
+    while time.monotonic() - began < 3 or turns < 5000:
         for _ in range(100):
             flood.touch()
             os.replace(flood, directory / "flood.2")
         turns += 200
     woken, took = wakeups(gate.pid) - before, time.monotonic() - began
-    assert turns > 100 * woken
+    assert turns > 10 * woken
     assert woken < 10 * took + 10
     put(directory, pki, "renewed")
     shows(gate, pki, "renewed")
@@ -577,10 +581,10 @@ def test_ends_of_certificates_are_told_once(crossgate, pki, directory):
     assert "over.test\n  expired, until" in run("status", "--cbdir", gate.directory).stdout
     since = len(gate.log)
     pki_module.self_signed(directory, "over", -100, 2.5)
-    line = gate.wait_log("the certificate .*", SOON, since=since)[0]
+    line = gate.wait_log("the certificate .*", since=since)[0]
     assert "over.test) ends in 2 days" in line
     assert "renewed: " in gate.log[since:]
     pki_module.self_signed(directory, "over", -1, 80)
-    gate.wait_log("over.pem .over.test., (79|80) days left", SOON, since=since)
+    gate.wait_log("over.pem .over.test., (79|80) days left", since=since)
     gate.reload(expect="reloaded:")
     assert len(re.findall("the certificate ", gate.log[since:])) == 1

@@ -46,7 +46,7 @@ def scanned(request, crossgate, directory, monkeypatch):
 @pytest.mark.skipif(not shutil.which("sslscan"), reason="no sslscan here")
 def test_sslscan(scanned):
     gate, _, versions = scanned
-    done = subprocess.run(["sslscan", "--xml=-", "--no-colour", f"localhost:{gate.port}"], capture_output=True, timeout=120)
+    done = subprocess.run(["sslscan", "--xml=-", "--no-colour", f"localhost:{gate.port}"], capture_output=True, timeout=380)
     scan = xml.etree.ElementTree.fromstring(done.stdout).find("ssltest")
     enabled = {(row.get("type"), row.get("version")) for row in scan.iter("protocol") if row.get("enabled") == "1"}
     assert enabled == {("tls", version) for version in versions}
@@ -61,13 +61,15 @@ def test_sslscan(scanned):
 
 
 @pytest.mark.skipif(not shutil.which("testssl"), reason="no testssl.sh here")
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_testssl(scanned, directory):
     gate, responder, versions = scanned
     report = directory / "report.json"
     done = subprocess.run(
         ["testssl", "--quiet", "--warnings", "off", "--color", "0", "--ip", "one", "--phone-out", "--add-ca",
          responder.authority["root.pem"], "--jsonfile", report, "-p", "-s", "-f", "-P", "-S", "-h", "-U",
-         f"localhost:{gate.port}"], capture_output=True, text=True, timeout=170, stdin=subprocess.DEVNULL)
+         f"localhost:{gate.port}"], capture_output=True, text=True, timeout=800, stdin=subprocess.DEVNULL)
     print(done.stdout)
     found = {}
     for row in json.loads(report.read_text()):

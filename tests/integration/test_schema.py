@@ -166,7 +166,7 @@ def judge(directory, config):
     """The errors of check: [(path, text)]."""
     path = directory / "config.json"
     path.write_text(json.dumps(config))
-    said = json.loads(run("check", "--config", path, "--backend", BACKEND, "--json", timeout=60).stdout)
+    said = json.loads(run("check", "--config", path, "--backend", BACKEND, "--json", timeout=90).stdout)
     return [(problem["path"], problem["text"]) for problem in said["diagnostics"]
             if problem["severity"] == "error" and "same address" not in problem["text"]]
 
@@ -181,6 +181,7 @@ def compare(validator, config, errors):
     return None
 
 
+@pytest.mark.long
 def test_schema_and_check_agree(directory, schema, validator, pki):
     words = {"key": pki["ec.key"], "certificate": pki["ec.pem"], "directory": ".", "url": "ws://x/", "host": "127.0.0.1"}
     maker = Maker(schema, words, VALUES)
@@ -200,6 +201,7 @@ def test_schema_and_check_agree(directory, schema, validator, pki):
     assert not contradictions, contradictions[:5]
 
 
+@pytest.mark.long
 def test_schema_and_check_agree_on_the_document(directory, schema, validator):
     maker = Maker(schema, {}, FEW)
     documents = [config for config, _ in maker.documents(schema, lambda value: value, "", {"#/$defs/worker"})]

@@ -38,7 +38,7 @@ def endpoint(names, *more, **keys):
 def s_client(gate, name, *words, say="Q\n"):
     server = ["-servername", name] if name else ["-noservername"]
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gate.port}", *server, *words],
-                          input=say.encode(), capture_output=True, timeout=30)
+                          input=say.encode(), capture_output=True, timeout=90)
     return (done.stdout + done.stderr).decode(errors="replace")
 
 
@@ -85,12 +85,12 @@ def test_other_clients_verify_the_name(crossgate, names, client):
     gate = crossgate(web(PATHS, tls=endpoint(names, names.issue("a", ["a.example"]))), workers=1)
     if client == "curl":
         done = subprocess.run(["curl", "-sS", "--cacert", names.path, "--resolve", f"a.example:{gate.port}:127.0.0.1",
-                               f"https://a.example:{gate.port}/"], capture_output=True, text=True, timeout=30)
+                               f"https://a.example:{gate.port}/"], capture_output=True, text=True, timeout=90)
         assert json.loads(done.stdout) == HELLO["value"], done.stderr
     elif client == "gnutls":
         done = subprocess.run(["gnutls-cli", "--x509cafile", names.path, "--sni-hostname", "a.example",
                                "--verify-hostname", "a.example", "-p", str(gate.port), "127.0.0.1"],
-                              input=SAY.format("a.example").encode(), capture_output=True, timeout=30)
+                              input=SAY.format("a.example").encode(), capture_output=True, timeout=90)
         assert b"The certificate is trusted" in done.stdout and b"HTTP/1.1 200" in done.stdout, done.stderr
     else:
         with Wire(gate.port, names.client(), server_name="a.example") as wire:

@@ -19,7 +19,7 @@ PATHS = {"/": HELLO, "ws": ECHO}
 def s_client(gate, *words, say="Q\n", pki=None):
     trust = ["-CAfile", pki["root.pem"], "-verify_return_error"] if pki else []
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gate.port}", "-servername", "localhost",
-                           *trust, *words], input=say.encode(), capture_output=True, timeout=30)
+                           *trust, *words], input=say.encode(), capture_output=True, timeout=90)
     return (done.stdout + done.stderr).decode(errors="replace")
 
 
@@ -198,7 +198,7 @@ def test_gnutls_client_is_served(crossgate, pki, version):
     done = subprocess.run(
         ["gnutls-cli", "--x509cafile", pki["root.pem"], "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}",
          "-p", str(gate.port), "localhost"],
-        input=b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", capture_output=True, timeout=30)
+        input=b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", capture_output=True, timeout=90)
     text = done.stdout.decode() + done.stderr.decode()
     assert "The certificate is trusted" in text
     assert "HTTP/1.1 200" in text and '"hello"' in text
@@ -292,7 +292,7 @@ def test_plain_http_on_the_tls_port_gets_400(crossgate, pki):
     ("hello with a lying length", b"\x16\x03\x01\x00\x2f\x01\x00\xff\xff\x03\x03" + bytes(41)),
 ])
 def test_noise_instead_of_a_handshake_ends_the_connection_only(crossgate, pki, name, data):
-    gate = crossgate(web(PATHS, tls=pki.tls()), workers=1, limits={"handshake_timeout": 1000})
+    gate = crossgate(web(PATHS, tls=pki.tls()), workers=1, limits={"handshake_timeout": 3000})
     pid, = gate.workers()
     with Wire(gate.port) as wire:
         wire.send(data)
@@ -379,7 +379,7 @@ def test_many_handshakes_at_once_all_succeed(crossgate, pki):
                 pass
         return not pending
 
-    eventually(step, 30)
+    eventually(step)
     for one in waiting:
         one.close()
 
@@ -405,7 +405,7 @@ def last_words(gate, words):
                 peer.sendall(outgoing.read())
                 incoming.write(peer.recv(65536))
 
-    with socket.create_connection(("127.0.0.1", gate.port), timeout=30) as peer:
+    with socket.create_connection(("127.0.0.1", gate.port), timeout=90) as peer:
         complete(tls.do_handshake)
         tls.write(words)
         with pytest.raises(ssl.SSLWantReadError):

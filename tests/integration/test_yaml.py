@@ -191,7 +191,7 @@ def test_yaml_wins_and_the_other_file_is_named(directory):
 
 
 def get(port):
-    return subprocess.run(["curl", "-sS", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(["curl", "-sS", f"http://127.0.0.1:{port}/"], capture_output=True, text=True, timeout=90).stdout
 
 
 def test_yaml_is_served_and_reloaded(directory):

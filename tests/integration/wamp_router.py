@@ -153,7 +153,7 @@ class Router:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_):
@@ -163,7 +163,7 @@ class Router:
         """Every session loses its connection."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(20)
+            self._thread.join(60)
 
     @property
     def url(self):

@@ -28,7 +28,7 @@ class Backend:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         if self._failure:
             raise self._failure
         return self
@@ -39,7 +39,7 @@ class Backend:
     def stop(self):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(20)
+            self._thread.join(60)
 
     def kill_sessions(self):
         """Every session loses its TCP connection at once, without a Close."""

@@ -54,14 +54,14 @@ class Chromium:
             self._log += line
 
     def __enter__(self):
-        found = eventually(lambda: re.search(r"DevTools listening on (ws://\S+)", self._log), 60)
+        found = eventually(lambda: re.search(r"DevTools listening on (ws://\S+)", self._log))
         self._browser = found[1]
         return self
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        self._reader.join(10)
+        self.process.wait(60)
+        self._reader.join(60)
 
     def visit(self, url, *scripts, screenshot=None, timeout=60):
         """Opens the page and awaits each script, whose values are returned, behind what the browser says of the connection's

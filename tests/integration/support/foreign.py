@@ -32,7 +32,7 @@ class Program:
         self._host = host
 
     def __enter__(self):
-        eventually(lambda: _listens(self.port, self._host) or self._check(), 20, why=f"a server on port {self.port}")
+        eventually(lambda: _listens(self.port, self._host) or self._check(), why=f"a server on port {self.port}")
         return self
 
     def _check(self):
@@ -42,7 +42,7 @@ class Program:
 
     def __exit__(self, *_):
         self._process.terminate()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=90)
         self._log.close()
 
 

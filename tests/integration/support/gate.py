@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from . import ports
-from .wait import eventually
+from .wait import PATIENCE, eventually
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ALARMING = re.compile(r"Sanitizer|runtime error:|[Aa]ssert|stack smashing|corrupted|double free")
@@ -27,7 +27,7 @@ def is_sanitized():
         return b"__asan_init" in file.read()
 
 
-def run(*words, timeout=30, **more):
+def run(*words, timeout=90, **more):
     """A subcommand that ends by itself."""
     return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL, **more)
@@ -106,7 +106,7 @@ class Gate:
     """One `crossgate run`. All that it writes is in `log`."""
 
     under = ()  # words of a program that it is run by
-    patience = 20  # s
+    patience = PATIENCE  # s
 
     def __init__(self, directory):
         self.directory = Path(directory)
@@ -168,7 +168,7 @@ class Gate:
     def _assert_alive(self):
         if self.process.poll() is not None:
             for reader in self._readers:
-                reader.join(5)
+                reader.join(60)
             self.is_stopped = True
             raise AssertionError(f"crossgate ended with {self.process.returncode}:\n{self.out}{self.log}")
 
@@ -198,19 +198,20 @@ class Gate:
                 self.transports = listening(config)
         before = len(self.log)
         self.signal(signal.SIGHUP)
-        eventually(lambda: re.search(expect, self.log[before:]), 20, why=f"log line {expect} after SIGHUP")
+        eventually(lambda: re.search(expect, self.log[before:]), why=f"log line {expect} after SIGHUP")
 
-    def wait_log(self, pattern, timeout=10, since=0):
+    def wait_log(self, pattern, timeout=PATIENCE, since=0):
         return eventually(lambda: re.search(pattern, self.log[since:]), timeout, why=f"log line {pattern}")
 
-    def wait_end(self, timeout=20):
+    def wait_end(self, timeout=PATIENCE):
         status = self.process.wait(timeout)
         for reader in self._readers:
-            reader.join(5)
+            reader.join(60)
         return status
 
-    def stop(self, timeout=20):
-        """SIGTERM, and the count: exit status, no process left, nothing alarming in the log."""
+    def stop(self, timeout=25):
+        """SIGTERM, and the count: exit status, no process left, nothing alarming in the log. It takes less than a drain by default
+        may: no connection is left that does not know that it is over."""
         if self.is_stopped or self.process is None:
             return
         self.is_stopped = True
@@ -233,4 +234,4 @@ class Gate:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.wait(10)
+        self.process.wait(60)

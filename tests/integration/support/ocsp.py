@@ -134,7 +134,7 @@ class Authority:
         self.write("request.der", request)
         subprocess.run(["openssl", "ocsp", "-index", self["index.txt"], "-CA", self["chain.pem"], "-rsigner", self["chain.pem"],
                         "-rkey", self["ca.key"], "-reqin", self["request.der"], "-respout", self["response.der"], "-ndays", "7",
-                        *words], check=True, capture_output=True, timeout=30)
+                        *words], check=True, capture_output=True, timeout=90)
         return (self.directory / "response.der").read_bytes()
 
     def revoke(self, name="server"):

@@ -81,13 +81,13 @@ class Pebble:
                   *self._answers)
         self._run("pebble", "-strict", "-config", self._config, "-dnsserver", f"127.0.0.1:{self.dns}")
         for port in (self.port, self.management, self.tests):
-            eventually(lambda: self._listens(port), 20, why=f"pebble listens on {port}: {self.log}")
+            eventually(lambda: self._listens(port), why=f"pebble listens on {port}: {self.log}")
         return self
 
     def stop(self):
         for process in self._processes:
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
+            process.wait(60)
         self._processes = []
 
     def ask(self, path):

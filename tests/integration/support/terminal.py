@@ -8,7 +8,7 @@ import subprocess
 import termios
 import time
 
-TIMEOUT = 30
+TIMEOUT = 60
 
 
 def _take_terminal():

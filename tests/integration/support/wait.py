@@ -1,8 +1,10 @@
 """Waiting for facts instead of for time."""
 import time
 
+PATIENCE = 60  # s: for what takes a moment, on a machine that is slow, and busy with other things
 
-def eventually(fact, timeout=10, pause=0.02, why=None):
+
+def eventually(fact, timeout=PATIENCE, pause=0.02, why=None):
     """Calls fact() until it returns something true, and returns that."""
     deadline = time.monotonic() + timeout
     while True:

@@ -6,7 +6,9 @@ import struct
 import time
 from collections import namedtuple
 
-TIMEOUT = 20
+from .wait import PATIENCE
+
+TIMEOUT = PATIENCE
 
 
 class Response:
@@ -216,9 +218,11 @@ class WebSocketWire(Wire):
     ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
     def upgrade(self, target="/ws", headers=(), host="localhost"):
-        self.send("\r\n".join([f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", "Upgrade: websocket",
-                               "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {self.KEY}", *headers, "", ""]))
-        return self.response()
+        return self.ask(target, headers, host).response()
+
+    def ask(self, target="/ws", headers=(), host="localhost"):
+        return self.send("\r\n".join([f"GET {target} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", "Upgrade: websocket",
+                                      "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {self.KEY}", *headers, "", ""]))
 
     def open(self, target="/ws", headers=()):
         answer = self.upgrade(target, headers)

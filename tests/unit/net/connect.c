@@ -78,7 +78,7 @@ static int teardown(void **state)
 /* Turns the loop until the stream is open or has ended; each wait is bounded by the dial's own deadlines. */
 static void run_until_decided(struct fixture *f)
 {
-    for (int i = 0; i < 20000 && !f->opened && !f->ended; i++) {
+    for (int i = 0; i < 200000 && !f->opened && !f->ended; i++) {
         loop_tick(&f->loop);
         lookout_wait(&f->loop, 0);
         uv_run(&f->uv, UV_RUN_NOWAIT);
@@ -94,7 +94,7 @@ static void finish_up(struct fixture *f)
 {
     if (!f->ended)
         stream_abort(f->stream, ENDING_DONE);
-    for (int i = 0; i < 5000 && (!f->ended || uv_loop_alive(&f->uv)); i++) {
+    for (int i = 0; i < 100000 && (!f->ended || uv_loop_alive(&f->uv)); i++) {
         lookout_wait(&f->loop, 0);
         uv_run(&f->uv, UV_RUN_NOWAIT);
         loop_settle(&f->loop);
