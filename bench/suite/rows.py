@@ -11,8 +11,9 @@ ECDHE_RSA = {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "groups": "
 DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
 
-EVERYBODY = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
-ECHOING = ("crossgate", "other build", "uwebsockets", "libwebsockets", "ws")
+OURS_AND_BARE = ("crossgate", "other build", "bare")    # no peers
+EVERYBODY = (*OURS_AND_BARE, "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
+ECHOING = (*OURS_AND_BARE, "uwebsockets", "libwebsockets", "ws")
 RELAYING = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel")
 SERVING_FILES = ("crossgate", "other build", "nginx")
 PROXYING = ("crossgate", "other build", "nginx", "haproxy")
@@ -66,7 +67,7 @@ def alone(*labels_and_words):
 
 
 def all_of(names, **words):
-    return tuple(Contender(name, name, is_peer=name not in ("crossgate", "other build"), **words) for name in names)
+    return tuple(Contender(name, name, is_peer=name not in OURS_AND_BARE, **words) for name in names)
 
 
 def handshake(name, title, key, tls, floor, **words):

@@ -71,6 +71,15 @@ def test_floor(value, met, text):
     assert verdict(goals.within_floor(1.10), contender("crossgate", value), floor=100) == (met, text)
 
 
+def test_the_bare_server_stands_beside_the_floor_and_is_no_peer():
+    both = contender("crossgate", 110, 120), contender("bare", 100, 100, is_peer=False)
+    assert verdict(goals.within_floor(1.10), *both, floor=100) == (False, "short by 5%: 1.15 of the floor; 1.15 of bare")
+    assert verdict(goals.at_most(200, "KB"), *both) == (True, "115.0 KB; 1.15 of bare")
+    assert verdict(goals.share_of_floor(0.8), *both, floor=115) == (True, "1.00 of the speed of recv, open, seal and send; 1.15 of bare")
+    assert verdict(goals.below_peers(), *both) == (None, "no peer was measured")
+    assert all(not one.is_peer for row in rows.ROWS for one in row.contenders if one.candidate == "bare")
+
+
 def test_floor_that_is_not_known():
     assert verdict(goals.within_floor(1.10), contender("crossgate", 1)) == (None, "the floor was not measured")
 
