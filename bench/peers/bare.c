@@ -29,7 +29,7 @@
 
 #define CIPHERS "ECDHE+AESGCM:DHE+AESGCM"
 
-enum { EVENTS = 256, BACKLOG = 4096, HEADER = 14, ROOM = 65536, KEY = 24 }; /* KEY: length of a Sec-WebSocket-Key */
+enum { EVENTS = 256, BACKLOG = 4096, HEADER = 14, ROOM = 262144, KEY = 24 }; /* KEY: length of a Sec-WebSocket-Key */
 
 struct visitor {
     SSL *ssl;
@@ -93,12 +93,22 @@ static void part(struct visitor *visitor)
 
 /* -- sending -- */
 
+/* Records that belong together leave together. */
+static void cork(struct visitor *visitor, int is_in)
+{
+    setsockopt(visitor->socket, IPPROTO_TCP, TCP_CORK, &is_in, sizeof is_in);
+}
+
 /* What the socket does not take is kept until it does. A socket that never will again is told of by the loop. */
 static void say(struct visitor *visitor, const uint8_t *bytes, size_t length)
 {
     size_t sent = 0, more;
+    if (length > SSL3_RT_MAX_PLAIN_LENGTH)
+        cork(visitor, 1);
     while (sent < length && SSL_write_ex(visitor->ssl, bytes + sent, length - sent, &more))
         sent += more;
+    if (length > SSL3_RT_MAX_PLAIN_LENGTH)
+        cork(visitor, 0);
     bool was_kept = visitor->kept != NULL;
     uint8_t *kept = NULL;
     if (sent < length) {
@@ -118,12 +128,12 @@ static void say_first(struct visitor *visitor, const char *text, size_t length)
     bool has_ticket = !visitor->heard && SSL_version(visitor->ssl) == TLS1_3_VERSION;
     visitor->heard = true;
     if (has_ticket) {
-        setsockopt(visitor->socket, IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
+        cork(visitor, 1);
         MUST(SSL_new_session_ticket(visitor->ssl));
     }
     say(visitor, (const uint8_t *)text, length);
     if (has_ticket)
-        setsockopt(visitor->socket, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+        cork(visitor, 0);
 }
 
 /* -- HTTP -- */
@@ -225,13 +235,13 @@ static void echo(struct visitor *visitor, uint8_t *bytes, size_t length)
 
 /* -- the loop -- */
 
-/* All that one recv has brought: what OpenSSL has read ahead no event would tell of. */
+/* All that one recv has brought, since no event would tell of what OpenSSL has read ahead; a full record is not the last of its message. */
 static size_t hear(struct visitor *visitor, uint8_t *bytes)
 {
     size_t length = 0, more;
     while (length < ROOM - 1 && SSL_read_ex(visitor->ssl, bytes + length, ROOM - 1 - length, &more)) {
         length += more;
-        if (!SSL_has_pending(visitor->ssl))
+        if (more < SSL3_RT_MAX_PLAIN_LENGTH && !SSL_has_pending(visitor->ssl))
             break;
     }
     return length;
