@@ -50,7 +50,7 @@ class Row:
     records: dict = field(default_factory=dict)  # the part of it that is no system call, where a goal speaks of that
     storm: dict = field(default_factory=dict)   # the load of handshakes beside, of one
     file: int = 0               # bytes of the file that is asked for
-    rounds: int = 3             # at most
+    rounds: int = 3             # at most, unless more are asked for; 1: only the first tells anything
     patience: int = 1           # times as long as other rows
     in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
 

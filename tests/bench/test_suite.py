@@ -186,9 +186,18 @@ def test_rows_have_names_of_their_own_and_what_they_need():
 
 def test_quick_is_less_of_everything(tmp_path):
     large = extent.QUICK.load({"connections": 50000, "depth": 2})
-    assert large == {"connections": 500, "depth": 2, "seconds": 0.25, "warm_up": 0.1}
+    assert large == {"connections": 500, "depth": 2, "seconds": 0.15, "warm_up": 0.05}
     assert extent.QUICK.setup(candidates.Setup("hello", certificates=999)).certificates == 50
     assert extent.QUICK.file(tmp_path, 1024).stat().st_size == 1024
+
+
+def test_rounds_that_are_asked_for_are_made_but_memory_is_measured_once():
+    by_name = {one.name: one for one in rows.ROWS}
+    asked = extent.replace(extent.WHOLE, rounds=7, asked_rounds=7)
+    names = ("echo-16k", "storm-dhe", "idle-echo")
+    assert [extent.WHOLE.rounds_of(by_name[name]) for name in names] == [3, 2, 1]
+    assert [asked.rounds_of(by_name[name]) for name in names] == [7, 7, 1]
+    assert [extent.QUICK.rounds_of(by_name[name]) for name in names] == [1, 1, 1]
 
 
 def test_the_generator_is_believed_only_without_errors():
