@@ -66,6 +66,11 @@ def alone(*labels_and_words):
     return tuple(Contender(label, "crossgate", is_peer=False, **words) for label, words in labels_and_words)
 
 
+def beside(names, *labels_and_words):
+    """Others against themselves: what their cost grows by tells what the kernel has of it."""
+    return tuple(Contender(f"{name}, {label}", name, is_peer=False, **words) for name in names for label, words in labels_and_words)
+
+
 def all_of(names, **words):
     return tuple(Contender(name, name, is_peer=name not in OURS_AND_BARE, **words) for name in names)
 
@@ -109,15 +114,13 @@ def storm(name, title, measure, contenders, hellos, **words):
 
 
 def workers(name, title, mode, setup, load):
-    one, two = "one worker", "two workers"
+    one, two = ("one worker", {}), ("two workers", {"setup": {"workers": 2}})
     return Row(name, title, "µs", "balanced", mode, setup, {**load, **TLS13},
-               alone((one, {}), (two, {"setup": {"workers": 2}})), (goals.scales(1.9, one, two),))
+               (*alone(one, two), *beside(("bare",), one, two)), (goals.scales(1.9, one[0], two[0]),))
 
 
-def growth(name, title, mode, setup, load, few, many, factor, text, peers=()):
-    """What a peer's cost grows by tells what the kernel has of it."""
-    beside = [Contender(f"{peer}, {label}", peer, **words) for peer in peers for label, words in (few, many)]
-    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside),
+def growth(name, title, mode, setup, load, few, many, factor, text, others=()):
+    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside(others, few, many)),
                (goals.within(factor, many[0], few[0], text),))
 
 
@@ -178,9 +181,9 @@ def of_crowds(crowd, relayed, many):
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
         growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),
-               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", peers=("uwebsockets",)),
+               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", others=("uwebsockets",)),
         growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
-               ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05"),
+               ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05", others=("bare",)),
     )
 
 
