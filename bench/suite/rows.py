@@ -131,14 +131,14 @@ def table(descriptors):
 
 
 FIXED = (
-    handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
+    handshake("handshake-tls13-ecdsa", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
     handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa",
               in_quick=False),
-    handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
+    handshake("handshake-tls12-ecdsa", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
     handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
               in_quick=False),
     handshake("handshake-tls12-dhe", "Handshake, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", DHE, "handshake/tls1.2-dhe-rsa"),
-    with_get("handshake-tls13-ec-get", "Handshake with a GET, TLS 1.3, ECDSA P-256", TLS13 | GET, "handshake/tls1.3-ecdsa-ticket"),
+    with_get("handshake-tls13-ecdsa-get", "Handshake with a GET, TLS 1.3, ECDSA P-256", TLS13 | GET, "handshake/tls1.3-ecdsa-ticket"),
     with_get("resumed-tls13", "Resumed, TLS 1.3, with a GET", TLS13 | RESUMED, "handshake/tls1.3-resumed"),
     with_get("resumed-tls12", "Resumed, TLS 1.2, with a GET", ECDHE_ECDSA | RESUMED, "handshake/tls1.2-resumed"),
     echo("echo-64-1-100", "Echo, 64 B, 1 in flight, 100 connections", 64, 1, 100, CALL),

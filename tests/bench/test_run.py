@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = ["handshake-tls13-ec-get", "resumed-tls12", "echo-64-1-100", "relay-rawsocket", "get-1k", "bulk", "storm-ecdhe", "workers-echo", "idle-relay"]
+ROWS = ["handshake-tls13-ecdsa-get", "resumed-tls12", "echo-64-1-100", "relay-rawsocket", "get-1k", "bulk", "storm-ecdhe", "workers-echo", "idle-relay"]
 
 pytestmark = pytest.mark.released
 
