@@ -1,4 +1,4 @@
-"""Builds the echo servers over libraries: bench/peers/*.{c,cpp}, into build/bench-peers, when something they are made of is newer."""
+"""Builds the echo servers over libraries, and the bare one: bench/peers/*.{c,cpp}, into build/bench-peers, when something they are made of is newer."""
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,16 @@ def built(root, name, source=None):
     home = root / "build/bench-peers"
     home.mkdir(parents=True, exist_ok=True)
     program = home / name
-    make = {"libwebsockets": libwebsockets, "uwebsockets": uwebsockets}[name]
+    make = {"bare": bare, "libwebsockets": libwebsockets, "uwebsockets": uwebsockets}[name]
     try:
         return Outcome(str(program), make(program, source))
     except (subprocess.CalledProcessError, OSError, LookupError) as trouble:
         return Outcome(why=getattr(trouble, "stderr", None) or str(trouble))
+
+
+def bare(program, _):
+    make(program, [["cc", "-O3", "-o", program, PEERS / "bare.c", "-lssl", "-lcrypto"]], [PEERS / "bare.c"])
+    return "over OpenSSL " + output(["pkg-config", "--modversion", "libssl"]).strip()
 
 
 def libwebsockets(program, _):

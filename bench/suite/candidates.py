@@ -172,6 +172,14 @@ class Built(Candidate):
         return [self.program, place.port, tls["certificate"], tls["key"], place.keys.dh, *mode]
 
 
+class Bare(Built):
+    """No peer: what is the least that a server takes of this OpenSSL and this kernel."""
+
+    def command(self, place, setup):
+        tls = place.tls(setup.key)
+        return [self.program, place.port, tls["certificate"], tls["key"], place.keys.dh, setup.workers]
+
+
 @dataclass(frozen=True)
 class NodeWs(Candidate):
     packages: Path = Path()
@@ -227,11 +235,12 @@ def everybody(root, crossgate, beside, uwebsockets, names=()):
     """All candidates in the order of the table, or those of these names; whoever is not there says so when asked."""
     makes = ("hello", "echo", "relay", "static", "proxied")
 
-    def over_library(name, source=None):
+    def over_library(name, source=None, kind=Built):
         library = built(root, name, source)
-        return Built(name, library.program, ("hello", "echo"), library.library, library.why)
+        return kind(name, library.program, ("hello", "echo"), library.library, library.why)
     makers = {"crossgate": lambda: Crossgate("crossgate", str(crossgate), makes),
               **({"other build": lambda: Crossgate("other build", str(beside), makes)} if beside else {}),
+              "bare": lambda: over_library("bare", kind=Bare),
               "nginx": lambda: Nginx("nginx", "nginx", ("hello", "relay", "static", "proxied")),
               "haproxy": lambda: Haproxy("haproxy", "haproxy", ("hello", "relay", "proxied")),
               "hitch": lambda: Hitch("hitch", "hitch", ("hello", "relay")),

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Callable
 
-OURS = "crossgate"
+OURS, BARE = "crossgate", "bare"
 LEVEL = "level"     # rounds differ more than we and the peer do
 
 
@@ -77,6 +77,12 @@ def compare(ratio, limit, what, missing, share=None, strict=False):
     return False, f"{distance(ratio / limit)}: {said}"
 
 
+def beside_bare(figures):
+    """What stands beside a verdict whose measure is no server: how we compare with as little of a server as there can be."""
+    ratio = figures.ratio((OURS, "value"), (BARE, "value"))
+    return f"; {ratio:.2f} of {BARE}" if ratio else ""
+
+
 def below_peers():
     def judge(figures):
         if figures.median(OURS) is None:
@@ -110,7 +116,8 @@ def within_floor(factor):
     def judge(figures):
         cost, floor = figures.median(OURS), figures.floor
         missing = figures.why_missing(OURS) if cost is None else "the floor was not measured"
-        return compare(cost / floor if cost is not None and floor else None, factor, "the floor", missing)
+        met, said = compare(cost / floor if cost is not None and floor else None, factor, "the floor", missing)
+        return met, said + beside_bare(figures)
     return Goal(f"at most {factor:.2f} of the floor", judge)
 
 
@@ -121,7 +128,8 @@ def share_of_floor(share):
         if cost is None or not floor:
             return None, figures.why_missing(OURS) if cost is None else "the floor was not measured"
         also = f", {figures.records / cost:.2f} of that of seal and open alone" if figures.records else ""
-        return compare(cost / floor, 1 / share, f"the speed of recv, open, seal and send{also}", "", share=floor / cost)
+        met, said = compare(cost / floor, 1 / share, f"the speed of recv, open, seal and send{also}", "", share=floor / cost)
+        return met, said + beside_bare(figures)
     return Goal(f"at least {share:.0%} of the speed of recv, open, seal and send", judge)
 
 
@@ -130,7 +138,7 @@ def at_most(limit, unit):
         value = figures.median(OURS)
         if value is None:
             return None, figures.why_missing(OURS)
-        said = f"{value:.1f} {unit}"
+        said = f"{value:.1f} {unit}{beside_bare(figures)}"
         return (True, said) if value <= limit else (False, f"{distance(value / limit)}: {said}")
     return Goal(f"at most {limit} {unit}", judge)
 

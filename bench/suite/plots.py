@@ -29,7 +29,7 @@ END
 plot {columns}
 """
 # By the order of the candidates, so that each has the same one in every plot.
-COLOURS = ("#1b4f9c", "#7fa6dc", "#2e9e6b", "#e08a1e", "#b0413e", "#8c6bb1", "#d6b300", "#5fb8c4", "#777777")
+COLOURS = ("#1b4f9c", "#7fa6dc", "#2e9e6b", "#e08a1e", "#b0413e", "#8c6bb1", "#d6b300", "#5fb8c4", "#777777", "#c9a27e")
 
 
 def ratios(row, names):

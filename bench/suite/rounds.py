@@ -149,7 +149,7 @@ def begin_all(bench, row, entries, stack):
 
 def take_turns(bench, row, entries):
     """Each round begins with another one, so that nobody is always the first."""
-    for number in range(min(bench.extent.rounds, row.rounds)):
+    for number in range(bench.extent.rounds_of(row)):
         first = number % max(len(entries), 1)
         for entry in entries[first:] + entries[:first]:
             entry.attempt(lambda: measures.BY_NAME[row.measure](entry.visit))

@@ -11,8 +11,9 @@ ECDHE_RSA = {"tls": "1.2", "ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "groups": "
 DHE = {"tls": "1.2", "ciphers": "DHE-RSA-AES128-GCM-SHA256", "groups": "X25519"}
 MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
 
-EVERYBODY = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
-ECHOING = ("crossgate", "other build", "uwebsockets", "libwebsockets", "ws")
+OURS_AND_BARE = ("crossgate", "other build", "bare")    # no peers
+EVERYBODY = (*OURS_AND_BARE, "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
+ECHOING = (*OURS_AND_BARE, "uwebsockets", "libwebsockets", "ws")
 RELAYING = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel")
 SERVING_FILES = ("crossgate", "other build", "nginx")
 PROXYING = ("crossgate", "other build", "nginx", "haproxy")
@@ -49,7 +50,7 @@ class Row:
     records: dict = field(default_factory=dict)  # the part of it that is no system call, where a goal speaks of that
     storm: dict = field(default_factory=dict)   # the load of handshakes beside, of one
     file: int = 0               # bytes of the file that is asked for
-    rounds: int = 3             # at most
+    rounds: int = 3             # at most, unless more are asked for; 1: only the first tells anything
     patience: int = 1           # times as long as other rows
     in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
 
@@ -65,8 +66,13 @@ def alone(*labels_and_words):
     return tuple(Contender(label, "crossgate", is_peer=False, **words) for label, words in labels_and_words)
 
 
+def beside(names, *labels_and_words):
+    """Others against themselves: what their cost grows by tells what the kernel has of it."""
+    return tuple(Contender(f"{name}, {label}", name, is_peer=False, **words) for name in names for label, words in labels_and_words)
+
+
 def all_of(names, **words):
-    return tuple(Contender(name, name, is_peer=name not in ("crossgate", "other build"), **words) for name in names)
+    return tuple(Contender(name, name, is_peer=name not in OURS_AND_BARE, **words) for name in names)
 
 
 def handshake(name, title, key, tls, floor, **words):
@@ -108,15 +114,13 @@ def storm(name, title, measure, contenders, hellos, **words):
 
 
 def workers(name, title, mode, setup, load):
-    one, two = "one worker", "two workers"
+    one, two = ("one worker", {}), ("two workers", {"setup": {"workers": 2}})
     return Row(name, title, "µs", "balanced", mode, setup, {**load, **TLS13},
-               alone((one, {}), (two, {"setup": {"workers": 2}})), (goals.scales(1.9, one, two),))
+               (*alone(one, two), *beside(("bare",), one, two)), (goals.scales(1.9, one[0], two[0]),))
 
 
-def growth(name, title, mode, setup, load, few, many, factor, text, peers=()):
-    """What a peer's cost grows by tells what the kernel has of it."""
-    beside = [Contender(f"{peer}, {label}", peer, **words) for peer in peers for label, words in (few, many)]
-    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside),
+def growth(name, title, mode, setup, load, few, many, factor, text, others=()):
+    return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside(others, few, many)),
                (goals.within(factor, many[0], few[0], text),))
 
 
@@ -127,14 +131,14 @@ def table(descriptors):
 
 
 FIXED = (
-    handshake("handshake-tls13-ec", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
+    handshake("handshake-tls13-ecdsa", "Handshake, TLS 1.3, ECDSA P-256", "ec", TLS13, "handshake/tls1.3-ecdsa"),
     handshake("handshake-tls13-rsa", "Handshake, TLS 1.3, RSA-2048", "rsa", TLS13, "handshake/tls1.3-rsa",
               in_quick=False),
-    handshake("handshake-tls12-ec", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
+    handshake("handshake-tls12-ecdsa", "Handshake, TLS 1.2, ECDHE, ECDSA P-256", "ec", ECDHE_ECDSA, "handshake/tls1.2-ecdhe-ecdsa"),
     handshake("handshake-tls12-rsa", "Handshake, TLS 1.2, ECDHE, RSA-2048", "rsa", ECDHE_RSA, "handshake/tls1.2-ecdhe-rsa",
               in_quick=False),
     handshake("handshake-tls12-dhe", "Handshake, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", DHE, "handshake/tls1.2-dhe-rsa"),
-    with_get("handshake-tls13-ec-get", "Handshake with a GET, TLS 1.3, ECDSA P-256", TLS13 | GET, "handshake/tls1.3-ecdsa-ticket"),
+    with_get("handshake-tls13-ecdsa-get", "Handshake with a GET, TLS 1.3, ECDSA P-256", TLS13 | GET, "handshake/tls1.3-ecdsa-ticket"),
     with_get("resumed-tls13", "Resumed, TLS 1.3, with a GET", TLS13 | RESUMED, "handshake/tls1.3-resumed"),
     with_get("resumed-tls12", "Resumed, TLS 1.2, with a GET", ECDHE_ECDSA | RESUMED, "handshake/tls1.2-resumed"),
     echo("echo-64-1-100", "Echo, 64 B, 1 in flight, 100 connections", 64, 1, 100, CALL),
@@ -177,9 +181,9 @@ def of_crowds(crowd, relayed, many):
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
         growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),
-               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", peers=("uwebsockets",)),
+               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", others=("uwebsockets",)),
         growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
-               ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05"),
+               ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05", others=("bare",)),
     )
 
 

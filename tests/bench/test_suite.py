@@ -71,6 +71,15 @@ def test_floor(value, met, text):
     assert verdict(goals.within_floor(1.10), contender("crossgate", value), floor=100) == (met, text)
 
 
+def test_the_bare_server_stands_beside_the_floor_and_is_no_peer():
+    both = contender("crossgate", 110, 120), contender("bare", 100, 100, is_peer=False)
+    assert verdict(goals.within_floor(1.10), *both, floor=100) == (False, "short by 5%: 1.15 of the floor; 1.15 of bare")
+    assert verdict(goals.at_most(200, "KB"), *both) == (True, "115.0 KB; 1.15 of bare")
+    assert verdict(goals.share_of_floor(0.8), *both, floor=115) == (True, "1.00 of the speed of recv, open, seal and send; 1.15 of bare")
+    assert verdict(goals.below_peers(), *both) == (None, "no peer was measured")
+    assert all(not one.is_peer for row in rows.ROWS for one in row.contenders if one.candidate == "bare")
+
+
 def test_floor_that_is_not_known():
     assert verdict(goals.within_floor(1.10), contender("crossgate", 1)) == (None, "the floor was not measured")
 
@@ -177,9 +186,18 @@ def test_rows_have_names_of_their_own_and_what_they_need():
 
 def test_quick_is_less_of_everything(tmp_path):
     large = extent.QUICK.load({"connections": 50000, "depth": 2})
-    assert large == {"connections": 500, "depth": 2, "seconds": 0.25, "warm_up": 0.1}
+    assert large == {"connections": 500, "depth": 2, "seconds": 0.15, "warm_up": 0.05}
     assert extent.QUICK.setup(candidates.Setup("hello", certificates=999)).certificates == 50
     assert extent.QUICK.file(tmp_path, 1024).stat().st_size == 1024
+
+
+def test_rounds_that_are_asked_for_are_made_but_memory_is_measured_once():
+    by_name = {one.name: one for one in rows.ROWS}
+    asked = extent.replace(extent.WHOLE, rounds=7, asked_rounds=7)
+    names = ("echo-16k", "storm-dhe", "idle-echo")
+    assert [extent.WHOLE.rounds_of(by_name[name]) for name in names] == [3, 2, 1]
+    assert [asked.rounds_of(by_name[name]) for name in names] == [7, 7, 1]
+    assert [extent.QUICK.rounds_of(by_name[name]) for name in names] == [1, 1, 1]
 
 
 def test_the_generator_is_believed_only_without_errors():
