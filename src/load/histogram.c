@@ -30,15 +30,6 @@ void histogram_add(struct histogram *histogram, uint64_t ns)
     histogram->buckets[bucket_of(ns)]++;
 }
 
-void histogram_merge(struct histogram *into, const struct histogram *from)
-{
-    into->count += from->count;
-    into->sum += from->sum;
-    into->max = from->max > into->max ? from->max : into->max;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        into->buckets[i] += from->buckets[i];
-}
-
 uint64_t histogram_percentile(const struct histogram *histogram, double fraction)
 {
     double wanted = fraction * (double)histogram->count;

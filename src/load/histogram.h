@@ -22,7 +22,6 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, uint64_t ns);
-void histogram_merge(struct histogram *into, const struct histogram *from);
 
 /* So that `fraction` (0 to 1) of the values are no longer than it; 0 if there are none. */
 uint64_t histogram_percentile(const struct histogram *histogram, double fraction);

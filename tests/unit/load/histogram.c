@@ -73,21 +73,6 @@ static void no_percentile_is_above_the_maximum(void **state)
     free(histogram);
 }
 
-static void two_become_one(void **state)
-{
-    (void)state;
-    struct histogram *one = make(), *two = make();
-    for (uint64_t value = 1; value <= 100; value++)
-        histogram_add(value % 2 ? one : two, value);
-    histogram_merge(one, two);
-    assert_int_equal(one->count, 100);
-    assert_int_equal(one->max, 100);
-    assert_int_equal(one->sum, 5050);
-    assert_int_equal(histogram_percentile(one, 0.5), 50);
-    free(one);
-    free(two);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,7 +81,6 @@ int main(void)
         cmocka_unit_test(an_empty_one_has_nothing),
         cmocka_unit_test(what_is_too_long_counts_and_the_maximum_is_exact),
         cmocka_unit_test(no_percentile_is_above_the_maximum),
-        cmocka_unit_test(two_become_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
