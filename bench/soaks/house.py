@@ -14,14 +14,15 @@ from support.wait import eventually
 
 WORKERS = 2
 
-# Of the front door at rest: bytes of all its processes, and of each worker by its process id; descriptors of the master, and of each
-# worker; how many processes wait to be buried.
-State = namedtuple("State", "pss workers_pss master workers zombies")
+# Of the front door at rest: bytes of all its processes; what master and workers have of their own, by process id; descriptors of the
+# master, and of each worker; how many processes wait to be buried.
+State = namedtuple("State", "pss own master workers zombies")
 
 
-def pss(pid):
+def pss(pid, kind="Pss"):
+    """Pss_Anon is without libraries, whose share depends on who else has them mapped at the time."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
-        return int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
+        return int(re.search(rf"^{kind}:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
 
 
 def descriptors(pid):
@@ -116,7 +117,7 @@ class House:
         """When it has come to rest."""
         time.sleep(6)  # connections to backends are kept for four seconds
         workers = self.gate.workers()
-        return State(sum(map(pss, [self.gate.pid, *children(self.gate.pid)])), {pid: pss(pid) for pid in workers},
+        return State(sum(map(pss, [self.gate.pid, *children(self.gate.pid)])), {pid: pss(pid, "Pss_Anon") for pid in [self.gate.pid, *workers]},
                      descriptors(self.gate.pid), sorted(map(descriptors, workers)), zombies(self.gate.pid))
 
     def end(self):

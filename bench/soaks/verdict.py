@@ -8,8 +8,8 @@ from support.gate import ALARMING
 MIB = 1048576
 # Beside what it was: caches that fill once (files, arenas, pools, shelves), and the allocator's slack.
 PSS_ROOM = 16 * MIB
-WORKER_ROOM = 4 * MIB  # of a worker that is warm already
-DESCRIPTORS_ROOM = 4   # of one process: an errand, or a kept connection
+OWN_ROOM = 4 * MIB    # of a process that is warm already
+DESCRIPTORS_ROOM = 4  # of one process: an errand, or a kept connection
 HEAD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z (\w+) +(\w+(?: \d+)?): ")
 NODE_IS_GONE = re.compile(r"backend refused the connection|backend \S+ is (left out|down)")
 DEATH = re.compile(r"worker \d+ \(pid (\d+)\) was killed by signal 9\b")
@@ -64,13 +64,13 @@ def compare(before, after, what):
         yield f"{what}: {after.zombies} processes were not waited for"
 
 
-def compare_workers(before, after):
+def compare_own(before, after):
     """Nobody was killed meanwhile."""
     if before.keys() != after.keys():
-        yield f"workers {sorted(before)} have become {sorted(after)}, and none was killed"
+        yield f"processes {sorted(before)} have become {sorted(after)}, and none was killed"
     for pid in before.keys() & after.keys():
-        if after[pid] > before[pid] + WORKER_ROOM:
-            yield f"worker {pid} grew by {(after[pid] - before[pid]) / MIB:.1f} MiB, and {WORKER_ROOM / MIB:.0f} were allowed"
+        if after[pid] > before[pid] + OWN_ROOM:
+            yield f"process {pid} grew by {(after[pid] - before[pid]) / MIB:.1f} MiB, and {OWN_ROOM / MIB:.0f} were allowed"
 
 
 def print_states(*states):
@@ -78,7 +78,7 @@ def print_states(*states):
         print(f"{name:14}" + "".join(f"{word:>22}" for word in words))
     row("", ("before", "after the kills", "after"))
     row("pss (MiB)", (f"{state.pss / MIB:.1f}" for state in states))
-    row("of each worker", (", ".join(f"{size / MIB:.1f}" for size in state.workers_pss.values()) for state in states))
+    row("of their own", (", ".join(f"{size / MIB:.1f}" for size in state.own.values()) for state in states))
     for name in ("master", "workers", "zombies"):
         row(name, (str(getattr(state, name)) for state in states))
 
@@ -89,7 +89,7 @@ def judge(house, crowd, before, middle, after, end):
     print()
     print_states(before, middle, after)
     found += [*compare(before, middle, "after the kills"), *compare(before, after, "after"),
-              *compare_workers(middle.workers_pss, after.workers_pss)]
+              *compare_own(middle.own, after.own)]
     found += [f"log, {count} times: {line}" for line, count in trouble(house.gate.log, expected).items()]
     found += [f"the log does not tell of worker {pid}, which was killed" for pid in sorted(expected.killed)]
     found += [f"at its end: {end}"] if end else []
