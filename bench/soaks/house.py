@@ -121,9 +121,11 @@ class House:
                      descriptors(self.gate.pid), sorted(map(descriptors, workers)), zombies(self.gate.pid))
 
     def end(self):
-        """SIGTERM: workers leave by themselves, and LeakSanitizer looks at each. What was wrong with it, or None."""
-        try:
-            self.gate.stop()
-        except AssertionError as error:
-            return str(error).partition("\n")[0]
-        return None
+        """SIGTERM: workers leave by themselves, and LeakSanitizer looks at each. What was wrong with it, the node's included."""
+        found = []
+        for name, gate in (("front door", self.gate), ("node", self.node)):
+            try:
+                gate.stop()
+            except AssertionError as error:
+                found.append(f"at the end of the {name}: {str(error).partition(chr(10))[0]}")
+        return found

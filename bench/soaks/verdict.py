@@ -92,7 +92,7 @@ def judge(house, crowd, before, middle, after, end):
               *compare_own(middle.own, after.own)]
     found += [f"log, {count} times: {line}" for line, count in trouble(house.gate.log, expected).items()]
     found += [f"the log does not tell of worker {pid}, which was killed" for pid in sorted(expected.killed)]
-    found += [f"at its end: {end}"] if end else []
+    found += end
     for what, count in crowd.operations.items():
         print(f"{what:30} {count:12,} operations, {crowd.forgiven[what]} failed near a kill")
     for line in found:
