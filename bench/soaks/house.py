@@ -8,19 +8,21 @@ from collections import namedtuple
 from pathlib import Path
 
 from support import ports
-from support.gate import ECHO, HELLO, Gate, children, document, is_sanitized, tcp, web
+from support.gate import ECHO, HELLO, Gate, children, document, tcp, web
 from support.ocsp import Authority
 from support.wait import eventually
 
 WORKERS = 2
 
-# Of all processes of the front door: bytes, descriptors of the master, of each worker, and how many processes wait to be buried.
-State = namedtuple("State", "pss master workers zombies")
+# Of the front door at rest: bytes of all its processes; what master and workers have of their own, by process id; descriptors of the
+# master, and of each worker; how many processes wait to be buried.
+State = namedtuple("State", "pss own master workers zombies")
 
 
-def pss(pid):
+def pss(pid, kind="Pss"):
+    """Pss_Anon is without libraries, whose share depends on who else has them mapped at the time."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
-        return int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
+        return int(re.search(rf"^{kind}:\s+(\d+) kB", file.read(), re.M)[1]) * 1024
 
 
 def descriptors(pid):
@@ -60,6 +62,7 @@ class House:
         self.gate = Gate(home / "front")
         self.node = None
         self.renewals = 0
+        self.killed = []  # process ids of workers
 
     def __enter__(self):
         self.start_node()
@@ -106,6 +109,7 @@ class House:
 
     def kill_worker(self):
         victim = self.gate.workers()[0]
+        self.killed.append(victim)
         os.kill(victim, signal.SIGKILL)
         eventually(lambda: victim not in self.gate.workers() and len(self.gate.workers()) == WORKERS, 20, why="a successor")
 
@@ -113,9 +117,15 @@ class House:
         """When it has come to rest."""
         time.sleep(6)  # connections to backends are kept for four seconds
         workers = self.gate.workers()
-        return State(sum(map(pss, [self.gate.pid, *children(self.gate.pid)])), descriptors(self.gate.pid),
-                     sorted(map(descriptors, workers)), zombies(self.gate.pid))
+        return State(sum(map(pss, [self.gate.pid, *children(self.gate.pid)])), {pid: pss(pid, "Pss_Anon") for pid in [self.gate.pid, *workers]},
+                     descriptors(self.gate.pid), sorted(map(descriptors, workers)), zombies(self.gate.pid))
 
-    @property
-    def is_sanitized(self):
-        return is_sanitized()
+    def end(self):
+        """SIGTERM: workers leave by themselves, and LeakSanitizer looks at each. What was wrong with it, the node's included."""
+        found = []
+        for name, gate in (("front door", self.gate), ("node", self.node)):
+            try:
+                gate.stop()
+            except AssertionError as error:
+                found.append(f"at the end of the {name}: {str(error).partition(chr(10))[0]}")
+        return found

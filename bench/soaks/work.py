@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 import time
-from collections import Counter
+from collections import Counter, namedtuple
 
 from support.gate import binary
 
@@ -24,6 +24,10 @@ VISITS = (
     ("echo", "wss", "ws", "--connections", "10", "--size", "256K", "--rate", "50"),
     ("storm", "wss", "relay", "--rate", "200"),
 )
+
+# What was killed, and from when until when (time.time()) that may be felt.
+Kill = namedtuple("Kill", "what since until")
+
 LANES = 3       # visits at a time
 SECONDS = 5     # of each
 PERIOD = 10     # s from one happening to the next
@@ -37,7 +41,7 @@ class Crowd:
     def __init__(self, house):
         self.house = house
         self.operations, self.forgiven, self.failures = Counter(), Counter(), []
-        self.kills = []  # begin and end, of what may make operations fail
+        self.kills = []
         self._next, self._lock, self._is_over = itertools.cycle(VISITS), threading.Lock(), threading.Event()
 
     def warm_up(self):
@@ -45,6 +49,7 @@ class Crowd:
             self._visit(visit, seconds=1)
 
     def __enter__(self):
+        self._is_over.clear()
         self._lanes = [threading.Thread(target=self._run, daemon=True) for _ in range(LANES)]
         for lane in self._lanes:
             lane.start()
@@ -63,11 +68,11 @@ class Crowd:
 
     def _visit(self, visit, seconds):
         mode, scheme, path, *more = visit
-        begin = time.monotonic()
+        begin = time.time()
         done = subprocess.run([binary(), "bench", mode, self.house.url(scheme, path), *more, "--ca", self.house.root,
                                "--seconds", str(seconds), "--json"],
                               capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
-        self._note(visit, done, begin, time.monotonic())
+        self._note(visit, done, begin, time.time())
 
     def _note(self, visit, done, begin, end):
         what = " ".join(visit[:3])
@@ -79,26 +84,26 @@ class Crowd:
         self.operations[what] += report["operations"]
         if done.returncode == 0 and not errors:
             return
-        if any(begin < until and since < end for since, until in list(self.kills)):
+        if any(begin < kill.until and kill.since < end for kill in list(self.kills)):
             self.forgiven[what] += errors
         else:
             self.failures.append(f"{what}: {errors} of {report['operations'] + errors} operations: {report['first_error']}")
 
 
-def disturb(house, crowd, seconds):
-    """Two things that nobody may feel, then one that those it meets may."""
-    harmless, harmful = itertools.cycle(HARMLESS), itertools.cycle(HARMFUL)
-    end = time.monotonic() + seconds
+def disturb(house, crowd, seconds, harmful=()):
+    """Two things that nobody may feel, then one of the harmful ones, if there are any, that those it meets may."""
+    harmless, harmful = itertools.cycle(HARMLESS), itertools.cycle(harmful or HARMLESS)
+    end = time.time() + seconds
     for number in itertools.count(1):
         time.sleep(PERIOD)
-        if time.monotonic() >= end:
+        if time.time() >= end:
             return
         name = next(harmful if number % 3 == 0 else harmless)
-        since = time.monotonic()
+        since = time.time()
         if name in HARMFUL:
-            crowd.kills.append((since, float("inf")))
+            crowd.kills.append(Kill(name, since, float("inf")))
         getattr(house, name)()
         if name in HARMFUL:
-            crowd.kills[-1] = (since, time.monotonic() + AFTERMATH)
-        print(f"{(end - time.monotonic()) / 60:5.1f} min left: {name}; {sum(crowd.operations.values()):,} operations, "
+            crowd.kills[-1] = Kill(name, since, time.time() + AFTERMATH)
+        print(f"{(end - time.time()) / 60:5.1f} min left: {name}; {sum(crowd.operations.values()):,} operations, "
               f"{len(crowd.failures)} failures", flush=True)

@@ -47,12 +47,6 @@ bool text_end(struct text *text)
     return whole;
 }
 
-void text_put_number(struct text *text, uint64_t number)
-{
-    char digits[SPAN_DIGITS];
-    text_put(text, span_print_uint(number, digits));
-}
-
 void text_put_field(struct text *text, struct span name, struct span value)
 {
     text_put(text, name);

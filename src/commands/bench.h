@@ -44,10 +44,9 @@ static inline bool bench_has_worked(const struct load_result *result)
 void bench_print_words(const struct bench *bench, const struct load_result *result, FILE *out);
 void bench_print_json(const struct bench *bench, const struct load_result *result, FILE *out);
 
-/* Numbers for people: "1,234,567"; "1.23 ms"; "16.0 KiB". */
+/* Numbers for people: "1,234,567"; "1.23 ms". */
 enum { BENCH_NUMBER = 32 };
 const char *bench_count(double number, char text[BENCH_NUMBER]);
 const char *bench_time(double us, char text[BENCH_NUMBER]);
-const char *bench_bytes(double bytes, char text[BENCH_NUMBER]);
 
 #endif

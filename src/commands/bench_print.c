@@ -43,7 +43,7 @@ const char *bench_time(double us, char text[BENCH_NUMBER])
     return print_scaled(us, 1000, units, 3, text);
 }
 
-const char *bench_bytes(double bytes, char text[BENCH_NUMBER])
+static const char *print_bytes(double bytes, char text[BENCH_NUMBER])
 {
     static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     if (bytes >= 1024)
@@ -63,11 +63,11 @@ static void print_load(const struct layout *layout, const struct load_settings *
     layout_title(layout, "Load");
     if (has_depth)
         layout_row(layout, "connections", "%s, each with %u message%s of %s in flight", number, settings->depth,
-                   settings->depth == 1 ? "" : "s", bench_bytes((double)settings->size, size));
+                   settings->depth == 1 ? "" : "s", print_bytes((double)settings->size, size));
     else
         layout_row(layout, "connections", "%s%s", number, settings->mode <= LOAD_HELLOS ? " at a time" : "");
     if (settings->mode == LOAD_SLOW)
-        layout_row(layout, "reading", "%s per second on each connection", bench_bytes(settings->rate, rate));
+        layout_row(layout, "reading", "%s per second on each connection", print_bytes(settings->rate, rate));
     else if (settings->rate > 0)
         layout_row(layout, "schedule", "%s per second over all of them, whatever the server does",
                    bench_count(settings->rate, rate));
@@ -83,7 +83,7 @@ static void print_work(const struct layout *layout, const char *label, const str
     layout_row(layout, label, "%s, %s per second", bench_count((double)work->operations, number),
                bench_count(work->per_second, rate));
     if (work->bytes > 0 && seconds > 0)
-        layout_row(layout, "payload", "%s per second", bench_bytes((double)work->bytes / seconds, bytes));
+        layout_row(layout, "payload", "%s per second", print_bytes((double)work->bytes / seconds, bytes));
 }
 
 static void print_latency(const struct layout *layout, const struct load_latency *latency)
@@ -130,11 +130,11 @@ static void print_memory(const struct layout *layout, const struct load_server *
         layout_row(layout, "memory", "not known: reading another user's memory maps takes root");
     else if (server->pss_bytes_per_connection > 0)
         layout_row(layout, "memory", "%s before, %s with the connections: %s bytes for each",
-                   bench_bytes((double)server->pss_bytes_before, before), bench_bytes((double)server->pss_bytes, now),
+                   print_bytes((double)server->pss_bytes_before, before), print_bytes((double)server->pss_bytes, now),
                    bench_count(server->pss_bytes_per_connection, each));
     else
         layout_row(layout, "memory", "%s before, %s with the connections",
-                   bench_bytes((double)server->pss_bytes_before, before), bench_bytes((double)server->pss_bytes, now));
+                   print_bytes((double)server->pss_bytes_before, before), print_bytes((double)server->pss_bytes, now));
 }
 
 static void print_server(const struct layout *layout, const struct load_settings *settings,

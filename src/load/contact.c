@@ -273,12 +273,20 @@ static void deliver(struct contact *contact, size_t length)
     contact->on->on_bytes(contact, span_of(run->plain, length));
 }
 
+/* Stops reading, and goes on with it. What OpenSSL has already got of the kernel, no event tells of: room for writing does, which there is. */
+static void pause_reading(struct contact *contact, bool paused)
+{
+    contact->resuming = contact->paused && !paused;
+    contact->paused = paused;
+    poll_as_open(contact);
+}
+
 static void breathe(struct contact *contact)
 {
     struct run *run = contact->run;
     bool waits = contact->free_at > run->now;
     if (contact->paused != waits)
-        contact_pause(contact, waits);
+        pause_reading(contact, waits);
     if (waits && contact->state == CONTACT_OPEN)
         deadline_arm(&run->deadlines, &contact->breath, BREATH, run->now / 1000000);
 }
@@ -327,14 +335,6 @@ static void read_some(struct contact *contact)
         read_plain(contact);
     if (contact->state == CONTACT_OPEN && contact->run->wired > 0)
         send_wire(contact); /* an answer of TLS itself, to a KeyUpdate */
-}
-
-/* What OpenSSL has already got of the kernel, no event tells of: room for writing does, which there is. */
-void contact_pause(struct contact *contact, bool paused)
-{
-    contact->resuming = contact->paused && !paused;
-    contact->paused = paused;
-    poll_as_open(contact);
 }
 
 /* ---- goodbye */

@@ -76,9 +76,6 @@ static inline bool contact_has_room(const struct contact *contact)
 /* From now on something must come within that many ms, else the contact fails with "no … within … s". 0: nothing is awaited. Static text. */
 void contact_expect(struct contact *contact, const char *what, uint32_t ms);
 
-/* Stops reading, and goes on with it. */
-void contact_pause(struct contact *contact, bool paused);
-
 /* Says goodbye (close_notify, FIN) and ends when the server has, too. */
 void contact_leave(struct contact *contact);
 

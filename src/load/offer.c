@@ -83,18 +83,19 @@ static bool set_offer(SSL_CTX *context, const struct load_tls *tls, struct error
 
 /* ---- sessions */
 
-static int on_session(SSL *ssl, SSL_SESSION *session)
-{
-    offer_keep(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)), session);
-    return 1; /* it is ours */
-}
-
-void offer_keep(struct offer *offer, SSL_SESSION *session)
+/* Takes the session over. */
+static void keep(struct offer *offer, SSL_SESSION *session)
 {
     if (offer->count == OFFER_SESSIONS || !SSL_SESSION_is_resumable(session))
         SSL_SESSION_free(session);
     else
         offer->sessions[offer->count++] = session;
+}
+
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    keep(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)), session);
+    return 1; /* it is ours */
 }
 
 /* TLS 1.3 forbids to say a ticket twice (RFC 8446, appendix C.4); in 1.2 a server need not give another. */

@@ -33,7 +33,4 @@ static inline bool offer_resumes(const struct offer *offer)
     return offer->percent > 0;
 }
 
-/* Takes the session over. */
-void offer_keep(struct offer *offer, SSL_SESSION *session);
-
 #endif

@@ -100,12 +100,6 @@ void run_note_tls(struct run *run, SSL *ssl)
     run->group = SSL_group_to_name(ssl, (int)SSL_get_negotiated_group(ssl));
 }
 
-void run_worked(struct run *run)
-{
-    if (run->phase == RUN_OPENING)
-        run->failures = 0;
-}
-
 void run_failed(struct run *run, struct work *work, const char *why)
 {
     if (run->phase == RUN_OVER)

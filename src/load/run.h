@@ -90,9 +90,6 @@ void run_bytes(struct run *run, struct work *work, uint64_t bytes);
 /* What a handshake has agreed upon. */
 void run_note_tls(struct run *run, SSL *ssl);
 
-/* A connection is ready for operations. */
-void run_worked(struct run *run);
-
 /* Something failed; the first error of a run is kept. A run in which nothing works ends after a few of them. */
 void run_failed(struct run *run, struct work *work, const char *why);
 

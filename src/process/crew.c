@@ -40,7 +40,7 @@ static void tell(struct child *child, const struct handover *message)
         child_kill(child);
 }
 
-void crew_tell(struct child *child, enum handover_type type, uint64_t edition)
+static void tell_of_edition(struct child *child, enum handover_type type, uint64_t edition)
 {
     tell(child, &(struct handover){.type = type, .edition = edition});
 }
@@ -75,7 +75,7 @@ static void switch_to(struct crew *crew, struct child *child)
         tell_of_challenge(child, HANDOVER_CHALLENGE, &crew->challenges->at[i], crew->challenge);
     for (size_t i = 0; i < crew->drained.count; i++)
         tell_of_backend(child, crew->drained.names[i], true);
-    crew_tell(child, HANDOVER_SWITCH, child->asked);
+    tell_of_edition(child, HANDOVER_SWITCH, child->asked);
 }
 
 /* False: it is dead, or as good as dead. */
@@ -347,7 +347,7 @@ bool crew_adopt(struct crew *crew, struct edition *edition)
         if (!child)
             continue;
         dismiss(crew, child);
-        crew_tell(child, HANDOVER_LEAVE, 0);
+        tell_of_edition(child, HANDOVER_LEAVE, 0);
     }
     crew->edition = edition;
     crew->count = edition->workers;
@@ -382,7 +382,7 @@ static void conclude(struct crew *crew, enum handover_type type)
         if (type == HANDOVER_SWITCH)
             switch_to(crew, child);
         else
-            crew_tell(child, type, child->asked);
+            tell_of_edition(child, type, child->asked);
     }
 }
 
@@ -482,7 +482,7 @@ void crew_stop(struct crew *crew)
         if (!child)
             continue;
         dismiss(crew, child);
-        crew_tell(child, HANDOVER_LEAVE, 0);
+        tell_of_edition(child, HANDOVER_LEAVE, 0);
     }
 }
 

@@ -69,9 +69,6 @@ void crew_stop(struct crew *crew);
 /* All who were told to drain by crew_stop die. */
 void crew_kill(struct crew *crew);
 
-/* Tells one worker; one that does not listen is killed, and replaced by one that does. */
-void crew_tell(struct child *child, enum handover_type type, uint64_t edition);
-
 /* Drains a backend, or has it get sessions again, now and in each worker that is to come. False: too many are drained, or memory
  * is out. */
 bool crew_set_drained(struct crew *crew, const char *name, bool drained) __attribute__((warn_unused_result));

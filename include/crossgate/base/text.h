@@ -20,7 +20,6 @@ void text_deinit(struct text *text);
 bool text_end(struct text *text) __attribute__((warn_unused_result));
 
 void text_put(struct text *text, struct span bytes);
-void text_put_number(struct text *text, uint64_t number);
 
 static inline void text_put_string(struct text *text, const char *string)
 {

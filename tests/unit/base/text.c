@@ -11,11 +11,9 @@ static void what_is_put_stands_in_order(void **state)
     text_put_string(&text, "GET / HTTP/1.1\r\n");
     text_put_field(&text, SPAN("Host"), SPAN("localhost"));
     text_put_field(&text, SPAN("Empty"), SPAN(""));
-    text_put_number(&text, 0);
-    text_put_number(&text, UINT64_MAX);
     text_put(&text, span_of(NULL, 0));
     assert_true(text_end(&text));
-    assert_string_equal(text.at, "GET / HTTP/1.1\r\nHost: localhost\r\nEmpty: \r\n018446744073709551615");
+    assert_string_equal(text.at, "GET / HTTP/1.1\r\nHost: localhost\r\nEmpty: \r\n");
     assert_int_equal(text.length, strlen(text.at));
     text_deinit(&text);
     assert_null(text.at);
