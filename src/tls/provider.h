@@ -6,7 +6,7 @@
 
 /* Not the property `provider`: OpenSSL's own configuration may demand or prefer one for everything, and a query for another would take the
  * place of that. Names that are not OpenSSL's have a dot (property(7)). */
-#define PROVIDER_PROPERTY  PROVIDER_NAME ".derives=yes"
+#define PROVIDER_PROPERTY  PROVIDER_NAME ".kdf"
 #define PROVIDER_PREFERRED "?" PROVIDER_PROPERTY
 
 #endif
