@@ -36,7 +36,8 @@ void watch_open(struct lookout *lookout, struct watch *watch, int descriptor,
                 void (*on_ready)(struct watch *watch, uint32_t events));
 
 /* From now on on_ready is called as long as one of these is true, with those that are. An error or a hang-up makes EPOLLIN and EPOLLOUT
- * true, as far as they are wanted: recv and send say what it is; EPOLLERR is told besides. False when the kernel has no memory for it. */
+ * true, as far as they are wanted: recv and send say what it is; EPOLLERR is told besides, and urgent data as EPOLLIN, with EPOLLPRI, to
+ * whoever takes all. False when the kernel has no memory for it. */
 bool watch_for(struct lookout *lookout, struct watch *watch, uint32_t events) __attribute__((warn_unused_result));
 
 /* What it was told of has not been used up: as long as it is wanted it will be told again. Followed by watch_for. */

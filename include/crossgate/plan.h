@@ -92,9 +92,10 @@ struct plan {
     struct plan_process process;
     struct plan_transport *transports;
     size_t transport_count;
-    struct upstream *upstreams;  /* all, linked by `next` */
-    size_t backend_count;        /* different names in them */
-    bool opens_more;             /* a connection may open a second descriptor: to a backend, or a file */
+    struct upstream *upstreams; /* all, linked by `next` */
+    size_t backend_count;       /* different names in them */
+    bool
+        opens_more; /* a connection of this plan, or of one before, may open a second descriptor: to a backend, or a file */
     struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
     struct plan_acme *acmes;     /* linked by `next` */
     size_t taken_over;           /* certificates with their keys, from the plan before */

@@ -44,11 +44,12 @@ size_t lookout_count(const struct lookout *lookout)
     return lookout->count;
 }
 
-/* Makes the kernel report exactly what is wanted, and look whether it is true now. Who waits to write is told again and again. */
+/* Makes the kernel report exactly what is wanted, and look whether it is true now. Who waits to write is told again and again. Who is
+ * told once hears of urgent data as well, since that ends a receive before all there is has been taken. */
 static bool instruct(struct lookout *lookout, struct watch *watch)
 {
     bool once = watch->takes_all && !(watch->wanted & EPOLLOUT);
-    struct epoll_event event = {.events = watch->wanted | (once ? EPOLLET : 0), .data.ptr = watch};
+    struct epoll_event event = {.events = watch->wanted | (once ? EPOLLET | EPOLLPRI : 0), .data.ptr = watch};
     int operation = !watch->is_known ? EPOLL_CTL_ADD : watch->wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     if (epoll_ctl(lookout->epoll, operation, watch->descriptor, &event) < 0)
         return false;
@@ -62,10 +63,12 @@ static void tell(struct lookout *lookout, struct watch *watch, uint32_t events)
 {
     if (events & (EPOLLERR | EPOLLHUP))
         events |= EPOLLIN | EPOLLOUT;
+    if (events & EPOLLPRI)
+        events |= EPOLLIN;
     if (watch->descriptor < 0)
         return;
     if (events & watch->wanted)
-        watch->on_ready(watch, events & (watch->wanted | EPOLLERR));
+        watch->on_ready(watch, events & (watch->wanted | EPOLLERR | EPOLLPRI));
     else
         (void)instruct(lookout, watch);
 }

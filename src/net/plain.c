@@ -37,7 +37,8 @@ struct plain {
     struct plain_dial *dial; /* in state dialing */
     enum ending why;
     bool paused;
-    bool eof_follows; /* the peer sends no more: a receive that takes less than it could has taken all */
+    bool eof_follows; /* the peer sends no more: a receive that takes all takes the last */
+    bool is_urgent;   /* a receive may stop before urgent data, which nothing here makes a difference of (RFC 6093) */
     bool eof_received;
     bool eof_told;
     bool open_told;
@@ -172,6 +173,12 @@ static void deliver_kept(struct plain *plain)
     }
 }
 
+/* Whether a receive of so many bytes has taken all there was. */
+static bool is_all(const struct plain *plain, size_t n)
+{
+    return n == 0 || (n < LOOP_RECEIVE_BYTES && !plain->is_urgent);
+}
+
 /* How many bytes came; 0 for the end of what is there now, of the stream, or of the connection. */
 static size_t receive(struct plain *plain)
 {
@@ -182,7 +189,7 @@ static size_t receive(struct plain *plain)
     if (n > 0) {
         if (plain->count_bytes)
             counter_add(&plain->loop->counters->bytes_in, (uint64_t)n);
-        plain->eof_received = plain->eof_follows && n < LOOP_RECEIVE_BYTES;
+        plain->eof_received = plain->eof_follows && is_all(plain, (size_t)n);
         return (size_t)n;
     }
     if (n == 0)
@@ -192,7 +199,6 @@ static size_t receive(struct plain *plain)
     return 0;
 }
 
-/* Unless a receive takes less than it could there may be more. */
 static void open_on_readable(struct plain *plain)
 {
     size_t n = LOOP_RECEIVE_BYTES;
@@ -207,10 +213,10 @@ static void open_on_readable(struct plain *plain)
             plain->paused = true;
             keep(plain, span_tail(bytes, taken));
         }
-        if (n < LOOP_RECEIVE_BYTES)
+        if (is_all(plain, n))
             break;
     }
-    if (n == LOOP_RECEIVE_BYTES)
+    if (!is_all(plain, n))
         watch_again(&plain->watch, EPOLLIN);
     owe_eof(plain);
 }
@@ -327,6 +333,7 @@ static void on_ready(struct watch *watched, uint32_t events)
         tell_room(plain);
     }
     plain->eof_follows = events & EPOLLRDHUP;
+    plain->is_urgent = events & EPOLLPRI;
     if ((events & (EPOLLIN | EPOLLRDHUP)) && plain->state->on_readable)
         plain->state->on_readable(plain);
     if ((events & EPOLLERR) && plain->state != &state_ended && (plain->paused || plain->eof_received))

@@ -70,6 +70,8 @@ static bool prepare(struct inbox *inbox, struct loop *loop, const struct plan *i
     if (in_force)
         log_write(loop->log, LOG_DEBUG, "of the certificates %zu are taken over from the plan in force",
                   plan->taken_over);
+    if (in_force && in_force->opens_more) /* its connections live on under it, with all that they open */
+        plan->opens_more = true;
     inbox->next = front_new(loop, plan, parcel->sockets.at);
     parcel->sockets.count = 0;
     return inbox->next != NULL;

@@ -3,7 +3,7 @@
  * does for a message. A few of them are kept here instead: few connections are in the middle of a record at a time, and
  * whoever finds none is served by malloc.
  *
- * OpenSSL's hooks are told of no user, so that the shelf is the one variable of the program that outlives a call. Any
+ * OpenSSL's hooks are told of no user, so that the shelf outlives each call, as nothing else here but provider.c's. Any
  * thread may take and give: a stream goes between loop and lane. */
 #include "crossgate/tls.h"
 

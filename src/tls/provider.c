@@ -183,8 +183,9 @@ static void state_reset(void *state)
     }
 
 static const OSSL_DISPATCH tls13[] = ALGORITHM(derive_tls13), tls12[] = ALGORITHM(derive_tls12);
-static const OSSL_ALGORITHM derivations[] = {{OSSL_KDF_NAME_TLS1_3_KDF, PROVIDER_PROPERTY, tls13, NULL},
-                                             {OSSL_KDF_NAME_TLS1_PRF, PROVIDER_PROPERTY, tls12, NULL},
+static const char properties[] = "provider=" PROVIDER_NAME "," PROVIDER_PROPERTY;
+static const OSSL_ALGORITHM derivations[] = {{OSSL_KDF_NAME_TLS1_3_KDF, properties, tls13, NULL},
+                                             {OSSL_KDF_NAME_TLS1_PRF, properties, tls12, NULL},
                                              {NULL, NULL, NULL, NULL}};
 
 /* -- the provider -- */

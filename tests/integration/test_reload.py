@@ -266,3 +266,14 @@ def test_notes_that_were_read_at_the_start_are_not_repeated(crossgate):
     assert gate.log.count("note: realms") == 2 and gate.log.count("note: controller") == 1
     gate.stop()
     assert gate.log.rstrip().endswith("stopped")
+
+
+def test_who_could_open_more_still_can_after_a_reload(crossgate):
+    """Connections outlive their plan with what they have open: a later one that opens nothing does not count on all files."""
+    said = "150 connections are asked for, but 328 open files allow 100 only"
+    with Backend() as backend:
+        gate = crossgate(web({"/": HELLO, "ws": reverseproxy(backend)}), workers=1, files=328, max_connections=150)
+        assert said in gate.log
+        for reloads in range(1, 3):
+            gate.reload(document(web({"/": HELLO, "ws": ECHO}), max_connections=150), expect="reloaded: 1 transport")
+            eventually(lambda: gate.log.count(said) == 1 + reloads)

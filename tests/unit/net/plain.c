@@ -382,6 +382,32 @@ static void small_writes_leave_at_once_until_they_are_to_gather(void **state)
     close(far);
 }
 
+/* RFC 6093: a receive stops before the urgent byte, which goes another way. What is behind it is read, and only then it is over. */
+static void urgent_data_keeps_nothing_back(void **state)
+{
+    struct fixture *f = *state, tcp = {.stream = NULL};
+    int far, near = accept_tcp(&far);
+    tcp.stream = plain_new(&f->loop, near, false);
+    assert_non_null(tcp.stream);
+    stream_attach(tcp.stream, &user, &tcp);
+    turns(f, 2);
+    assert_int_equal(send(far, "before", 6, 0), 6);
+    assert_int_equal(send(far, "!", 1, MSG_OOB), 1);
+    assert_int_equal(send(far, " behind", 7, 0), 7);
+    turns(f, 2);
+    assert_string_equal(tcp.got, "before behind");
+    assert_int_equal(send(far, "!", 1, MSG_OOB), 1);
+    assert_int_equal(send(far, ", last", 6, 0), 6);
+    shutdown(far, SHUT_WR);
+    turns(f, 2);
+    assert_string_equal(tcp.got, "before behind, last");
+    assert_int_equal(tcp.eofs, 1);
+    stream_abort(tcp.stream, ENDING_DONE);
+    turns(f, 2);
+    assert_int_equal(tcp.ended, 1);
+    close(far);
+}
+
 static void a_unix_socket_has_nothing_to_gather(void **state)
 {
     struct fixture *f = *state;
@@ -409,6 +435,7 @@ int main(void)
         EACH(the_answer_to_an_eof_still_goes_out),
         EACH(abort_ends_once_and_asynchronously),
         EACH(small_writes_leave_at_once_until_they_are_to_gather),
+        EACH(urgent_data_keeps_nothing_back),
         EACH(a_unix_socket_has_nothing_to_gather),
         EACH(what_a_peer_sent_before_it_stopped_reading_is_still_read),
     };

@@ -46,6 +46,21 @@ static void is_no_fips_provider(void **state)
     assert_string_equal(provider_of(OSSL_KDF_NAME_TLS1_3_KDF, PROVIDER_PREFERRED), PROVIDER_NAME);
 }
 
+/* A demand for another provider, or a wish, is not replaced by ours. */
+static void leaves_the_choice_of_a_provider(void **state)
+{
+    (void)state;
+    static const char *const properties[] = {"provider=default", "provider!=" PROVIDER_NAME};
+    for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++) {
+        assert_int_equal(EVP_set_default_properties(NULL, properties[i]), 1);
+        assert_string_equal(provider_of(OSSL_KDF_NAME_TLS1_3_KDF, PROVIDER_PREFERRED), "default");
+    }
+    assert_int_equal(EVP_set_default_properties(NULL, "provider=none"), 1);
+    assert_null(provider_of(OSSL_KDF_NAME_HKDF, PROVIDER_PREFERRED));
+    assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+    assert_string_equal(provider_of(OSSL_KDF_NAME_TLS1_3_KDF, PROVIDER_PREFERRED), PROVIDER_NAME);
+}
+
 /* -- what is derived -- */
 
 static bool derive(const char *name, const char *properties, const OSSL_PARAM *parameters, uint8_t *to, size_t length)
@@ -203,13 +218,10 @@ static void refuses_what_it_cannot_derive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(is_preferred_where_it_is_asked_for),
-        cmocka_unit_test(is_no_fips_provider),
-        cmocka_unit_test(expands_as_openssl_does),
-        cmocka_unit_test(extracts_as_openssl_does),
-        cmocka_unit_test(has_the_prf_of_tls_1_2),
-        cmocka_unit_test(derives_the_key_of_rfc_8448),
-        cmocka_unit_test(refuses_what_it_cannot_derive),
+        cmocka_unit_test(is_preferred_where_it_is_asked_for), cmocka_unit_test(is_no_fips_provider),
+        cmocka_unit_test(leaves_the_choice_of_a_provider),    cmocka_unit_test(expands_as_openssl_does),
+        cmocka_unit_test(extracts_as_openssl_does),           cmocka_unit_test(has_the_prf_of_tls_1_2),
+        cmocka_unit_test(derives_the_key_of_rfc_8448),        cmocka_unit_test(refuses_what_it_cannot_derive),
     };
     if (!tls_provider_prepare())
         return 1;
