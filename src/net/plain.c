@@ -30,21 +30,22 @@ struct plain_state {
     bool takes_writes;
 };
 
+/* There is one for each idle connection: a bit for each fact, and the size is one that malloc has no need to round up. */
 struct plain {
     struct stream stream;
     struct loop *loop;
     const struct plain_state *state;
     struct plain_dial *dial; /* in state dialing */
     enum ending why;
-    bool paused;
-    bool eof_follows; /* the peer sends no more: a receive that takes all takes the last */
-    bool is_urgent;   /* a receive may stop before urgent data, which nothing here makes a difference of (RFC 6093) */
-    bool eof_received;
-    bool eof_told;
-    bool open_told;
-    bool room_owed;   /* a write was answered with false */
-    bool send_broken; /* the peer takes no bytes any more; what it sent may still be read */
-    bool count_bytes;
+    bool paused : 1;
+    bool eof_follows : 1; /* the peer sends no more: a receive that takes all takes the last */
+    bool is_urgent : 1; /* a receive may stop before urgent data, which nothing here makes a difference of (RFC 6093) */
+    bool eof_received : 1;
+    bool eof_told : 1;
+    bool open_told : 1;
+    bool room_owed : 1;   /* a write was answered with false */
+    bool send_broken : 1; /* the peer takes no bytes any more; what it sent may still be read */
+    bool count_bytes : 1;
     struct buffer out;  /* written, not yet with the kernel */
     struct buffer kept; /* received, not yet taken */
     struct task settle;

@@ -22,8 +22,8 @@ struct relay {
     _Atomic uint64_t *sessions; /* or NULL */
     struct guest guest;
     struct peer peer;
-    enum ending why;
     const char *detail;
+    enum ending why;
     bool explained; /* why and detail are set */
 };
 

@@ -40,6 +40,7 @@ struct state {
     bool can_send; /* application data may be encrypted */
 };
 
+/* There is one for each idle connection: a bit for each fact, and the size is one that malloc has no need to round up. */
 struct tls_stream {
     struct stream stream;
     const struct state *state;
@@ -54,17 +55,17 @@ struct tls_stream {
     struct deadline deadline;
     struct task settle;
     struct task flush;
-    size_t choke_queue;   /* below's queue when that was last looked at */
-    uint64_t received;    /* bytes of plaintext */
-    uint64_t key_updates; /* that the peer has sent */
-    enum ending why;      /* our own ending, if `failed` */
-    bool failed;          /* we ended it; what below ends with comes of that */
-    bool paused;          /* by the user */
-    bool wants_room;      /* the user was told to wait for on_room */
-    bool owes_ticket;     /* it goes with the first that is said */
-    bool choked;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
-    bool below_is_paused; /* by us */
-    bool below_is_over;   /* EOF came while plaintext was held back */
+    size_t choke_queue;       /* below's queue when that was last looked at */
+    uint64_t received;        /* bytes of plaintext */
+    uint64_t key_updates;     /* that the peer has sent */
+    enum ending why;          /* our own ending, if `failed` */
+    bool failed : 1;          /* we ended it; what below ends with comes of that */
+    bool paused : 1;          /* by the user */
+    bool wants_room : 1;      /* the user was told to wait for on_room */
+    bool owes_ticket : 1;     /* it goes with the first that is said */
+    bool choked : 1;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
+    bool below_is_paused : 1; /* by us */
+    bool below_is_over : 1;   /* EOF came while plaintext was held back */
 };
 
 static const struct state state_handshake;
