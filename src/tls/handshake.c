@@ -193,8 +193,7 @@ static void go_beside(struct tls_handshake *self)
         return;
     }
     self->turn.is_heavy = true;
-    self->turn.is_medium = self->hello.is_medium;
-    counter_add(&self->turn.loop->counters->handshakes_heavy, !self->hello.is_medium);
+    counter_add(&self->turn.loop->counters->handshakes_heavy, 1);
     wait_for_turn(self);
 }
 
