@@ -74,11 +74,17 @@ static void work_with_children(void)
         _exit(0);
     }
     waitpid(ended, NULL, 0);
+    int told[2];
+    char byte = 0;
+    assert_int_equal(pipe(told), 0);
     if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody is left behind by a test that fails */
         spend(20);
-        pause();
+        if (write(told[1], &byte, 1) == 1)
+            pause();
     }
     spend(20);
+    assert_int_equal(read(told[0], &byte, 1), 1);
 }
 
 static void a_process_is_read_to_the_nanosecond(void **state)
