@@ -94,8 +94,7 @@ struct plan {
     size_t transport_count;
     struct upstream *upstreams; /* all, linked by `next` */
     size_t backend_count;       /* different names in them */
-    bool
-        opens_more; /* a connection of this plan, or of one before, may open a second descriptor: to a backend, or a file */
+    bool opens_more; /* a connection, of an earlier plan, too, may open a second descriptor: a backend, a file */
     struct plan_staple *staples; /* of certificates that have to do with OCSP, linked by `next` */
     struct plan_acme *acmes;     /* linked by `next` */
     size_t taken_over;           /* certificates with their keys, from the plan before */

@@ -356,6 +356,17 @@ static int accept_tcp(int *far)
     return near;
 }
 
+/* A visitor's stream over TCP, whose other end is `far`. The result is its descriptor. */
+static int visit_by_tcp(struct fixture *f, struct fixture *tcp, int *far)
+{
+    int near = accept_tcp(far);
+    *tcp = (struct fixture){.stream = plain_new(&f->loop, near, false)};
+    assert_non_null(tcp->stream);
+    stream_attach(tcp->stream, &user, tcp);
+    turns(f, 2);
+    return near;
+}
+
 static bool sends_at_once(int descriptor)
 {
     int on = -1;
@@ -366,12 +377,8 @@ static bool sends_at_once(int descriptor)
 
 static void small_writes_leave_at_once_until_they_are_to_gather(void **state)
 {
-    struct fixture *f = *state, tcp = {.stream = NULL};
-    int far, near = accept_tcp(&far);
-    tcp.stream = plain_new(&f->loop, near, false);
-    assert_non_null(tcp.stream);
-    stream_attach(tcp.stream, &user, &tcp);
-    turns(f, 2);
+    struct fixture *f = *state, tcp;
+    int far, near = visit_by_tcp(f, &tcp, &far);
     assert_true(sends_at_once(near));
     stream_gather(tcp.stream);
     assert_false(sends_at_once(near));
@@ -385,12 +392,9 @@ static void small_writes_leave_at_once_until_they_are_to_gather(void **state)
 /* RFC 6093: a receive stops before the urgent byte, which goes another way. What is behind it is read, and only then it is over. */
 static void urgent_data_keeps_nothing_back(void **state)
 {
-    struct fixture *f = *state, tcp = {.stream = NULL};
-    int far, near = accept_tcp(&far);
-    tcp.stream = plain_new(&f->loop, near, false);
-    assert_non_null(tcp.stream);
-    stream_attach(tcp.stream, &user, &tcp);
-    turns(f, 2);
+    struct fixture *f = *state, tcp;
+    int far;
+    visit_by_tcp(f, &tcp, &far);
     assert_int_equal(send(far, "before", 6, 0), 6);
     assert_int_equal(send(far, "!", 1, MSG_OOB), 1);
     assert_int_equal(send(far, " behind", 7, 0), 7);
