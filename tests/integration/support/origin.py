@@ -165,5 +165,5 @@ class Origin:
         except (OSError, EOFError):
             pass
         finally:
-            self.ended += 1
             sock.close()
+            self.ended += 1
