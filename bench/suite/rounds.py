@@ -118,7 +118,7 @@ def wait(bench, entry, place, server, stack):
 @contextmanager
 def crowd(bench, place, server, count):
     """WebSockets that are open and silent."""
-    options = {"connections": count, "warm_up": LONG, "tls": "1.3"}
+    options = {"connections": count, "sources": 4, "warm_up": LONG, "tls": "1.3"}
     words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
     room = place.home / "crowd"
     room.mkdir()
