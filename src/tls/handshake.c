@@ -193,7 +193,8 @@ static void go_beside(struct tls_handshake *self)
         return;
     }
     self->turn.is_heavy = true;
-    counter_add(&self->turn.loop->counters->handshakes_heavy, 1);
+    self->turn.is_medium = self->hello.is_medium;
+    counter_add(&self->turn.loop->counters->handshakes_heavy, !self->hello.is_medium);
     wait_for_turn(self);
 }
 

@@ -98,13 +98,25 @@ static int use_choice(SSL *ssl, const struct tls_context *context, struct span n
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* What is heavy is suspended here, and goes on elsewhere, where this is called again. */
+/* Somebody whose messages would come late. */
+static bool has_established(const struct counters *counters)
+{
+    return counters->websockets_open + counters->rawsockets_open > 0;
+}
+
+/* What is heavy is suspended here, and goes on elsewhere, where this is called again. So is what is medium, where it costs more but disturbs
+ * less, if there is whom it could disturb. */
 static int weigh(SSL *ssl, const struct tls_context *context, const struct pipe *pipe)
 {
-    if (pipe->away || !tls_queue_has_lane(pipe->loop->handshakes) ||
-        !weight_is_heavy(ssl, pipe->hello->choice, &context->light))
+    const struct loop *loop = pipe->loop;
+    struct hello *hello = pipe->hello;
+    if (pipe->away || !tls_queue_has_lane(loop->handshakes))
         return SSL_CLIENT_HELLO_SUCCESS;
-    return SSL_CLIENT_HELLO_RETRY;
+    if (weight_is_heavy(ssl, hello->choice, &context->light))
+        return SSL_CLIENT_HELLO_RETRY;
+    hello->is_medium =
+        weight_is_medium(hello->choice) && tls_queue_is_pressed(loop->handshakes) && has_established(loop->counters);
+    return hello->is_medium ? SSL_CLIENT_HELLO_RETRY : SSL_CLIENT_HELLO_SUCCESS;
 }
 
 /* Of the loop, with the challenges. Called again for the second hello after a HelloRetryRequest, which must ask for the same (RFC 8446 section 4.1.2): an authority

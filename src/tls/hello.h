@@ -9,6 +9,7 @@
 /* What a handshake's hello has come to: found by the handshake's pipe (bio.h). */
 struct hello {
     const struct choice *choice; /* NULL: nothing has been chosen (yet) */
+    bool is_medium;              /* and is suspended, since others wait as well (queue.h) */
     bool is_named;               /* chosen by the server name */
     bool is_nameless;            /* refused, since no certificate is for the name */
     bool is_challenge;           /* of an authority, instead of a choice: the handshake is all there is to say */

@@ -15,6 +15,9 @@ enum { LEAD_MAX = 4000000 };
 struct tls_queue {
     struct list light;    /* of struct tls_turn */
     struct list advanced; /* heavy ones that have had a step */
+    struct list medium;
+    bool medium_is_next; /* before a heavy one */
+    bool medium_is_out;  /* the lane has one */
     struct list heavy[TLS_SOURCES];
     unsigned waiting[TLS_SOURCES]; /* how many are in each */
     size_t heavy_count;            /* in all of them */
@@ -33,6 +36,7 @@ struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
         return NULL;
     list_init(&queue->light);
     list_init(&queue->advanced);
+    list_init(&queue->medium);
     for (size_t i = 0; i < TLS_SOURCES; i++)
         list_init(&queue->heavy[i]);
     queue->lane = wake ? lane_new(wake, user) : NULL;
@@ -42,8 +46,14 @@ struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
     return NULL;
 }
 
+static bool has_heavy(const struct tls_queue *queue)
+{
+    return queue->heavy_count > 0 || !list_is_empty(&queue->medium) || !list_is_empty(&queue->advanced);
+}
+
 static void finish(struct tls_turn *turn)
 {
+    turn->loop->handshakes->medium_is_out = false;
     turn->is_out = false;
     counter_subtract(&turn->loop->counters->handshakes_away, 1);
     turn->ops->finish(turn);
@@ -56,9 +66,14 @@ void tls_queue_free(struct tls_queue *queue)
     struct tls_turn *last = queue->lane ? lane_wait(queue->lane) : NULL;
     if (last)
         finish(last);
-    assert(list_is_empty(&queue->light) && list_is_empty(&queue->advanced) && queue->heavy_count == 0);
+    assert(list_is_empty(&queue->light) && !has_heavy(queue));
     lane_free(queue->lane);
     free(queue);
+}
+
+bool tls_queue_is_pressed(const struct tls_queue *queue)
+{
+    return queue->lane && (queue->medium_is_out || !list_is_empty(&queue->medium) || !list_is_empty(&queue->light));
 }
 
 bool tls_queue_has_lane(const struct tls_queue *queue)
@@ -86,13 +101,13 @@ void tls_turn_init(struct tls_turn *turn, struct loop *loop, const struct tls_tu
 
 static bool is_of_source(const struct tls_turn *turn)
 {
-    return turn->is_heavy && !turn->is_advanced;
+    return turn->is_heavy && !turn->is_medium && !turn->is_advanced;
 }
 
 bool tls_turn_wait(struct tls_turn *turn)
 {
     struct tls_queue *queue = turn->loop->handshakes;
-    struct list *list = turn->is_heavy ? &queue->advanced : &queue->light;
+    struct list *list = !turn->is_heavy ? &queue->light : turn->is_advanced ? &queue->advanced : &queue->medium;
     if (!list_is_empty(&turn->link) || turn->is_out)
         return true;
     if (is_of_source(turn)) {
@@ -157,15 +172,13 @@ static void spend(struct tls_queue *queue, uint64_t budget)
 
 /* -- heavy steps -- */
 
-static bool has_heavy(const struct tls_queue *queue)
-{
-    return queue->heavy_count > 0 || !list_is_empty(&queue->advanced);
-}
-
 static struct tls_turn *take_heavy(struct tls_queue *queue)
 {
     if (!list_is_empty(&queue->advanced))
         return take_first(&queue->advanced);
+    queue->medium_is_next = !queue->medium_is_next;
+    if (!list_is_empty(&queue->medium) && (queue->medium_is_next || queue->heavy_count == 0))
+        return take_first(&queue->medium);
     while (list_is_empty(&queue->heavy[queue->next]))
         queue->next = (queue->next + 1) % TLS_SOURCES;
     struct list *list = &queue->heavy[queue->next];
@@ -185,6 +198,7 @@ static void send_out(struct tls_queue *queue, struct tls_turn *turn)
     if (!turn->ops->begin(turn))
         return;
     turn->is_out = true;
+    queue->medium_is_out = turn->is_medium;
     counter_add(&turn->loop->counters->handshakes_away, 1);
     queue->light_used = queue->stood = queue->stands_since = 0;
     queue->lane_used = lane_used(queue->lane);

@@ -2,7 +2,10 @@
  *
  * Light steps are done on the loop, oldest first, few in each turn. Heavy ones, which would hold it for longer than the
  * established can wait, go to the lane, one at a time: first who has had one already, since he has cost us something, then
- * whoever is the next of the next source, so that nobody has to wait for all that one other has sent. */
+ * whoever is the next of the next source, so that nobody has to wait for all that one other has sent.
+ *
+ * Medium ones hold the loop no longer than the established can wait, but one after the other they do so all the time. As long as there are others of
+ * them they go to the lane as well, every other time, so that neither they nor heavy ones keep the other kind waiting. */
 #ifndef CROSSGATE_TLS_QUEUE_H
 #define CROSSGATE_TLS_QUEUE_H
 
@@ -24,6 +27,7 @@ struct tls_turn {
     const struct tls_turn_ops *ops;
     uint8_t source;   /* by the address of the peer: one of TLS_SOURCES */
     bool is_heavy;    /* to be set by its owner while it does not wait */
+    bool is_medium;   /* likewise, and then it is heavy, too: it would be done on the loop if nobody else waited */
     bool is_advanced; /* has had a heavy step */
     bool is_out;      /* between begin and finish of a heavy step: what work touches is not its owner's */
 };
@@ -42,5 +46,8 @@ void tls_turn_leave(struct tls_turn *turn);
 
 /* Whether heavy steps are done elsewhere. */
 bool tls_queue_has_lane(const struct tls_queue *queue);
+
+/* Whether a medium one is not alone: to be asked while a step is done on the loop. */
+bool tls_queue_is_pressed(const struct tls_queue *queue);
 
 #endif

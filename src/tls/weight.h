@@ -17,6 +17,9 @@ struct light_groups {
 /* Of a context that offers these; not given: our own choice, in which both come first. */
 struct light_groups weight_light_groups(const struct tls_words *groups);
 
+/* Likewise, by our keys alone: so much that many of them, one after the other, are felt. */
+bool weight_is_medium(const struct choice *choice);
+
 /* Within the callback for the hello. */
 bool weight_is_heavy(SSL *ssl, const struct choice *choice, const struct light_groups *ours);
 

@@ -1,5 +1,6 @@
 unit_test(tls credential)
 unit_test(tls digest)
+unit_test(tls lock)
 unit_test(tls memory)
 unit_test(tls names)
 unit_test(tls provider)

@@ -129,6 +129,13 @@ static bool join_heavy(struct waiter *waiter, uint8_t host)
     return tls_turn_wait(&waiter->turn);
 }
 
+static bool join_medium(struct waiter *waiter)
+{
+    tls_turn_init(&waiter->turn, &world.loop, &ops, NULL);
+    waiter->turn.is_heavy = waiter->turn.is_medium = true;
+    return tls_turn_wait(&waiter->turn);
+}
+
 /* As the loop does when it is called, until so many are finished. */
 static void turn_until(unsigned finished)
 {
@@ -257,6 +264,51 @@ static void refuses_whom_it_could_not_serve_in_time(void **state)
     assert_int_equal(flood[0].finished_as, 0);
 }
 
+static void does_medium_and_heavy_steps_by_turns_and_refuses_no_medium_one(void **state)
+{
+    (void)state;
+    static struct waiter medium[TLS_HEAVY_PER_SOURCE + 1], heavy[3];
+    memset(medium, 0, sizeof medium);
+    memset(heavy, 0, sizeof heavy);
+    for (size_t i = 0; i <= TLS_HEAVY_PER_SOURCE; i++)
+        assert_true(join_medium(&medium[i]));
+    for (size_t i = 0; i < 3; i++)
+        assert_true(join_heavy(&heavy[i], 1));
+    turn_until(TLS_HEAVY_PER_SOURCE + 4);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(medium[i].finished_as, 2 * i + 1);
+        assert_int_equal(heavy[i].finished_as, 2 * i + 2);
+    }
+    assert_false(pthread_equal(medium[0].worked_on, pthread_self()));
+    assert_int_equal(medium[TLS_HEAVY_PER_SOURCE].finished_as, TLS_HEAVY_PER_SOURCE + 4);
+}
+
+static void is_pressed_while_light_or_medium_ones_are_under_way(void **state)
+{
+    (void)state;
+    struct tls_queue *queue = world.loop.handshakes;
+    sem_t hold;
+    sem_init(&hold, 0, 0);
+    struct waiter heavy = {.holds = &hold}, medium = {.holds = &hold}, light = {0};
+    assert_true(join_heavy(&heavy, 1));
+    tls_queue_spend(queue, UINT64_MAX);
+    assert_true(heavy.turn.is_out);
+    assert_false(tls_queue_is_pressed(queue)); /* who is cheap does not stand behind who is costly */
+    join(&light, 1);
+    assert_true(tls_queue_is_pressed(queue));
+    tls_queue_spend(queue, UINT64_MAX);
+    assert_false(tls_queue_is_pressed(queue));
+    assert_true(join_medium(&medium));
+    assert_true(tls_queue_is_pressed(queue)); /* it waits */
+    sem_post(&hold);
+    turn_until(2);
+    assert_true(medium.turn.is_out && tls_queue_is_pressed(queue));
+    sem_post(&hold);
+    turn_until(3);
+    assert_false(tls_queue_is_pressed(queue));
+    sem_destroy(&hold);
+}
+
 static void passes_over_heavy_ones_with_nothing_to_do(void **state)
 {
     (void)state;
@@ -320,6 +372,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(prefers_heavy_handshakes_that_have_begun_and_serves_sources_in_turn,
                                         set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(refuses_whom_it_could_not_serve_in_time, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(does_medium_and_heavy_steps_by_turns_and_refuses_no_medium_one, set_up_lane,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(is_pressed_while_light_or_medium_ones_are_under_way, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(passes_over_heavy_ones_with_nothing_to_do, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(waits_at_its_end_for_who_is_out, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(stands_back_for_a_while_when_the_lane_gets_nothing, set_up_lane, tear_down),

@@ -1,0 +1,28 @@
+/* The locks of OpenSSL, waited for asleep.
+ *
+ * libcrypto takes a pthread_rwlock for a few nanoseconds some dozen times a handshake: for extra data, engines, random numbers, blinding.
+ * A writer of glibc's that finds one whose owner has just begun to take or to leave it spins until that is done. Is the owner our thread for
+ * costly steps, and the loop what interrupted it there, then the loop spins on the core which the other needs, until the kernel's next tick
+ * or the one after: up to 8 ms, in a storm once or twice a second. Asleep it leaves the core, and is back when the owner has long gone on.
+ *
+ * This takes the place of glibc's for the whole program: the loader finds the symbols of the program before those of the C library. Readers
+ * are left alone: what OpenSSL takes for reading is not written any more while handshakes are made. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+enum { NAP = 5000 }; /* ns, to which the kernel adds its 50 us of slack; what is held there is held for much less */
+
+static void nap(void)
+{
+    const struct timespec time = {.tv_nsec = NAP};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+__attribute__((visibility("default"))) int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    int status;
+    while ((status = pthread_rwlock_trywrlock(lock)) == EBUSY)
+        nap();
+    return status;
+}
