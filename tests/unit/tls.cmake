@@ -5,6 +5,11 @@ unit_test(tls memory)
 unit_test(tls names)
 unit_test(tls provider)
 unit_test(tls queue)
-unit_test(tls stream)
 unit_test(tls staple)
 unit_test(tls ticket_keys)
+
+# The stream, each idea in a program of its own.
+foreach(name handshake resumption verification closing flow post_handshake challenge lane scarcity)
+  unit_test(tls ${name})
+  target_sources(unit_tls_${name} PRIVATE tls/world.c)
+endforeach()

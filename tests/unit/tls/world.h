@@ -1,0 +1,124 @@
+/* A server of ours and a client, ours or one of plain OpenSSL, joined by a wire of memory: for all tests of the stream of TLS. */
+#ifndef CROSSGATE_TESTS_TLS_WORLD_H
+#define CROSSGATE_TESTS_TLS_WORLD_H
+
+#include "test.h"
+
+#include "forge.h"
+#include "wire.h"
+
+#include <openssl/ssl.h>
+#include <semaphore.h>
+
+/* The room's own view of a context: tests choose what a client offers. */
+#include "context.h"
+
+/* A user of a stream that writes down what it is told. */
+struct user {
+    struct stream *stream;
+    uint8_t *got;
+    size_t got_length;
+    size_t calls; /* of on_bytes */
+    size_t take;  /* takes at most this many bytes per call */
+    bool pauses;  /* in each on_bytes */
+    bool aborts;  /* in on_bytes */
+    bool answers; /* echoes */
+    unsigned opened, rooms, eofs, ends;
+    enum ending why;
+    char detail[128];
+};
+
+extern const struct stream_user recording;
+
+extern struct world {
+    struct arena *arena;
+    EVP_PKEY *rsa, *ec, *root_key;
+    X509 *root, *rsa_leaf, *ec_leaf, *client_leaf;
+    struct pki_file rsa_key, ec_key, client_key, rsa_file, ec_file, client_file, root_file;
+    struct log log;
+    struct counters counters;
+    struct loop loop;
+    struct tls_ticket_ring ring;
+    struct wire_end below[2]; /* of server and client */
+    struct user server, client;
+    unsigned problems;
+    sem_t woken; /* by the thread for heavy handshakes */
+} world;
+
+/* For cmocka: of a program, and of each test. */
+int set_up_all(void **state);
+int tear_down_all(void **state);
+int set_up(void **state);
+int set_up_lane(void **state); /* the thread for heavy handshakes wakes us */
+int tear_down(void **state);
+
+/* -- turns of the loop -- */
+
+void turn(void);
+
+/* Until nothing moves any more. */
+void run(void);
+
+/* Until the thread has given back all, too. */
+void run_all(void);
+
+/* Ends what is left, and asserts that nothing is. */
+void hang_up(void);
+
+/* -- both ends -- */
+
+enum { TIMEOUT = 1000 }; /* of a handshake, ms */
+
+/* So many new ticket keys. */
+void fill_ring(uint32_t count);
+
+/* What is worse than a note is printed and counted in world.problems. */
+void count_problem(struct problems *problems, const struct problem *problem);
+
+/* Of a server nothing may be counted. */
+struct tls_context *make_server(const struct tls_server_settings *settings);
+struct tls_context *make_client(const struct tls_client_settings *settings);
+
+/* A server with the RSA certificate, and a client that trusts its authority. */
+struct tls_server_settings rsa_settings(void);
+struct tls_client_settings client_settings(void);
+
+/* The stream gets its user. */
+void attach(struct user *user, struct stream *stream);
+
+/* Both contexts are given away: they die with their streams. */
+void join(struct tls_context *server, struct tls_context *client);
+
+/* With the settings above; open_default runs until both are open. */
+void join_default(void);
+void open_default(void);
+
+/* With a server that leaves a client no cheap group. */
+void join_heavy(void);
+
+void expect_got(const struct user *user, struct span bytes);
+
+/* -- a client of plain OpenSSL, which does what our streams never do -- */
+
+struct guest_client {
+    SSL_CTX *context;
+    SSL *ssl;
+    BIO *in, *out;
+    char got[64];
+};
+
+/* Offers a version up to this one, and the session unless it is NULL. The caller keeps its references. */
+void guest_join(struct guest_client *guest, struct tls_context *server, int version, SSL_SESSION *session);
+
+/* Reads, and carries bytes both ways, at most so many times: until something is read, which is in got then. */
+void guest_talk(struct guest_client *guest, int times);
+
+enum { SILENCE = 100 }; /* ms */
+
+/* Neither says anything for so long that a ticket leaves by itself. */
+void guest_is_silent(struct guest_client *guest);
+
+/* Frees the guest, and hangs up. */
+void guest_leave(struct guest_client *guest);
+
+#endif
