@@ -18,12 +18,13 @@ struct arena_store {
 /* About 256 KiB; more goes back to the system. */
 enum { ARENA_SPARE_MAX = 64 };
 
+/* Frees the chunks that lie in it. Arenas that were made from it are freed before. */
 void arena_store_deinit(struct arena_store *store);
 
 /* NULL when memory is out. The caller frees it with arena_free. */
 struct arena *arena_new(void);
 
-/* Takes what it needs from the store, which must outlive it, and leaves it there. */
+/* Takes what it needs from the store, which must outlive it, and leaves it there. NULL when memory is out. */
 struct arena *arena_new_from(struct arena_store *store);
 
 /* Runs the destructors in reverse order of arena_defer, then frees all memory. Accepts NULL. */
@@ -39,7 +40,7 @@ char *arena_copy(struct arena *arena, struct span bytes) __attribute__((warn_unu
  * false: in both cases the caller has given it away. */
 bool arena_defer(struct arena *arena, void (*destroy)(void *object), void *object) __attribute__((warn_unused_result));
 
-/* Bytes handed out so far: by it tests hold a request to its bound. */
+/* Bytes handed out so far, each piece rounded up to its alignment: by it tests hold a request to its bound. */
 size_t arena_used(const struct arena *arena);
 
 #endif

@@ -17,12 +17,13 @@ struct buffer {
     uint32_t tail_used;   /* bytes of the tail block that are filled */
 };
 
+/* Empty. Borrows the pool, which must outlive it. */
 void buffer_init(struct buffer *buffer, struct pool *pool);
 
 /* Gives all blocks back. The buffer may be used again. */
 void buffer_clear(struct buffer *buffer);
 
-/* What buffer_append does with bytes that the tail has no room for. */
+/* What buffer_append does with bytes that the tail has no room for; with the same result. */
 bool buffer_extend(struct buffer *buffer, struct span bytes) __attribute__((warn_unused_result));
 
 /* Copies the bytes to the tail. False when memory is out: then nothing was added. */

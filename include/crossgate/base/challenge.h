@@ -24,7 +24,8 @@ struct challenge {
 /* As text, in which it travels between processes: "http-01 NAME TOKEN PROOF". */
 void challenge_print(const struct challenge *challenge, char text[CHALLENGE_TEXT]);
 
-/* False: it is not of that form, or something in it is too long or has characters that do not belong there. */
+/* False: it is not of that form, or something in it is too long or has characters that do not belong there;
+ * *challenge is of no use then. */
 bool challenge_parse(struct span text, struct challenge *challenge);
 
 /* Those that are answered now. */
@@ -38,10 +39,14 @@ struct challenges {
 /* *table is NULL as long as there is none, so that who has nothing to answer tests a pointer. Adding one that is there changes
  * nothing. False: there are too many, or memory is out. */
 bool challenges_add(struct challenges **table, const struct challenge *challenge) __attribute__((warn_unused_result));
+
+/* One that is not there changes nothing. With the last one the table is freed, and *table is NULL. */
 void challenges_remove(struct challenges **table, const struct challenge *challenge);
+
+/* Frees the table; *table is NULL then. */
 void challenges_deinit(struct challenges **table);
 
-/* The http-01 challenge with that token, or NULL. */
+/* The http-01 challenge with that token, or NULL. Borrowed of the table until that changes, as is the next one. */
 const struct challenge *challenges_by_token(const struct challenges *table, struct span token);
 
 /* The tls-alpn-01 challenge for that name (case is ignored), or NULL; the one that was added last. */

@@ -25,6 +25,7 @@ static inline void counted_ref(struct counted *self)
         self->count++;
 }
 
+/* Accepts NULL. Whoever gives up the last reference runs free. */
 static inline void counted_unref(struct counted *self)
 {
     if (!self)

@@ -1,4 +1,4 @@
-/* What a worker counts, on one page that master and other workers can read.
+/* What a worker counts, in memory that master and other workers can read: its page, though it has the size of several.
  *
  * Each worker writes its own page only; readers may see a moment's mixture, never a torn number. */
 #ifndef CROSSGATE_BASE_COUNTERS_H

@@ -1,7 +1,8 @@
 /* Deadlines without a timer per connection.
  *
  * Deadlines of equal length expire in the order in which they were armed, so each length in use has one
- * FIFO list: arming, disarming and expiring are O(1). The clock is an argument. */
+ * FIFO list: arming, disarming and expiring are O(1). Where more lengths than DEADLINE_LINES are in use at
+ * once, those beyond share a list, in which arming looks for its place. The clock is an argument. */
 #ifndef CROSSGATE_BASE_DEADLINE_H
 #define CROSSGATE_BASE_DEADLINE_H
 
@@ -27,8 +28,10 @@ struct deadlines {
     unsigned count;
 };
 
+/* None waits. */
 void deadlines_init(struct deadlines *deadlines);
 
+/* Not armed. Whoever frees its memory disarms it before. */
 void deadline_init(struct deadline *deadline, void (*expire)(struct deadline *));
 
 /* Starts, or starts again, a wait of `length` ms. A length of 0 means "no limit" and only disarms. */

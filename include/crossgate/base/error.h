@@ -17,15 +17,15 @@ enum error_class {
 
 struct error {
     enum error_class class;
-    int number; /* errno of class SYSTEM, or 0 */
+    int number; /* errno, where error_set_errno recorded it; or 0 */
     char text[240];
 };
 
-/* Records the first error; later calls on the same object change nothing. */
+/* Records the first error, its text cut to size; later calls on the same object change nothing. */
 void error_set(struct error *error, enum error_class class, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As error_set, with ": " and the text of errno behind it; class SYSTEM. */
+/* As error_set, with ": " and the text of errno behind it; class MEMORY for ENOMEM, else SYSTEM. Leaves errno as it was. */
 void error_set_errno(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

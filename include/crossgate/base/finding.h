@@ -13,7 +13,7 @@ enum finding_severity {
 
 struct finding {
     enum finding_severity severity;
-    const char *id; /* for programs: "expired" */
+    const char *id; /* for programs: "expired"; a literal */
     char text[600];
     char remedy[700]; /* "": none. A line that begins with a space is a command */
 };

@@ -14,6 +14,7 @@ struct list {
 /* The struct of which `node` is the member `member`. For a const node write `const struct x` as type. */
 #define CONTAINER_OF(node, type, member) ((type *)((uintptr_t)(node)-offsetof(type, member)))
 
+/* An empty ring, or a node in no ring. */
 static inline void list_init(struct list *node)
 {
     node->next = node->previous = node;
@@ -25,6 +26,7 @@ static inline bool list_is_empty(const struct list *node)
     return node->next == node;
 }
 
+/* Safe on a node that is in no ring. */
 static inline void list_remove(struct list *node)
 {
     node->next->previous = node->previous;
@@ -41,6 +43,7 @@ static inline void list_insert_before(struct list *place, struct list *node)
     place->previous = node;
 }
 
+/* At the end of the ring; the node is in none by then. */
 static inline void list_append(struct list *head, struct list *node)
 {
     list_insert_before(head, node);

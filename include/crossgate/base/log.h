@@ -20,14 +20,14 @@ struct log {
 /* At most this many lines a second below level ERROR; the rest is counted, and the count is logged. */
 enum { LOG_LINES_PER_SECOND = 200 };
 
-/* Does not take the descriptor over. */
+/* Does not take the descriptor over. Copies the origin, cut to size. */
 void log_init(struct log *log, int descriptor, enum log_level level, const char *origin);
 
 /* One line, with time, level and origin before it. Control characters in the text are made visible as
- * \xNN, so that a peer cannot forge lines. */
+ * \xNN, so that a peer cannot forge lines. Cut to 2 KiB, as a pipe takes a line of that size whole. */
 void log_write(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Lines as they are, of any length and number, each by itself written or dropped. */
+/* Lines as they are, at any level and rate, each by itself written or dropped; those over 2 KiB in pieces. */
 void log_write_text(struct log *log, struct span text);
 
 /* "error", "warning", "info", "debug" -> level. False if it is none of them. */

@@ -90,7 +90,8 @@ struct loop {
 bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *counters)
     __attribute__((warn_unused_result));
 
-/* Asserts that no guest, task, block or state is left: the leak test of each run. */
+/* Frees the buffers. Asserts that no guest, task, block, kept connection, backend, listing or gathered message is left: the leak
+ * test of each run. Log, counters, and what the rooms own, are theirs to free; challenges go with the loop. */
 void loop_deinit(struct loop *loop);
 
 /* Reads the monotonic clock into loop->now. */
@@ -99,6 +100,7 @@ void loop_tick(struct loop *loop);
 /* Has task->run called in that phase of this turn. A task that waits already stays where it is. */
 void loop_defer(struct loop *loop, enum loop_phase phase, struct task *task);
 
+/* Not deferred. Whoever frees its memory cancels it before. */
 void task_init(struct task *task, void (*run)(struct task *));
 
 /* Has it been deferred, and not been run since? */
@@ -116,8 +118,8 @@ void loop_settle(struct loop *loop);
 /* Runs BURY, and what it caused to settle, until nothing waits. Called at the end of the turn, with nobody on the stack. */
 void loop_bury(struct loop *loop);
 
-/* Counts an ending and logs it as its row says. `peer` may be NULL; `detail` may be NULL and is put behind
- * the row's text. */
+/* Counts an ending and logs it at the level of its row, at LOG_DEBUG if that is LOG_QUIET. `peer` may be NULL;
+ * `detail` may be NULL and is put behind the row's text. */
 void loop_report(struct loop *loop, enum ending why, const struct peer *peer, const char *detail);
 
 #endif

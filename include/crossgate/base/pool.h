@@ -22,6 +22,7 @@ struct pool {
 /* The pool keeps at most this many spare blocks (about 2 MiB) and returns others to the system. */
 enum { POOL_SPARE_MAX = 128 };
 
+/* No spare blocks. */
 void pool_init(struct pool *pool);
 
 /* Frees the spare blocks; asserts that none is lent. */
@@ -30,6 +31,7 @@ void pool_deinit(struct pool *pool);
 /* The block last put back (it is warm in the cache), or a new one. NULL when memory is out. */
 struct pool_block *pool_get(struct pool *pool) __attribute__((warn_unused_result));
 
+/* Takes back a block that pool_get gave, once. */
 void pool_put(struct pool *pool, struct pool_block *block);
 
 #endif

@@ -16,7 +16,7 @@ struct problem {
     enum problem_severity severity;
     const char *key;    /* "certificate", or NULL: the object itself */
     size_t index;       /* element of a list, or PROBLEM_WHOLE */
-    const char *text;   /* what is wrong, with what was found */
+    const char *text;   /* what is wrong, with what was found; valid for the call of report */
     const char *remedy; /* what to do next, a command where there is one; may be NULL */
 };
 
@@ -27,7 +27,7 @@ struct problems {
                         system, are left out */
 };
 
-/* Formats the text and reports. `remedy` is passed as it is. */
+/* Formats the text, cut to 511 bytes, and reports. `remedy` is passed as it is. */
 void problem_report(struct problems *problems, enum problem_severity severity, const char *key, size_t index,
                     const char *remedy, const char *format, ...) __attribute__((format(printf, 6, 7)));
 

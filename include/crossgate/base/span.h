@@ -33,6 +33,7 @@ static inline struct span span_of(const void *at, size_t len)
     return (struct span){at, len};
 }
 
+/* Without the terminating zero; empty for NULL. */
 static inline struct span span_string(const char *text)
 {
     return (struct span){(const uint8_t *)text, text ? strlen(text) : 0};
@@ -82,10 +83,10 @@ static inline struct span span_trim(struct span s)
  * Empty elements are skipped. False when nothing is left. */
 bool span_next_item(struct span *rest, struct span *item);
 
-/* A decimal number of digits only. False if empty, not digits, or over max. */
+/* A decimal number of digits only. False if empty, not digits, or over max; *out is as before then. */
 bool span_to_uint(struct span s, uint64_t max, uint64_t *out);
 
-/* The decimal digits of a number, at the end of `digits`. */
+/* The decimal digits of a number, at the end of `digits`, which the span borrows. */
 enum { SPAN_DIGITS = 20 };
 struct span span_print_uint(uint64_t number, char digits[SPAN_DIGITS]);
 

@@ -15,7 +15,7 @@ struct url {
     bool is_address;     /* host is an address literal */
 };
 
-/* False: *error says why. */
+/* False: *error says why, with class INPUT. */
 bool url_parse(const char *word, struct url *url, struct error *error) __attribute__((warn_unused_result));
 
 #endif

@@ -11,7 +11,7 @@ struct utf8 {
     uint8_t lowest, highest; /* bounds of the next one of them */
 };
 
-/* The next part of the text. False: it is not UTF-8, whatever follows. */
+/* The next part of the text. False: it is not UTF-8, whatever follows; there is nothing to feed any more. */
 bool utf8_feed(struct utf8 *utf8, struct span part) __attribute__((warn_unused_result));
 
 /* May the text end here? */
