@@ -7,8 +7,7 @@
 static void key_updates_are_answered_in_the_stream(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     guest_join(&guest, server, TLS1_3_VERSION, NULL);
     guest_talk(&guest, 4);
@@ -28,8 +27,7 @@ static void key_updates_are_answered_in_the_stream(void **state)
 static void key_updates_are_limited_by_the_data_that_comes_between(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     static const char much[16384];
     guest_join(&guest, server, TLS1_3_VERSION, NULL);
@@ -71,8 +69,7 @@ static void ask_without_reading(struct guest_client *guest, struct tls_context *
 static void peer_that_asks_for_answers_and_does_not_read_them_is_not_read(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     ask_without_reading(&guest, server);
     wire_unclog(&world.below[0]);
@@ -88,8 +85,7 @@ static void peer_that_asks_for_answers_and_does_not_read_them_is_not_read(void *
 static void peer_that_reads_again_gets_its_ticket(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     guest_join(&guest, server, TLS1_3_VERSION, NULL);
     guest_talk(&guest, 6);
@@ -114,8 +110,7 @@ static void peer_that_reads_again_gets_its_ticket(void **state)
 static void peer_that_never_reads_the_answers_it_asks_for_is_dropped(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     ask_without_reading(&guest, server);
     deadlines_expire(&world.loop.deadlines, world.loop.now + LIMIT_SEND);
@@ -129,8 +124,7 @@ static void peer_that_never_reads_the_answers_it_asks_for_is_dropped(void **stat
 static void renegotiation_is_refused_and_the_session_goes_on(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     guest_join(&guest, server, TLS1_2_VERSION, NULL);
     guest_talk(&guest, 4);

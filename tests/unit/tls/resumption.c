@@ -74,8 +74,7 @@ static void tickets_resume_in_both_versions(void **state)
 static void tickets_leave_with_the_first_bytes_that_are_said(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     guest_join(&guest, server, TLS1_3_VERSION, NULL);
     guest_talk(&guest, 6);
@@ -316,8 +315,7 @@ static void ticket_ends_with_the_certificate_of_the_client(void **state)
 static void early_data_is_skipped(void **state)
 {
     (void)state;
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     struct guest_client guest;
     SSL_SESSION *session = NULL;
     size_t written = 0;
@@ -346,8 +344,7 @@ static void resumption_without_a_key_exchange_is_refused(void **state)
         char groups[16];
         bool opens;
     } rows[] = {{"P-521:X25519", true}, {"P-521", false}};
-    struct tls_server_settings settings = rsa_settings();
-    struct tls_context *server = make_server(&settings);
+    struct tls_context *server = make_rsa_server();
     SSL_SESSION *session = NULL;
     guest_visit(server, TLS1_3_VERSION, &session, NULL);
     for (size_t i = 0; i < 2; i++) {

@@ -226,6 +226,12 @@ struct tls_server_settings rsa_settings(void)
     return (struct tls_server_settings){.key = world.rsa_key, .certificate = world.rsa_file};
 }
 
+struct tls_context *make_rsa_server(void)
+{
+    struct tls_server_settings settings = rsa_settings();
+    return make_server(&settings);
+}
+
 struct tls_client_settings client_settings(void)
 {
     return (struct tls_client_settings){.hostname = "localhost", .authorities = {&world.root_file, 1, true}};

@@ -77,6 +77,7 @@ void count_problem(struct problems *problems, const struct problem *problem);
 
 /* Of a server nothing may be counted. */
 struct tls_context *make_server(const struct tls_server_settings *settings);
+struct tls_context *make_rsa_server(void); /* as rsa_settings are */
 struct tls_context *make_client(const struct tls_client_settings *settings);
 
 /* A server with the RSA certificate, and a client that trusts its authority. */
