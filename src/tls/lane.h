@@ -2,9 +2,9 @@
  *
  * Whatever the loop has to do goes first, also if both have one core only: the thread interrupts nobody (SCHED_BATCH), and is nicer by
  * 10. Not SCHED_IDLE: a core that others of the machine keep busy would leave it a 300th, and whoever needs it, such as clients with
- * certificates, would wait for that. A lock of malloc or OpenSSL in which the thread was interrupted the loop waits for asleep (lock.c). Locks
- * of ours are not shared with it. What is given to it is nobody else's until it is taken back; all that is decided about it is decided
- * on the loop (queue.c). */
+ * certificates, would wait for that. A lock of malloc or OpenSSL in which the thread was interrupted the loop waits for asleep
+ * (lock.c). Locks of ours are not shared with it. What is given to it is nobody else's until it is taken back; all that is decided
+ * about it is decided on the loop (queue.c). */
 #ifndef CROSSGATE_TLS_LANE_H
 #define CROSSGATE_TLS_LANE_H
 

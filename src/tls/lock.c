@@ -6,7 +6,8 @@
  * or the one after: up to 8 ms, in a storm once or twice a second. Asleep it leaves the core, and is back when the owner has long gone on.
  *
  * This takes the place of glibc's for the whole program: the loader finds the symbols of the program before those of the C library. Readers
- * are left alone: what OpenSSL takes for reading is not written any more while handshakes are made. */
+ * are left alone: there are hundreds of them a handshake, nearly all of locks that nobody writes any more. The lock of an RSA key is the
+ * exception, written for its blinding: a reader of that one may spin still. */
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>

@@ -4,8 +4,8 @@
  * established can wait, go to the lane, one at a time: first who has had one already, since he has cost us something, then
  * whoever is the next of the next source, so that nobody has to wait for all that one other has sent.
  *
- * Medium ones hold the loop no longer than the established can wait, but one after the other they do so all the time. As long as there are others of
- * them they go to the lane as well, every other time, so that neither they nor heavy ones keep the other kind waiting. */
+ * Medium ones hold the loop no longer than the established can wait, but one after the other they do so all the time. As long as there are
+ * others of them they go to the lane as well, every other time, so that neither they nor heavy ones keep the other kind waiting. */
 #ifndef CROSSGATE_TLS_QUEUE_H
 #define CROSSGATE_TLS_QUEUE_H
 

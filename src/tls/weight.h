@@ -17,7 +17,7 @@ struct light_groups {
 /* Of a context that offers these; not given: our own choice, in which both come first. */
 struct light_groups weight_light_groups(const struct tls_words *groups);
 
-/* Likewise, by our keys alone: so much that many of them, one after the other, are felt. */
+/* Light ones that cost, by our keys alone, so much that many of them, one after the other, are felt. */
 bool weight_is_medium(const struct choice *choice);
 
 /* Within the callback for the hello. */
