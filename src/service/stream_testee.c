@@ -1,19 +1,15 @@
 /* Crossbar's transport "stream.testee": each byte is sent back. Like a WebSocket session it may be idle for as long as the
  * visitor likes; who does not read what he is sent is given up. */
+#include "crossgate/base/outlet.h"
 #include "crossgate/services.h"
 
 #include <stdlib.h>
 
 struct testee {
-    struct loop *loop;
-    struct stream *stream;
+    struct outlet outlet;
     const struct http_site *site;
     struct peer peer;
-    struct deadline deadline;
     struct guest guest;
-    uint64_t written;
-    uint64_t accepted; /* written less queued when the deadline was last looked at */
-    bool full;         /* the stream wants no more bytes until on_room */
     bool ended;
 };
 
@@ -22,28 +18,15 @@ static void finish(struct testee *testee)
     if (testee->ended)
         return;
     testee->ended = true;
-    deadline_disarm(&testee->deadline);
-    stream_finish(testee->stream);
-}
-
-static void watch_progress(struct testee *testee)
-{
-    deadline_arm(&testee->loop->deadlines, &testee->deadline, testee->site->send_timeout, testee->loop->now);
+    deadline_disarm(&testee->outlet.deadline);
+    stream_finish(testee->outlet.stream);
 }
 
 static void on_deadline(struct deadline *deadline)
 {
-    struct testee *testee = CONTAINER_OF(deadline, struct testee, deadline);
-    size_t queued = stream_queued(testee->stream);
-    uint64_t accepted = testee->written - queued;
-    bool moved = accepted != testee->accepted;
-    testee->accepted = accepted;
-    if (queued == 0 && !testee->full)
-        return;
-    if (moved)
-        watch_progress(testee);
-    else
-        stream_abort(testee->stream, ENDING_WRITE_STALLED);
+    struct testee *testee = CONTAINER_OF(deadline, struct testee, outlet.deadline);
+    if (outlet_is_stalled(&testee->outlet))
+        stream_abort(testee->outlet.stream, ENDING_WRITE_STALLED);
 }
 
 static void on_open(void *user)
@@ -54,20 +37,16 @@ static void on_open(void *user)
 static size_t on_bytes(void *user, struct span bytes)
 {
     struct testee *testee = user;
-    testee->written += bytes.len;
-    testee->full = !stream_write(testee->stream, bytes);
-    if (testee->full)
-        stream_pause(testee->stream, true);
-    if (!deadline_is_armed(&testee->deadline))
-        watch_progress(testee);
+    if (!outlet_write(&testee->outlet, bytes))
+        stream_pause(testee->outlet.stream, true);
     return bytes.len;
 }
 
 static void on_room(void *user)
 {
     struct testee *testee = user;
-    testee->full = false;
-    stream_pause(testee->stream, false);
+    testee->outlet.full = false;
+    stream_pause(testee->outlet.stream, false);
 }
 
 static void on_eof(void *user)
@@ -78,8 +57,8 @@ static void on_eof(void *user)
 static void on_end(void *user, enum ending why)
 {
     struct testee *testee = user;
-    loop_report(testee->loop, why, &testee->peer, testee->stream->detail);
-    deadline_disarm(&testee->deadline);
+    loop_report(testee->outlet.loop, why, &testee->peer, testee->outlet.stream->detail);
+    deadline_disarm(&testee->outlet.deadline);
     list_remove(&testee->guest.link);
     counted_unref(testee->site->owner);
     free(testee);
@@ -105,11 +84,9 @@ bool stream_testee_new(struct loop *loop, struct stream *stream, const struct ht
         stream_abandon(stream, ENDING_MEMORY);
         return false;
     }
-    testee->loop = loop;
-    testee->stream = stream;
+    outlet_init(&testee->outlet, loop, stream, site->send_timeout, on_deadline);
     testee->site = site;
     testee->peer = *peer;
-    deadline_init(&testee->deadline, on_deadline);
     testee->guest.leave = leave;
     list_init(&testee->guest.link);
     list_append(&loop->guests, &testee->guest.link);

@@ -12,6 +12,7 @@
 #include "prefix.h"
 
 #include "crossgate/base/buffer.h"
+#include "crossgate/base/outlet.h"
 #include "crossgate/base/utf8.h"
 #include "crossgate/limits.h"
 
@@ -24,10 +25,8 @@ static_assert((int)PING_MAX <= (int)POOL_BLOCK_BYTES, "a ping is gathered in one
 
 struct rawsocket {
     struct endpoint endpoint;
-    struct loop *loop;
-    struct stream *stream;
+    struct outlet outlet;
     const struct rawsocket_settings *settings; /* not touched any more when it has ended */
-    struct deadline deadline;
     struct task resume;
     struct rawsocket_terms terms;
     enum rawsocket_role role;
@@ -43,14 +42,11 @@ struct rawsocket {
     struct buffer out;
     struct list gathering; /* in loop->gatherers while something is in it */
     size_t ready;
-    size_t stream_queue; /* after the last write */
-    bool ended;          /* how it ends is ours to say, not the stream's */
-    bool paused;         /* by our user */
-    bool choked;         /* by our own answers to a peer that asks faster than it reads */
-    bool stream_paused;  /* what the stream has been told */
-    bool full;           /* the stream wants no more bytes until on_room */
-    bool room_owed;      /* a send was answered with false */
-    bool moved;          /* bytes left the stream since the deadline was armed */
+    bool ended;         /* how it ends is ours to say, not the stream's */
+    bool paused;        /* by our user */
+    bool choked;        /* by our own answers to a peer that asks faster than it reads */
+    bool stream_paused; /* what the stream has been told */
+    bool room_owed;     /* a send was answered with false */
 };
 
 static struct rawsocket *rawsocket_of(struct endpoint *endpoint)
@@ -73,11 +69,11 @@ static void settle_reading(struct rawsocket *rs)
     if (rs->stream_paused == paused)
         return;
     if (!paused) {
-        loop_defer(rs->loop, PHASE_SETTLE, &rs->resume);
+        loop_defer(rs->outlet.loop, PHASE_SETTLE, &rs->resume);
         return;
     }
     rs->stream_paused = true;
-    stream_pause(rs->stream, true);
+    stream_pause(rs->outlet.stream, true);
 }
 
 static void resume(struct task *task)
@@ -86,7 +82,7 @@ static void resume(struct task *task)
     if (must_pause(rs))
         return;
     rs->stream_paused = false;
-    stream_pause(rs->stream, false);
+    stream_pause(rs->outlet.stream, false);
 }
 
 /* ---- what is kept of messages */
@@ -94,7 +90,7 @@ static void resume(struct task *task)
 /* After each change of `out`. */
 static void count_gathered(struct rawsocket *rs, size_t before)
 {
-    struct loop *loop = rs->loop;
+    struct loop *loop = rs->outlet.loop;
     loop->gathered = loop->gathered - before + rs->out.length;
     if (rs->out.length == 0)
         list_remove(&rs->gathering);
@@ -118,48 +114,21 @@ static void end(struct rawsocket *rs, enum ending why, bool politely)
     assert(!rs->ended);
     rs->ended = true;
     rs->why = why;
-    deadline_disarm(&rs->deadline);
+    deadline_disarm(&rs->outlet.deadline);
     task_cancel(&rs->resume);
     clear_gathered(rs);
     if (politely)
-        stream_finish(rs->stream);
+        stream_finish(rs->outlet.stream);
     else
-        stream_abort(rs->stream, why);
+        stream_abort(rs->outlet.stream, why);
 }
 
 /* ---- sending */
 
-static void watch_progress(struct rawsocket *rs)
-{
-    rs->moved = false;
-    deadline_arm(&rs->loop->deadlines, &rs->deadline, rs->settings->send_timeout, rs->loop->now);
-}
-
-static void write_bytes(struct rawsocket *rs, struct span bytes)
-{
-    rs->full = !stream_write(rs->stream, bytes);
-    size_t queue = stream_queued(rs->stream);
-    if (queue < rs->stream_queue + bytes.len)
-        rs->moved = true;
-    rs->stream_queue = queue;
-    if (!deadline_is_armed(&rs->deadline))
-        watch_progress(rs);
-}
-
-/* A stalled peer is found after one to two times the limit. The kernel may have taken the last byte of the queue and no
- * more: then nothing is queued, and still there is no room. */
 static void on_deadline(struct deadline *deadline)
 {
-    struct rawsocket *rs = CONTAINER_OF(deadline, struct rawsocket, deadline);
-    size_t queue = stream_queued(rs->stream);
-    if (queue < rs->stream_queue)
-        rs->moved = true;
-    rs->stream_queue = queue;
-    if (queue == 0 && !rs->full)
-        return;
-    if (rs->moved)
-        watch_progress(rs);
-    else
+    struct rawsocket *rs = CONTAINER_OF(deadline, struct rawsocket, outlet.deadline);
+    if (outlet_is_stalled(&rs->outlet))
         end(rs, ENDING_WRITE_STALLED, false);
 }
 
@@ -167,7 +136,7 @@ static void write_prefix(struct rawsocket *rs, enum prefix_type type, size_t len
 {
     uint8_t bytes[PREFIX_BYTES];
     prefix_print((struct prefix){type, (uint32_t)length}, bytes);
-    write_bytes(rs, span_of(bytes, sizeof bytes));
+    outlet_write(&rs->outlet, span_of(bytes, sizeof bytes));
 }
 
 static void send_ready_block(struct rawsocket *rs)
@@ -176,7 +145,7 @@ static void send_ready_block(struct rawsocket *rs)
     size_t before = rs->out.length;
     (void)buffer_peek(&rs->out, &part, 1);
     part = span_head(part, rs->ready);
-    write_bytes(rs, part);
+    outlet_write(&rs->outlet, part);
     buffer_drop(&rs->out, part.len);
     rs->ready -= part.len;
     count_gathered(rs, before);
@@ -185,7 +154,7 @@ static void send_ready_block(struct rawsocket *rs)
 /* As much as there is room for. */
 static void drain(struct rawsocket *rs)
 {
-    while (rs->ready > 0 && !rs->full)
+    while (rs->ready > 0 && !rs->outlet.full)
         send_ready_block(rs);
 }
 
@@ -198,7 +167,7 @@ static void drain_all(struct rawsocket *rs)
 
 static bool has_room(struct rawsocket *rs)
 {
-    rs->room_owed = rs->full || rs->ready > 0;
+    rs->room_owed = rs->outlet.full || rs->ready > 0;
     return !rs->room_owed;
 }
 
@@ -219,7 +188,7 @@ static void send_whole(struct rawsocket *rs, struct span message)
 {
     write_prefix(rs, PREFIX_MESSAGE, message.len);
     if (message.len > 0)
-        write_bytes(rs, message);
+        outlet_write(&rs->outlet, message);
 }
 
 /* Who has kept something for longest goes, until the others have room: a message that is being sent gets done, and one that was
@@ -239,7 +208,7 @@ static bool gather(struct rawsocket *rs, struct span piece)
     if (!buffer_append(&rs->out, piece))
         return false;
     count_gathered(rs, before);
-    make_room(rs->loop);
+    make_room(rs->outlet.loop);
     return true;
 }
 
@@ -265,7 +234,7 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
     if (rs->ended)
         return true;
     if (last && rs->role == RAWSOCKET_SERVER)
-        counter_add(&rs->loop->counters->messages_out, 1);
+        counter_add(&rs->outlet.loop->counters->messages_out, 1);
     if (whole)
         send_whole(rs, piece);
     else if (last)
@@ -316,15 +285,15 @@ static void send_pong(struct rawsocket *rs, struct span payload)
     drain_all(rs);
     write_prefix(rs, PREFIX_PONG, payload.len);
     if (payload.len > 0)
-        write_bytes(rs, payload);
-    rs->choked = rs->full;
+        outlet_write(&rs->outlet, payload);
+    rs->choked = rs->outlet.full;
     settle_reading(rs);
 }
 
 static void drop_ping(struct rawsocket *rs)
 {
     if (rs->ping)
-        pool_put(&rs->loop->pool, rs->ping);
+        pool_put(&rs->outlet.loop->pool, rs->ping);
     rs->ping = NULL;
     rs->ping_length = 0;
 }
@@ -336,7 +305,7 @@ static void on_ping(struct rawsocket *rs, struct span piece, bool last)
         return;
     }
     if (!rs->ping)
-        rs->ping = pool_get(&rs->loop->pool);
+        rs->ping = pool_get(&rs->outlet.loop->pool);
     if (!rs->ping) {
         end(rs, ENDING_MEMORY, false);
         return;
@@ -357,7 +326,7 @@ static void on_message(struct rawsocket *rs, struct span piece, bool last)
         return;
     }
     if (last && rs->role == RAWSOCKET_SERVER)
-        counter_add(&rs->loop->counters->messages_in, 1);
+        counter_add(&rs->outlet.loop->counters->messages_in, 1);
     rs->endpoint.on->on_message(rs->endpoint.user, kind, piece, last);
 }
 
@@ -429,7 +398,7 @@ static void on_room(void *user)
     struct rawsocket *rs = user;
     if (rs->ended)
         return;
-    rs->full = false;
+    rs->outlet.full = false;
     rs->choked = false;
     drain(rs);
     settle_reading(rs);
@@ -448,12 +417,12 @@ static void on_eof(void *user)
 static void on_end(void *user, enum ending why)
 {
     struct rawsocket *rs = user;
-    deadline_disarm(&rs->deadline);
+    deadline_disarm(&rs->outlet.deadline);
     task_cancel(&rs->resume);
     clear_gathered(rs);
     drop_ping(rs);
     if (rs->role == RAWSOCKET_SERVER)
-        counter_subtract(&rs->loop->counters->rawsockets_open, 1);
+        counter_subtract(&rs->outlet.loop->counters->rawsockets_open, 1);
     if (rs->endpoint.on) /* else it was aborted before it had a user */
         rs->endpoint.on->on_end(rs->endpoint.user, rs->ended ? rs->why : why);
     free(rs);
@@ -484,15 +453,13 @@ struct endpoint *rawsocket_session_new(struct loop *loop, struct stream *stream,
         return NULL;
     }
     rs->endpoint.ops = &endpoint_ops;
-    rs->loop = loop;
-    rs->stream = stream;
+    outlet_init(&rs->outlet, loop, stream, settings->send_timeout, on_deadline);
     rs->settings = settings;
     rs->terms = *terms;
     rs->role = role;
     rs->why = ENDING_DONE;
     buffer_init(&rs->out, &loop->pool);
     list_init(&rs->gathering);
-    deadline_init(&rs->deadline, on_deadline);
     task_init(&rs->resume, resume);
     rs->stream_paused = true;
     if (role == RAWSOCKET_SERVER) {

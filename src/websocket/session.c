@@ -27,14 +27,12 @@ struct session_state {
 
 struct session {
     struct endpoint endpoint;
-    struct loop *loop;
-    struct stream *stream;
+    struct outlet outlet; /* its deadline is the state's: for progress while it is open, then for the end */
     const struct websocket_settings *settings; /* not touched any more in state ended */
     const struct session_state *state;
     struct receiver *receiver; /* NULL while nothing is in flight */
     struct packing *packing;   /* NULL: no compression */
-    struct deadline deadline;
-    struct pinger pinger; /* stopped in all states but open */
+    struct pinger pinger;      /* stopped in all states but open */
     struct task resume;
     enum websocket_role role;
     enum ending why;
@@ -42,11 +40,7 @@ struct session {
     bool paused;        /* by our user */
     bool choked;        /* by our own answers to a peer that asks faster than it reads */
     bool stream_paused; /* what the stream has been told */
-    bool full;          /* the stream wants no more bytes until on_room */
-    bool moved;         /* bytes left the stream since the deadline was armed */
     bool heard;         /* bytes came since the last ping */
-    bool drained;       /* bytes left the stream since then */
-    size_t expected;    /* what the stream's queue were if nothing had left since it was looked at */
 };
 
 static const struct session_state state_open, state_closing, state_closed, state_ended;
@@ -63,7 +57,7 @@ static void enter(struct session *session, const struct session_state *state, ui
     pinger_stop(&session->pinger);
     if (session->packing)
         deadline_disarm(&session->packing->breath);
-    deadline_arm(&session->loop->deadlines, &session->deadline, limit, session->loop->now);
+    deadline_arm(&session->outlet.loop->deadlines, &session->outlet.deadline, limit, session->outlet.loop->now);
 }
 
 static bool takes_breath(const struct session *session)
@@ -84,11 +78,11 @@ static void settle_reading(struct session *session)
     if (session->stream_paused == paused)
         return;
     if (!paused) {
-        loop_defer(session->loop, PHASE_SETTLE, &session->resume);
+        loop_defer(session->outlet.loop, PHASE_SETTLE, &session->resume);
         return;
     }
     session->stream_paused = true;
-    stream_pause(session->stream, true);
+    stream_pause(session->outlet.stream, true);
 }
 
 static void unpack(struct session *session);
@@ -110,7 +104,7 @@ static void resume(struct task *task)
     begin_turn(session);
     unpack(session);
     if (!session->stream_paused && session->state != &state_ended)
-        stream_pause(session->stream, false);
+        stream_pause(session->outlet.stream, false);
 }
 
 /* ---- endings */
@@ -123,14 +117,14 @@ static void end(struct session *session, enum ending why, bool politely)
     enter(session, &state_ended, 0);
     task_cancel(&session->resume);
     if (politely)
-        stream_finish(session->stream);
+        stream_finish(session->outlet.stream);
     else
-        stream_abort(session->stream, why);
+        stream_abort(session->outlet.stream, why);
 }
 
 static void on_deadline(struct deadline *deadline)
 {
-    struct session *session = CONTAINER_OF(deadline, struct session, deadline);
+    struct session *session = CONTAINER_OF(deadline, struct session, outlet.deadline);
     session->state->on_deadline(session);
 }
 
@@ -151,33 +145,9 @@ static void finish(struct session *session)
 
 /* ---- sending */
 
-/* What is queued. It is looked at where it matters, not with each frame. What is encrypted meanwhile grows: a few bytes that leave with
- * it are not seen. */
-static size_t look_at_queue(struct session *session)
-{
-    size_t queue = stream_queued(session->stream);
-    if (queue < session->expected)
-        session->moved = session->drained = true;
-    session->expected = queue;
-    return queue;
-}
-
-static void watch_progress(struct session *session)
-{
-    look_at_queue(session);
-    session->moved = false;
-    deadline_arm(&session->loop->deadlines, &session->deadline, session->settings->send_timeout, session->loop->now);
-}
-
-/* A stalled peer is found after one to two times the limit. The kernel may have taken the last byte of the queue and no
- * more: then nothing is queued, and still there is no room. */
 static void check_progress(struct session *session)
 {
-    if (look_at_queue(session) == 0 && !session->full)
-        return;
-    if (session->moved)
-        watch_progress(session);
-    else
+    if (outlet_is_stalled(&session->outlet))
         end(session, ENDING_WRITE_STALLED, false);
 }
 
@@ -190,16 +160,11 @@ static bool masks(const struct session *session)
 static bool send_frame(struct session *session, int first_byte, struct span payload)
 {
     const struct frame frame = {(uint8_t)first_byte, masks(session), payload};
-    struct written written;
-    if (!writer_send(codec_writer(session->loop->websockets), session->stream, &frame, &written)) {
+    if (!writer_send(codec_writer(session->outlet.loop->websockets), &session->outlet, &frame)) {
         end(session, ENDING_INTERNAL, false);
         return true;
     }
-    session->full = !written.room;
-    session->expected += written.bytes;
-    if (!deadline_is_armed(&session->deadline))
-        watch_progress(session);
-    return written.room;
+    return !session->outlet.full;
 }
 
 static bool send_control(struct session *session, enum frame_opcode opcode, struct span payload)
@@ -245,7 +210,7 @@ static bool send_piece(struct session *session, enum message_kind kind, struct s
 /* Deflate gives nothing yet for most pieces that are not the last. */
 static bool compress_piece(struct session *session, enum message_kind kind, struct span piece, bool last)
 {
-    struct compression_pool *pool = codec_compression(session->loop->websockets);
+    struct compression_pool *pool = codec_compression(session->outlet.loop->websockets);
     struct deflate_io io = {.in = piece, .last = last};
     enum deflate_event event;
     kind = is_text(kind) ? MESSAGE_PACKED_TEXT : MESSAGE_PACKED_BINARY;
@@ -256,7 +221,7 @@ static bool compress_piece(struct session *session, enum message_kind kind, stru
         else if (io.out.len > 0 || event == DEFLATE_DONE)
             send_piece(session, kind, io.out, event == DEFLATE_DONE);
     } while (event == DEFLATE_FULL && session->state->speaks);
-    return !session->full;
+    return !session->outlet.full;
 }
 
 static bool session_send(struct endpoint *endpoint, enum message_kind kind, struct span piece, bool last)
@@ -266,7 +231,7 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
         return true;
     assert(session->packing || !is_packed(kind));
     if (last && session->role == WEBSOCKET_SERVER)
-        counter_add(&session->loop->counters->messages_out, 1);
+        counter_add(&session->outlet.loop->counters->messages_out, 1);
     if (session->packing && !is_packed(kind) && packing_compresses(session->packing, piece, last))
         return compress_piece(session, kind, piece, last);
     return send_piece(session, kind, piece, last);
@@ -276,20 +241,20 @@ static bool session_send(struct endpoint *endpoint, enum message_kind kind, stru
 
 static void rest_from_pings(struct session *session)
 {
-    pinger_rest(&session->pinger, &session->loop->deadlines, session->settings, session->loop->now);
+    pinger_rest(&session->pinger, &session->outlet.loop->deadlines, session->settings, session->outlet.loop->now);
 }
 
 static void ask(struct session *session)
 {
     uint8_t payload[FRAME_CONTROL_PAYLOAD_MAX];
-    struct loop *loop = session->loop;
+    struct loop *loop = session->outlet.loop;
     struct randomness *randomness = codec_randomness(loop->websockets);
     if (!pinger_ask(&session->pinger, &loop->deadlines, session->settings, loop->now, randomness, payload)) {
         end(session, ENDING_INTERNAL, false);
         return;
     }
-    look_at_queue(session);
-    session->heard = session->drained = false;
+    outlet_look(&session->outlet);
+    session->heard = session->outlet.drained = false;
     send_control(session, FRAME_PING, span_of(payload, session->settings->ping_size));
 }
 
@@ -297,8 +262,8 @@ static void ask(struct session *session)
  * taking. A peer that takes nothing is not waited for. */
 static bool pong_was_possible(struct session *session)
 {
-    bool still_queued = look_at_queue(session) > 0 && session->drained;
-    session->drained = false;
+    bool still_queued = outlet_look(&session->outlet) > 0 && session->outlet.drained;
+    session->outlet.drained = false;
     return !session->stream_paused && !still_queued;
 }
 
@@ -311,7 +276,7 @@ static void on_ping_time(struct deadline *deadline)
     else if (session->heard && !settings->only_pong_counts)
         rest_from_pings(session);
     else if (!pong_was_possible(session))
-        pinger_wait_on(&session->pinger, &session->loop->deadlines, settings, session->loop->now);
+        pinger_wait_on(&session->pinger, &session->outlet.loop->deadlines, settings, session->outlet.loop->now);
     else
         end(session, ENDING_PONG_LATE, false);
 }
@@ -361,7 +326,7 @@ static void on_piece(struct session *session, const struct receiver_item *item)
     if (!session->state->speaks)
         return;
     if (item->last && session->role == WEBSOCKET_SERVER)
-        counter_add(&session->loop->counters->messages_in, 1);
+        counter_add(&session->outlet.loop->counters->messages_in, 1);
     session->endpoint.on->on_message(session->endpoint.user, item->kind, item->bytes, item->last);
 }
 
@@ -420,7 +385,7 @@ static void on_fault(struct session *session, enum ending why)
 /* Others have their turn. */
 static void take_breath(struct session *session)
 {
-    struct loop *loop = session->loop;
+    struct loop *loop = session->outlet.loop;
     deadline_arm(&loop->deadlines, &session->packing->breath, PACKING_BREATH, loop->now);
     settle_reading(session);
 }
@@ -438,7 +403,7 @@ static bool may_unpack(const struct session *session)
 static void unpack_some(struct session *session)
 {
     struct packing *packing = session->packing;
-    struct compression_pool *pool = codec_compression(session->loop->websockets);
+    struct compression_pool *pool = codec_compression(session->outlet.loop->websockets);
     struct receiver_item item;
     switch (packing_next(packing, pool, session->settings, &item)) {
     case PACKING_DONE:
@@ -501,7 +466,7 @@ static struct frame_rules rules_of(const struct session *session)
 static bool step(struct session *session, struct span *in, const struct frame_rules *rules)
 {
     struct receiver_item item;
-    switch (receiver_next(session->receiver, in, rules, session->loop->message, &item)) {
+    switch (receiver_next(session->receiver, in, rules, session->outlet.loop->message, &item)) {
     case RECEIVER_MORE:
         return false;
     case RECEIVER_PIECE:
@@ -541,7 +506,7 @@ static void read_frames(struct session *session, struct span *in)
 static void give_receiver_back(struct session *session)
 {
     if (session->receiver)
-        codec_put_receiver(session->loop->websockets, session->receiver);
+        codec_put_receiver(session->outlet.loop->websockets, session->receiver);
     session->receiver = NULL;
 }
 
@@ -551,7 +516,7 @@ static size_t on_bytes(void *user, struct span bytes)
     session->heard = true;
     begin_turn(session);
     if (session->state->reads && !session->receiver) {
-        session->receiver = codec_get_receiver(session->loop->websockets);
+        session->receiver = codec_get_receiver(session->outlet.loop->websockets);
         if (!session->receiver)
             session_abort(&session->endpoint, ENDING_MEMORY);
     }
@@ -568,7 +533,7 @@ static size_t on_bytes(void *user, struct span bytes)
 static void on_room(void *user)
 {
     struct session *session = user;
-    session->full = false;
+    session->outlet.full = false;
     session->choked = false;
     settle_reading(session);
     if (session->state->speaks)
@@ -585,12 +550,12 @@ static void on_end(void *user, enum ending why)
 {
     struct session *session = user;
     give_receiver_back(session);
-    deadline_disarm(&session->deadline);
+    deadline_disarm(&session->outlet.deadline);
     pinger_stop(&session->pinger);
     task_cancel(&session->resume);
-    packing_free(session->packing, codec_compression(session->loop->websockets));
+    packing_free(session->packing, codec_compression(session->outlet.loop->websockets));
     if (session->role == WEBSOCKET_SERVER)
-        counter_subtract(&session->loop->counters->websockets_open, 1);
+        counter_subtract(&session->outlet.loop->counters->websockets_open, 1);
     if (session->endpoint.on) /* else it was aborted before it had a user */
         session->endpoint.on->on_end(session->endpoint.user, session->state->knows ? session->why : why);
     free(session);
@@ -665,12 +630,10 @@ struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream,
         return NULL;
     }
     session->endpoint.ops = &endpoint_ops;
-    session->loop = loop;
-    session->stream = stream;
+    outlet_init(&session->outlet, loop, stream, settings->send_timeout, on_deadline);
     session->settings = settings;
     session->role = role;
     session->why = ENDING_DONE;
-    deadline_init(&session->deadline, on_deadline);
     pinger_init(&session->pinger, on_ping_time);
     task_init(&session->resume, resume);
     session->stream_paused = true;

@@ -12,24 +12,17 @@ struct writer {
     wslay_frame_context_ptr wslay;
     struct randomness *randomness;
     /* The frame under way. */
-    struct stream *to;
+    struct outlet *to;
     bool masked;
     bool in_payload;
     uint8_t key[FRAME_KEY];
-    struct written written;
     size_t gathered; /* bytes in the block */
     uint8_t block[BLOCK];
 };
 
-static void put(struct writer *writer, struct span bytes)
-{
-    writer->written.room = stream_write(writer->to, bytes);
-    writer->written.bytes += bytes.len;
-}
-
 static void put_gathered(struct writer *writer)
 {
-    put(writer, span_of(writer->block, writer->gathered));
+    outlet_write(writer->to, span_of(writer->block, writer->gathered));
     writer->gathered = 0;
 }
 
@@ -82,7 +75,7 @@ static void put_payload(struct writer *writer, struct span payload)
     if (writer->masked)
         put_masked(writer, payload);
     else
-        put(writer, payload);
+        outlet_write(writer->to, payload);
 }
 
 /* wslay sends a frame's head, then its payload as it is. */
@@ -146,7 +139,7 @@ static void put_long(struct writer *writer, const struct frame *frame)
     assert(sent >= 0 && (size_t)sent == frame->payload.len);
 }
 
-bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
+bool writer_send(struct writer *writer, struct outlet *to, const struct frame *frame)
 {
     /* RFC 6455 section 5.3: a fresh key for each frame, which nobody can foresee. */
     if (frame->masked && !randomness_take(writer->randomness, writer->key, FRAME_KEY))
@@ -154,11 +147,9 @@ bool writer_send(struct writer *writer, struct stream *to, const struct frame *f
     writer->to = to;
     writer->masked = frame->masked;
     writer->in_payload = false;
-    writer->written = (struct written){.room = true};
     if (frame->payload.len <= FRAME_SHORT_MAX)
         put_short(writer, frame);
     else
         put_long(writer, frame);
-    *written = writer->written;
     return true;
 }

@@ -6,16 +6,11 @@
 #ifndef CROSSGATE_WEBSOCKET_WRITER_H
 #define CROSSGATE_WEBSOCKET_WRITER_H
 
-#include "crossgate/stream.h"
+#include "crossgate/base/outlet.h"
 #include "frame.h"
 #include "randomness.h"
 
 struct writer;
-
-struct written {
-    size_t bytes; /* head and payload */
-    bool room;    /* the stream's answer */
-};
 
 /* Borrows the randomness, for masks. NULL when memory is out. */
 struct writer *writer_new(struct randomness *randomness);
@@ -28,7 +23,7 @@ struct frame {
 };
 
 /* False if there is no randomness for a mask: then nothing was written. */
-bool writer_send(struct writer *writer, struct stream *to, const struct frame *frame, struct written *written)
+bool writer_send(struct writer *writer, struct outlet *to, const struct frame *frame)
     __attribute__((warn_unused_result));
 
 #endif
