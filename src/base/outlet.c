@@ -18,7 +18,6 @@ size_t outlet_look(struct outlet *outlet)
 
 void outlet_watch(struct outlet *outlet)
 {
-    outlet_look(outlet);
     outlet->moved = false;
     deadline_arm(&outlet->loop->deadlines, &outlet->deadline, outlet->limit, outlet->loop->now);
 }

@@ -1,8 +1,8 @@
 /* The way out of whoever keeps a stream for long: what he writes goes through it, and it watches whether the peer takes it.
  *
  * A peer that owes us reading and takes nothing for a whole limit is stalled, which is found after one to two limits; one that is
- * slow is not. Bytes have left if less is queued than expected. The queue is looked at where it matters, not with each write:
- * what TLS encrypts meanwhile grows, and bytes that leave with it are not seen. */
+ * slow is not. Bytes have left if less is queued than expected. The queue is looked at with each write until some have, no longer:
+ * what TLS encrypts grows, and many small records grow by more than a slow peer takes. */
 #ifndef CROSSGATE_BASE_OUTLET_H
 #define CROSSGATE_BASE_OUTLET_H
 
@@ -38,6 +38,8 @@ static inline bool outlet_write(struct outlet *outlet, struct span bytes)
 {
     outlet->full = !stream_write(outlet->stream, bytes);
     outlet->expected += bytes.len;
+    if (!outlet->moved || !outlet->drained)
+        outlet_look(outlet);
     if (!deadline_is_armed(&outlet->deadline))
         outlet_watch(outlet);
     return !outlet->full;

@@ -263,6 +263,65 @@ static void what_left_is_told_until_the_user_clears_it(void **state)
     assert_false(t.stalled); /* nor does who clears it make the peer stall */
 }
 
+/* ---- what TLS encrypts grows */
+
+enum { RECORD = 40, GROWTH = 22, RECORDS = 100 };
+
+/* Many records, and once the peer takes some: less than they have grown. */
+static void write_to_a_slow_peer(struct scene *t)
+{
+    for (unsigned i = 0; i < RECORDS; i++) {
+        put(t, RECORD);
+        t->pipe.queue += GROWTH;
+        if (i == RECORDS / 2)
+            take(t, RECORDS * GROWTH / 2);
+    }
+}
+
+static void growth_hides_no_progress(void **state)
+{
+    (void)state;
+    struct scene t;
+    start(&t, LIMIT);
+    for (unsigned i = 1; i < 5; i++) {
+        write_to_a_slow_peer(&t);
+        assert_true(t.outlet.drained);
+        elapse(&t, LIMIT);
+        assert_int_equal(t.limits, i);
+        assert_false(t.stalled);
+    }
+    put(&t, RECORD);
+    t.pipe.queue += GROWTH;
+    elapse(&t, LIMIT);
+    assert_true(t.stalled); /* and is none */
+}
+
+static void growth_hides_nothing_from_the_user(void **state)
+{
+    (void)state;
+    struct scene t;
+    start(&t, LIMIT);
+    write_to_a_slow_peer(&t);
+    assert_true(t.outlet.moved);
+    t.outlet.drained = false;
+    write_to_a_slow_peer(&t);
+    assert_true(t.outlet.drained);
+}
+
+static void the_queue_is_looked_at_no_more_than_needed(void **state)
+{
+    (void)state;
+    struct scene t;
+    start(&t, LIMIT);
+    put(&t, 10);
+    take(&t, 10);
+    put(&t, 10);
+    t.pipe.looks = 0;
+    for (unsigned i = 0; i < 10; i++)
+        put(&t, 10);
+    assert_int_equal(t.pipe.looks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +337,9 @@ int main(void)
         cmocka_unit_test(who_has_taken_all_owes_nothing),
         cmocka_unit_test(as_long_as_there_is_no_room_something_is_owed),
         cmocka_unit_test(what_left_is_told_until_the_user_clears_it),
+        cmocka_unit_test(growth_hides_no_progress),
+        cmocka_unit_test(growth_hides_nothing_from_the_user),
+        cmocka_unit_test(the_queue_is_looked_at_no_more_than_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
