@@ -101,7 +101,9 @@ struct load_settings {
     bool remote;             /* its owner agrees that a server that is not on this machine is loaded */
     /* May be NULL. False: the run ends now, with what it has. */
     bool (*progress)(void *user, const struct load_progress *progress);
-    void *user;
+    /* May be NULL. Asked from when all connections are there, again and again: false: the warm-up does not begin yet. */
+    bool (*may_begin)(void *user);
+    void *user; /* of both */
 };
 
 /* ---- what came of it */

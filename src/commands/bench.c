@@ -2,8 +2,10 @@
 #include "colour.h"
 #include "commands.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_ERRORS = 1, EXIT_NOTHING = 3 };
 
@@ -38,12 +40,24 @@ static bool on_progress(void *user, const struct load_progress *progress)
     return !is_interrupted();
 }
 
-static int run(const struct usage *usage, struct bench *bench, bool json)
+/* It is said once that all connections are there; a line, or the end of input, is the word to begin. */
+static bool may_begin(void *user)
+{
+    struct bench *bench = user;
+    struct pollfd word = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (!bench->is_ready)
+        fputs("ready\n", stderr);
+    bench->is_ready = true;
+    return poll(&word, 1, 0) > 0;
+}
+
+static int run(const struct usage *usage, struct bench *bench, const struct bench_words *words)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct error error = {.class = ERROR_NONE};
     struct load_result result = {.seconds = 0};
     bench->settings.progress = on_progress;
+    bench->settings.may_begin = words->wait ? may_begin : NULL;
     bench->settings.user = bench;
     sigaction(SIGPIPE, &ignore, NULL); /* a server that closes while we write must not end us */
     bool is_measured = load_run(&bench->settings, &result, &error);
@@ -53,7 +67,7 @@ static int run(const struct usage *usage, struct bench *bench, bool json)
         return usage_refuse(usage, "%s", error.text);
     if (!is_measured)
         snprintf(result.first_error, sizeof result.first_error, "%s", error.text);
-    (json ? bench_print_json : bench_print_words)(bench, &result, stdout);
+    (words->json ? bench_print_json : bench_print_words)(bench, &result, stdout);
     if (!bench_has_worked(&result))
         return EXIT_NOTHING;
     return result.work.errors + result.handshakes.errors > 0 ? EXIT_ERRORS : 0;
@@ -128,6 +142,10 @@ int command_bench(int argc, char **argv)
          "connect from so many addresses, 127.0.0.1 and up: for more\nthan 28,000 connections on this "
          "machine",
          &words.sources, NULL},
+        {"--wait", NULL,
+         "when all are connected say \"ready\" on standard error, and\nbegin at a line on standard input: several "
+         "begin together",
+         NULL, &words.wait},
         {"--remote", NULL, "the server is not on this machine, and its owner agrees", NULL, &words.remote},
         {"--json", NULL, "print one JSON object", NULL, &words.json},
     };
@@ -143,5 +161,5 @@ int command_bench(int argc, char **argv)
     enum options_result result = options_read(&usage, argc, argv);
     if (result != OPTIONS_READ)
         return result == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    return bench_read(&usage, &words, &bench) ? run(&usage, &bench, words.json) : EXIT_USAGE;
+    return bench_read(&usage, &words, &bench) ? run(&usage, &bench, &words) : EXIT_USAGE;
 }

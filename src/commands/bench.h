@@ -14,7 +14,7 @@ struct bench_words {
     const char *handshake_rate, *handshake_connections, *handshake_tls, *handshake_ciphers;
     const char *sources, *server, *ca;
     struct option_lines headers;
-    bool at_once, get, insecure, json, remote;
+    bool at_once, get, insecure, json, remote, wait;
 };
 
 enum { BENCH_HEADERS = 64 };
@@ -23,6 +23,7 @@ struct bench {
     struct load_settings settings; /* borrows from the command line, and from: */
     const char *headers[BENCH_HEADERS];
     const char *url;
+    bool is_ready; /* and has said so, if it is to wait */
 };
 
 /* False: all mistakes are printed, each with what would be right. Cuts words->headers into its lines. */

@@ -35,7 +35,10 @@ static void enter(struct run *run, enum run_phase phase)
 
 void run_ready(struct run *run)
 {
-    enter(run, RUN_WARMING);
+    const struct load_settings *settings = run->settings;
+    run->ready = true;
+    if (run->phase == RUN_OPENING && (!settings->may_begin || settings->may_begin(settings->user)))
+        enter(run, RUN_WARMING);
 }
 
 void run_end(struct run *run)
@@ -57,8 +60,10 @@ static double patience(const struct run *run)
 static void advance(struct run *run)
 {
     double seconds = seconds_in_phase(run);
-    if (run->phase == RUN_OPENING && seconds >= patience(run))
-        enter(run, run->open > 0 ? RUN_WARMING : RUN_OVER);
+    if (run->phase == RUN_OPENING && (run->ready || (run->open > 0 && seconds >= patience(run))))
+        run_ready(run);
+    else if (run->phase == RUN_OPENING && seconds >= patience(run))
+        enter(run, RUN_OVER);
     else if (run->phase == RUN_WARMING && seconds >= run->settings->warm_up)
         enter(run, RUN_COUNTING);
     else if (run->phase == RUN_COUNTING && seconds >= run->settings->seconds)

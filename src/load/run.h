@@ -37,6 +37,7 @@ struct run {
     uint64_t now; /* ns, monotonic; when the present event began */
     enum run_phase phase;
     uint64_t began[RUN_OVER + 1]; /* ns; the phases */
+    bool ready;                   /* to warm up, as soon as it may */
     struct deadlines deadlines;   /* on a clock of ms: run->now / 1000000 */
     BIO_METHOD *method;           /* of contacts over TLS */
 
@@ -75,7 +76,7 @@ static inline bool run_goes_on(const struct run *run)
     return run->phase != RUN_OVER;
 }
 
-/* All connections are there: the warm-up begins. Only once. */
+/* All connections are there: the warm-up begins, as soon as it may. Only once. */
 void run_ready(struct run *run);
 
 /* It is over now. */

@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -320,6 +321,25 @@ def test_all_mistakes_are_told_at_once(words, complaints):
     for complaint in complaints:
         assert complaint in done.stderr
     assert done.stderr.count("--help") == 1
+
+
+# ---- several at a time
+
+@pytest.mark.parametrize("mode, path, word", [("echo", "ws", "\n"), ("idle", "ws", "\n"), ("handshakes", "", "")],
+                         ids=["echo, a line", "idle, a line", "handshakes, the end of input"])
+def test_it_is_ready_and_waits_for_the_word(gate, pki, bench, mode, path, word):
+    """Another, which does not wait, is through meanwhile."""
+    words = (mode, f"wss://localhost:{gate.port}/{path}", "--ca", pki["root.pem"], "--connections", "3", "--warm-up", "0.02", "--seconds", "0.5",
+             "--wait", "--json")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([binary(), "bench", *map(str, words)], text=True, **pipes) as waiting:
+        assert waiting.stderr.readline() == "ready\n"
+        bench(mode, f"wss/{path}", "--connections", "3", first="0.5")
+        assert waiting.poll() is None
+        said, trouble = waiting.communicate(word)
+    report = json.loads(said)
+    assert waiting.returncode == 0 and trouble == "" and report["errors"] == 0
+    assert report["operations"] == 3 or mode != "idle"
 
 
 # ---- people
