@@ -3,7 +3,7 @@
  * this kernel take of everybody. One loop of epoll, one SSL and one socket's BIO for each visitor, and what the load asks for:
  * handshakes, a fixed answer to GET, WebSockets that are echoed frame by frame. Nothing is limited, nobody is timed out, what a
  * client says is taken to be right: it checks the answers, and is the only one that may come.
- * Words: PORT CERTIFICATE KEY DHPARAM WORKERS
+ * Words: PORT CERTIFICATE KEY DHPARAM WORKERS [low-memory, which it is]
  */
 #define _GNU_SOURCE /* accept4, strcasestr */
 
@@ -316,7 +316,7 @@ static int listen_at(in_port_t port)
 
 int main(int count, char **words)
 {
-    MUST(count == 6 && signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    MUST(count >= 6 && signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     context = context_new(words + 1);
     /* Workers share the tickets' key and the port; all end with the group. */
     for (long more = strtol(words[5], NULL, 10); more > 1 && fork() != 0; more--) {

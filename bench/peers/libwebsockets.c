@@ -1,7 +1,7 @@
 /*
  * libwebsockets as a peer: an echo of WebSocket messages over TLS. Its own test server has no echo over wss that can be asked
  * for large messages, so this follows its minimal example: pieces wait in a list and leave when the socket can be written.
- * Words: PORT CERTIFICATE KEY
+ * Words: PORT CERTIFICATE KEY; it is always one worker.
  */
 #include <libwebsockets.h>
 #include <signal.h>

@@ -1,23 +1,27 @@
 // uWebSockets as a peer: an echo of WebSocket messages over TLS, and a short answer to GET. Built by bench/run --uwebsockets.
-// Words: PORT CERTIFICATE KEY DHPARAM [low-memory]
+// Words: PORT CERTIFICATE KEY DHPARAM WORKERS [low-memory]
 #include "App.h"
 
 #include <cstring>
+#include <unistd.h>
 
 struct Nothing {
 };
 
 int main(int count, char **words)
 {
-    if (count < 5) {
+    if (count < 6) {
         return 2;
+    }
+    // The library's sockets share the port (SO_REUSEPORT), so workers are processes; all end with the group.
+    for (int more = std::atoi(words[5]); more > 1 && fork() != 0; more--) {
     }
     uWS::SocketContextOptions tls = {};
     tls.cert_file_name = words[2];
     tls.key_file_name = words[3];
     tls.dh_params_file_name = words[4];
     tls.ssl_ciphers = "ECDHE+AESGCM:DHE+AESGCM"; // its own default knows no ECDSA
-    tls.ssl_prefer_low_memory_usage = count > 5 && std::strcmp(words[5], "low-memory") == 0;
+    tls.ssl_prefer_low_memory_usage = count > 6 && std::strcmp(words[6], "low-memory") == 0;
 
     uWS::SSLApp::WebSocketBehavior<Nothing> echo = {};
     echo.compression = uWS::DISABLED;

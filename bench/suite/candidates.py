@@ -29,6 +29,7 @@ class Setup:
     role: str                   # a word of PATHS
     key: str = "ec"
     workers: int = 1
+    spread: bool = False        # they have cores of their own
     certificates: int = 0       # besides the one that is used
     backend: str = "tcp"        # of a relay: tcp, unix or rawsocket
     idle: bool = False          # measured for its memory
@@ -156,7 +157,7 @@ class Stunnel(Candidate):
 
 @dataclass(frozen=True)
 class Built(Candidate):
-    """An echo server of ours over somebody's library; `why` tells why it could not be built."""
+    """An echo server of ours over somebody's library, or over OpenSSL alone (bare); `why` tells why it could not be built."""
     library: str = ""
     why: str = ""
 
@@ -169,15 +170,7 @@ class Built(Candidate):
     def command(self, place, setup):
         tls = place.tls(setup.key)
         mode = ["low-memory"] if setup.idle else []
-        return [self.program, place.port, tls["certificate"], tls["key"], place.keys.dh, *mode]
-
-
-class Bare(Built):
-    """No peer: what is the least that a server takes of this OpenSSL and this kernel."""
-
-    def command(self, place, setup):
-        tls = place.tls(setup.key)
-        return [self.program, place.port, tls["certificate"], tls["key"], place.keys.dh, setup.workers]
+        return [self.program, place.port, tls["certificate"], tls["key"], place.keys.dh, setup.workers, *mode]
 
 
 @dataclass(frozen=True)
@@ -235,12 +228,12 @@ def everybody(root, crossgate, beside, uwebsockets, names=()):
     """All candidates in the order of the table, or those of these names; whoever is not there says so when asked."""
     makes = ("hello", "echo", "relay", "static", "proxied")
 
-    def over_library(name, source=None, kind=Built):
+    def over_library(name, source=None):
         library = built(root, name, source)
-        return kind(name, library.program, ("hello", "echo"), library.library, library.why)
+        return Built(name, library.program, ("hello", "echo"), library.library, library.why)
     makers = {"crossgate": lambda: Crossgate("crossgate", str(crossgate), makes),
               **({"other build": lambda: Crossgate("other build", str(beside), makes)} if beside else {}),
-              "bare": lambda: over_library("bare", kind=Bare),
+              "bare": lambda: over_library("bare"),
               "nginx": lambda: Nginx("nginx", "nginx", ("hello", "relay", "static", "proxied")),
               "haproxy": lambda: Haproxy("haproxy", "haproxy", ("hello", "relay", "proxied")),
               "hitch": lambda: Hitch("hitch", "hitch", ("hello", "relay")),

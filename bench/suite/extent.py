@@ -21,7 +21,7 @@ class Extent:
 
     def load(self, options, patience=1):
         limited = {"connections": min(options["connections"], self.connections)} if "connections" in options else {}
-        return {**options, **limited, "seconds": self.seconds * patience, "warm_up": self.warm_up}
+        return {**options, **limited, "seconds": self.seconds * patience, "warm_up": self.warm_up * patience}
 
     def setup(self, setup):
         return replace(setup, certificates=min(setup.certificates, self.certificates))

@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .programs import Failure, pinned
 
@@ -35,25 +36,43 @@ class Load:
 
     @contextmanager
     def running(self, mode, url, server, options, gives_way=False):
-        """The same, begun: call what it gives to wait for its end, or to end it early. Nothing is left running."""
+        """The same, begun. Nothing is left running."""
         command = [*(["chrt", "--idle", "0"] if gives_way else []), *pinned(self.command(mode, url, server, options), self.cores)]
         seconds = options.get("seconds", 0) + options.get("warm_up", 0) + PATIENCE
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    preexec_fn=hold_interrupts)
-
-        def wait(early=False):
-            if early:
-                process.send_signal(signal.SIGINT)
-            try:
-                said, trouble = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                raise Failure(f"the load did not end within {seconds:.0f} s") from None
-            return {"command": " ".join(command), **judged(said, trouble, process.returncode)}
         try:
-            yield wait
+            yield Begun(process, command, seconds)
         finally:
             process.kill()
             process.communicate()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A generator that runs: call it to wait for its end, or to end it early."""
+    process: subprocess.Popen
+    command: list
+    seconds: float      # that it has
+
+    def wait_until_ready(self):
+        """Of one that was told to wait: until all of its connections are there, or it has given them up."""
+        said = self.process.stderr.readline().strip()
+        if said != "ready":
+            raise Failure(f"the load was not ready: {said or 'it said nothing'}")
+
+    def begin(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def __call__(self, early=False):
+        if early:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            said, trouble = self.process.communicate(timeout=self.seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"the load did not end within {self.seconds:.0f} s") from None
+        return {"command": " ".join(self.command), **judged(said, trouble, self.process.returncode)}
 
 
 def hold_interrupts():

@@ -2,11 +2,11 @@
 import re
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import floors, measures
+from . import floors, measures, together
 from .candidates import PATHS, Backend, Place
 from .machine import open_files
 from .programs import Failure, Program, free_port
@@ -40,21 +40,21 @@ class Bench:
 class Visit:
     """One server as a row's measure sees it: call it, and it is loaded for a round."""
 
-    def __init__(self, load, mode, url, server, options, storm):
+    def __init__(self, load, row, url, server, options):
         self.server = server.pid
-        self._load, self._mode, self._url, self._options, self._storm = load, mode, url, options, storm
+        self._load, self._row, self._url, self._options = load, row, url, options
 
     def __call__(self):
-        return self._load.run(self._mode, self._url, self.server, self._options)
+        return together.run(self._load, self._row.mode, self._url, self.server, self._options, self._row.processes)
 
     def before_storm(self):
         """The visit, begun, with time for a storm to rise before it counts."""
         options = {**self._options, "warm_up": self._options["warm_up"] + STORM_RISES}
-        return self._load.running(self._mode, self._url, self.server, options)
+        return self._load.running(self._row.mode, self._url, self.server, options)
 
     def storm(self):
         """Handshakes that are begun beside, until they are ended."""
-        return self._load.running("hellos", self._url, None, {**self._storm, "seconds": STORM_AT_MOST, "warm_up": 0},
+        return self._load.running("hellos", self._url, None, {**self._row.storm, "seconds": STORM_AT_MOST, "warm_up": 0},
                                   gives_way=True)
 
 
@@ -98,38 +98,35 @@ def begin(bench, row, entry, backend, stack):
     file = bench.extent.file(bench.home / "files", row.file) if row.file else None
     if file:
         options["size"] = file.stat().st_size
-    cores = bench.cores.wide if setup.workers > 1 else bench.cores.server
+    cores = bench.cores.wide if setup.spread else bench.cores.server
     place = Place(bench.room(row, entry.contender.label), free_port(), bench.keys, bench.home / "files", backend, cores)
     server = candidate.start(place, setup)
     stack.callback(server.stop)
     entry.command = " ".join(server.words)
-    entry.visit = Visit(bench.load, row.mode, url_of(setup, place.port, file), server, options, row.storm)
-    entry.wait = lambda: wait(bench, entry, place, server, stack)
+    entry.visit = Visit(bench.load, row, url_of(setup, place.port, file), server, options)
+    entry.wait = lambda: wait(bench, row, entry, place, server, stack)
 
 
-def wait(bench, entry, place, server, stack):
+def wait(bench, row, entry, place, server, stack):
     """Until it serves, and whoever else has to be connected to it is."""
     server.wait_for_port(place.port)
     if entry.contender.crowd:
-        stack.enter_context(crowd(bench, place, server, min(entry.contender.crowd, bench.extent.connections)))
+        crowd(bench, row, place, server, min(entry.contender.crowd, bench.extent.connections), stack)
     entry.serves = True
 
 
-@contextmanager
-def crowd(bench, place, server, count):
-    """WebSockets that are open and silent."""
-    options = {"connections": count, "sources": 4, "warm_up": LONG, "tls": "1.3"}
-    words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
-    room = place.home / "crowd"
-    room.mkdir()
-    program = Program(words, room, bench.load.cores)
-    try:
-        # Its own files are some of those: the last few connections come while it is waited for the next look.
-        program.wait_until(lambda: open_files(server.pid) >= count, f"connected {count} times", 120, 0.2)
-        time.sleep(SETTLING)
-        yield
-    finally:
-        program.stop()
+def crowd(bench, row, place, server, count, stack):
+    """WebSockets that are open and silent; the stack ends them."""
+    for number, share in enumerate(together.shares(count, row.processes)):
+        options = {"connections": share, "sources": 4, "warm_up": LONG, "tls": "1.3"}
+        words = bench.load.command("idle", f"wss://127.0.0.1:{place.port}{PATHS['echo']}", None, options)
+        room = place.home / f"crowd{number}"
+        room.mkdir()
+        program = Program(words, room, bench.load.cores)
+        stack.callback(program.stop)
+    # Its own files are some of those: the last few connections come while it is waited for the next look.
+    program.wait_until(lambda: open_files(server.pid) >= count, f"connected {count} times", 240, 0.2)
+    time.sleep(SETTLING)
 
 
 def begin_all(bench, row, entries, stack):

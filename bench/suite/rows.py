@@ -14,6 +14,7 @@ MSGPACK = {"header": "Sec-WebSocket-Protocol: wamp.2.msgpack"}
 OURS_AND_BARE = ("crossgate", "other build", "bare")    # no peers
 EVERYBODY = (*OURS_AND_BARE, "nginx", "haproxy", "hitch", "stunnel", "uwebsockets", "libwebsockets", "ws")
 ECHOING = (*OURS_AND_BARE, "uwebsockets", "libwebsockets", "ws")
+FORKING = (*OURS_AND_BARE, "uwebsockets")       # echo, with several workers
 RELAYING = ("crossgate", "other build", "nginx", "haproxy", "hitch", "stunnel")
 SERVING_FILES = ("crossgate", "other build", "nginx")
 PROXYING = ("crossgate", "other build", "nginx", "haproxy")
@@ -22,6 +23,7 @@ CALL = {"call/message": 1}
 GET, RESUMED, AT_ONCE = {"get": True}, {"resumed": 100}, {"at_once": True}
 DESCRIPTORS = 101_000       # that the largest crowd needs
 SPARE_DESCRIPTORS = 1000
+MANY, PROCESSES = 50_000, 8  # connections, and of server and load for them at most
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Row:
     records: dict = field(default_factory=dict)  # the part of it that is no system call, where a goal speaks of that
     storm: dict = field(default_factory=dict)   # the load of handshakes beside, of one
     file: int = 0               # bytes of the file that is asked for
+    processes: int = 1          # of the load, for more connections than one may have
     rounds: int = 3             # at most, unless more are asked for; 1: only the first tells anything
     patience: int = 1           # times as long as other rows
     in_quick: bool = True       # false: so near to another row that it tells nothing more about whether all works
@@ -114,20 +117,21 @@ def storm(name, title, measure, contenders, hellos, **words):
 
 
 def workers(name, title, mode, setup, load):
-    one, two = ("one worker", {}), ("two workers", {"setup": {"workers": 2}})
+    one, two = ("one worker", {}), ("two workers", {"setup": {"workers": 2, "spread": True}})
     return Row(name, title, "µs", "balanced", mode, setup, {**load, **TLS13},
                (*alone(one, two), *beside(("bare",), one, two)), (goals.scales(1.9, one[0], two[0]),))
 
 
-def growth(name, title, mode, setup, load, few, many, factor, text, others=()):
+def growth(name, title, mode, setup, load, few, many, factor, text, others=(), **words):
     return Row(name, title, "µs", "cpu", mode, setup, {**load, **TLS13}, (*alone(few, many), *beside(others, few, many)),
-               (goals.within(factor, many[0], few[0], text),))
+               (goals.within(factor, many[0], few[0], text),), **words)
 
 
 def table(descriptors):
     """All rows; those of crowds have as many connections as open files allow, and say how many. A relay needs two files for each."""
     room = descriptors - SPARE_DESCRIPTORS
-    return (*FIXED, *of_crowds(min(20000, room), min(20000, room // 2), min(50000, room)))
+    processes = min(-(-MANY // room), PROCESSES)
+    return (*FIXED, *of_crowds(min(20000, room), min(20000, room // 2)), *of_many(min(MANY, processes * room), processes))
 
 
 FIXED = (
@@ -170,7 +174,7 @@ FIXED = (
 )
 
 
-def of_crowds(crowd, relayed, many):
+def of_crowds(crowd, relayed):
     return (
         Row("idle-echo", f"Memory of an idle connection, {crowd:,} of them (peers without echo: HTTPS)", "KB", "memory", "idle",
             Setup("echo", idle=True), {"connections": crowd, **TLS13},
@@ -179,11 +183,25 @@ def of_crowds(crowd, relayed, many):
         Row("idle-relay", f"Memory of an idle relayed WebSocket, {relayed:,} of them, backend on a Unix socket", "KB", "memory", "idle",
             Setup("relay", backend="unix", idle=True), {"connections": relayed, **TLS13}, all_of(RELAYING),
             (goals.at_most(17.5, "KB"), goals.below_peers()), rounds=1),
-        growth("growth-connections", "CPU per message by connections, all in use", "echo", Setup("echo"), {"size": 64},
+    )
+
+
+def of_many(many, processes):
+    """More connections than one process may have, where that is so; few have as many processes as many, of the load and of the server, which share
+    its core."""
+    how = f", server and load in {processes} processes each" if processes > 1 else ""
+    workers = {"workers": processes}
+    return (
+        Row("idle-many", f"Memory of an idle connection, {many:,} of them{how}", "KB", "memory", "idle", Setup("echo", idle=True, **workers),
+            {"connections": many, "sources": 4, **TLS13}, all_of(FORKING), (goals.at_most(15.5, "KB"), goals.below_peers()),
+            processes=processes, rounds=1, in_quick=False),
+        growth("growth-connections", f"CPU per message by connections, all in use{how}", "echo", Setup("echo", **workers), {"size": 64},
                ("100 connections", {"load": {"connections": 100}}),
-               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100", others=("uwebsockets",)),
-        growth("growth-open", "CPU per handshake by open connections", "handshakes", Setup("hello"), {"connections": 32},
-               ("none open", {}), (f"{crowd:,} open", {"crowd": crowd}), 1.05, "independent of open connections: at most 1.05", others=("bare",)),
+               (f"{many:,} connections", {"load": {"connections": many, "sources": 4}}), 1.3, "at most 1.3 times that of 100",
+               others=("bare", "uwebsockets"), processes=processes, rounds=2, patience=4),
+        growth("growth-open", f"CPU per handshake by open connections{how}", "handshakes", Setup("hello", **workers), {"connections": 32},
+               ("none open", {}), (f"{many:,} open", {"crowd": many}), 1.05, "independent of open connections: at most 1.05", others=("bare",),
+               processes=processes),
     )
 
 

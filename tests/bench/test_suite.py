@@ -1,6 +1,7 @@
 """What bench/run makes of figures: medians, verdicts, the table. Nothing is started."""
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bench")]
 
-from suite import candidates, extent, goals, load, plots, report, rows  # noqa: E402 - found by the line above
+from suite import candidates, extent, goals, load, plots, report, rows, together  # noqa: E402 - found by the line above
 from suite.programs import Failure  # noqa: E402
 
 pytestmark = pytest.mark.checked
@@ -162,7 +163,7 @@ def test_plots_hold_ratios_to_ours_and_leave_out_who_is_not_there():
 
 
 def test_rows_are_chosen_by_name_and_by_first_part():
-    assert [one.name for one in rows.chosen(["bulk", "idle"])] == ["bulk", "idle-echo", "idle-relay"]
+    assert [one.name for one in rows.chosen(["bulk", "idle"])] == ["bulk", "idle-echo", "idle-relay", "idle-many"]
     assert [one.name for one in rows.chosen([])] == [one.name for one in rows.ROWS]
     assert 20 < len(rows.chosen([], quick=True)) < len(rows.ROWS)
     with pytest.raises(LookupError, match="ech"):
@@ -173,6 +174,59 @@ def test_crowds_are_as_large_as_open_files_allow():
     titles = {one.name: one.title for one in rows.table(20_000)}
     assert "9,500" in titles["idle-relay"] and "19,000" in titles["idle-echo"]
     assert "20,000" in {one.name: one.title for one in rows.ROWS}["idle-relay"]
+
+
+@pytest.mark.parametrize("descriptors, many, processes", [(101_000, 50_000, 1), (51_000, 50_000, 1), (50_999, 50_000, 2), (20_000, 50_000, 3),
+                                                          (4_000, 24_000, 8)])
+def test_many_connections_have_as_many_processes_as_it_takes_and_few_have_as_many(descriptors, many, processes):
+    by_name = {one.name: one for one in rows.table(descriptors)}
+    for name in ("idle-many", "growth-connections", "growth-open"):
+        one = by_name[name]
+        assert {one.setup_of(contender).workers for contender in one.contenders} == {one.processes} == {processes}
+        assert (f"in {processes} processes each" in one.title) == (processes > 1)
+        assert max(one.load_of(contender)["connections"] for contender in one.contenders) <= processes * (descriptors - 1000)
+        assert max(contender.crowd for contender in one.contenders) <= processes * (descriptors - 1000)
+    assert f" {many:,} " in by_name["idle-many"].title
+    assert f"{many:,} connections" in [contender.label for contender in by_name["growth-connections"].contenders]
+
+
+class FakePart:
+    """A load process that tells what is asked of it, and at last this result."""
+
+    def __init__(self, number, said, result):
+        self.number, self.said, self.result = number, said, result
+
+    def wait_until_ready(self):
+        self.said.append(("ready", self.number))
+
+    def begin(self):
+        self.said.append(("begin", self.number))
+
+    def __call__(self):
+        return self.result
+
+
+def test_loads_begin_when_all_are_ready_and_are_one_result():
+    said, asked = [], []
+
+    def part(connections, operations, seconds, cpu_us, before, after):
+        return {"command": "c", "connections": connections, "operations": operations, "per_second": operations / seconds, "seconds": seconds,
+                "client": {"cpu_us": 7}, "server": {"cpu_us": cpu_us, "pss_bytes_before": before, "pss_bytes": after}}
+    results = [part(34, 100, 1, 2000, 5000, 15000), part(33, 100, 2, 4000, 6000, 14000), part(33, 50, 1, 2000, 5500, 14500)]
+
+    class FakeLoad:
+        @contextmanager
+        def running(self, _mode, _url, _server, options):
+            asked.append(options)
+            yield FakePart(len(asked), said, results[len(asked) - 1])
+            said.append(("end", None))
+    whole = together.run(FakeLoad(), "echo", "wss://", 1, {"connections": 100, "size": 64}, 3)
+    assert asked == [{"connections": count, "size": 64, "wait": True} for count in (34, 33, 33)]
+    assert said == [(what, number) for what in ("ready", "begin") for number in (1, 2, 3)] + 3 * [("end", None)]
+    assert (whole["connections"], whole["operations"], whole["per_second"], whole["client"]["cpu_us"]) == (100, 250, 200, 21)
+    assert whole["server"] == {"cpu_us_per_operation": 10, "pss_bytes_per_connection": 100}   # 2000 µs a second, of 200 messages
+    results[1]["server"]["pss_bytes"] = None
+    assert together.added(results)["server"]["pss_bytes_per_connection"] is None
 
 
 def test_rows_have_names_of_their_own_and_what_they_need():
@@ -187,6 +241,7 @@ def test_rows_have_names_of_their_own_and_what_they_need():
 def test_quick_is_less_of_everything(tmp_path):
     large = extent.QUICK.load({"connections": 50000, "depth": 2})
     assert large == {"connections": 500, "depth": 2, "seconds": 0.15, "warm_up": 0.05}
+    assert extent.WHOLE.load({}, patience=4) == {"seconds": 4.8, "warm_up": 0.8}
     assert extent.QUICK.setup(candidates.Setup("hello", certificates=999)).certificates == 50
     assert extent.QUICK.file(tmp_path, 1024).stat().st_size == 1024
 
@@ -194,7 +249,7 @@ def test_quick_is_less_of_everything(tmp_path):
 def test_rounds_that_are_asked_for_are_made_but_memory_is_measured_once():
     by_name = {one.name: one for one in rows.ROWS}
     asked = extent.replace(extent.WHOLE, rounds=7, asked_rounds=7)
-    names = ("echo-16k", "storm-dhe", "idle-echo")
+    names = ("echo-16k", "storm-dhe", "idle-many")
     assert [extent.WHOLE.rounds_of(by_name[name]) for name in names] == [3, 2, 1]
     assert [asked.rounds_of(by_name[name]) for name in names] == [7, 7, 1]
     assert [extent.QUICK.rounds_of(by_name[name]) for name in names] == [1, 1, 1]
