@@ -496,6 +496,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct contact *contact = contact_of(poll);
     run_tick(contact->run);
+    run_advance(contact->run);
     if (status != 0) {
         contact->events = 0;                /* libuv polls no more */
         events = UV_READABLE | UV_WRITABLE; /* what is wrong, the next call says */

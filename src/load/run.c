@@ -57,7 +57,7 @@ static double patience(const struct run *run)
     return (OPENING_TIME + OPENING_TIME_EACH * (double)run->settings->connections) / 1e3;
 }
 
-static void advance(struct run *run)
+void run_advance(struct run *run)
 {
     double seconds = seconds_in_phase(run);
     if (run->phase == RUN_OPENING && (run->ready || (run->open > 0 && seconds >= patience(run))))
@@ -75,7 +75,7 @@ static void on_tick(uv_timer_t *timer)
     struct run *run = CONTAINER_OF(timer, struct run, ticker);
     run_tick(run);
     deadlines_expire(&run->deadlines, run->now / 1000000);
-    advance(run);
+    run_advance(run);
 }
 
 /* ---- what is counted */

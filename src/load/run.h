@@ -76,6 +76,9 @@ static inline bool run_goes_on(const struct run *run)
     return run->phase != RUN_OVER;
 }
 
+/* Enters the next phase when it is time for it. With each event, since libuv looks at its timers after 49,152 of them only, if there are so many. */
+void run_advance(struct run *run);
+
 /* All connections are there: the warm-up begins, as soon as it may. Only once. */
 void run_ready(struct run *run);
 
