@@ -128,8 +128,8 @@ bool tls_provider_prepare(void);
 /* A TLS stream over a stream, which it owns from now on (aborts and outlives it as stream.h says). The server's
  * handshake steps run in the queue of the loop, the client's too. `handshake_timeout` in ms, from now, and anew from
  * below's on_open if it is still being connected; when it is over the stream ends with HANDSHAKE_LATE (server) or
- * BACKEND_LATE (client). Failures name their cause in stream->detail. Handshakes that cost much take turns by the address
- * of the peer, which may be NULL. NULL when memory is out: then `below` is aborted, and its end is told to nobody. */
+ * BACKEND_LATE (client). Failures name their cause in stream->detail. Handshakes take turns by the address of the
+ * peer, which may be NULL. NULL when memory is out: then `below` is aborted, and its end is told to nobody. */
 struct stream *tls_accept(struct loop *loop, struct stream *below, struct tls_context *context,
                           uint32_t handshake_timeout, const struct peer *peer);
 struct stream *tls_connect(struct loop *loop, struct stream *below, struct tls_context *context,
@@ -148,8 +148,8 @@ bool tls_queue_is_waiting(const struct tls_queue *queue);
 /* The thread has had less than its share of the CPU: the worker should sleep for a moment even though handshakes wait. */
 bool tls_queue_stands_back(const struct tls_queue *queue);
 
-/* Runs handshake steps, oldest first, until `budget` ns are over; at least one, unless it stands back. Takes
- * from the thread what is done, and gives it more. */
+/* Runs handshake steps until `budget` ns are over; at least one, unless it stands back. The addresses of peers take turns. Takes from the
+ * thread what is done, and gives it more. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 
 /* A key of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in the order

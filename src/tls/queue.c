@@ -11,34 +11,49 @@
 enum { LANE_SHARE = 4 };
 /* Time that light steps may be ahead of that, ns: what is given is given in pieces that are worth the switch. */
 enum { LEAD_MAX = 4000000 };
+/* Steps of advanced ones, one after the other, while somebody wants his first: an honest handshake has fewer, and whoever says his
+ * byte by byte has thousands. */
+enum { ADVANCED_IN_A_ROW = 8 };
+
+/* Who waits: of each source the oldest first, and sources take turns. */
+struct rota {
+    struct list of[TLS_SOURCES]; /* of struct tls_turn */
+    unsigned count[TLS_SOURCES]; /* in each */
+    uint64_t waiting;            /* a bit for each that is not empty */
+    unsigned next;               /* is asked first */
+};
+_Static_assert(TLS_SOURCES == 64, "a bit for each source");
 
 struct tls_queue {
-    struct list light;    /* of struct tls_turn */
-    struct list advanced; /* heavy ones that have had a step */
-    struct list medium;
-    bool medium_is_next; /* before a heavy one */
-    bool medium_is_out;  /* the lane has one */
-    struct list heavy[TLS_SOURCES];
-    unsigned waiting[TLS_SOURCES]; /* how many are in each */
-    size_t heavy_count;            /* in all of them */
-    unsigned next;                 /* source that is asked first */
-    struct lane *lane;             /* NULL: all steps are done on the loop */
-    uint64_t light_used;           /* time since the lane was given something, ns */
-    uint64_t lane_used;            /* when it was given that */
-    uint64_t stood;                /* for how long light steps have stood back since, ns */
-    uint64_t stands_since;         /* ns, monotonic; 0: they do not */
+    struct rota light;
+    struct rota advanced; /* heavy ones that have had a step */
+    struct rota medium;
+    struct rota heavy;
+    unsigned advanced_in_a_row;
+    bool medium_is_next;   /* before a heavy one */
+    bool medium_is_out;    /* the lane has one */
+    struct lane *lane;     /* NULL: all steps are done on the loop */
+    uint64_t light_used;   /* time since the lane was given something, ns */
+    uint64_t lane_used;    /* when it was given that */
+    uint64_t stood;        /* for how long light steps have stood back since, ns */
+    uint64_t stands_since; /* ns, monotonic; 0: they do not */
 };
+
+static void rota_init(struct rota *rota)
+{
+    for (size_t i = 0; i < TLS_SOURCES; i++)
+        list_init(&rota->of[i]);
+}
 
 struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
 {
     struct tls_queue *queue = calloc(1, sizeof *queue);
     if (!queue)
         return NULL;
-    list_init(&queue->light);
-    list_init(&queue->advanced);
-    list_init(&queue->medium);
-    for (size_t i = 0; i < TLS_SOURCES; i++)
-        list_init(&queue->heavy[i]);
+    rota_init(&queue->light);
+    rota_init(&queue->advanced);
+    rota_init(&queue->medium);
+    rota_init(&queue->heavy);
     queue->lane = wake ? lane_new(wake, user) : NULL;
     if (!wake || queue->lane)
         return queue;
@@ -48,7 +63,7 @@ struct tls_queue *tls_queue_new(void (*wake)(void *user), void *user)
 
 static bool has_heavy(const struct tls_queue *queue)
 {
-    return queue->heavy_count > 0 || !list_is_empty(&queue->medium) || !list_is_empty(&queue->advanced);
+    return (queue->heavy.waiting | queue->medium.waiting | queue->advanced.waiting) != 0;
 }
 
 static void finish(struct tls_turn *turn)
@@ -66,14 +81,14 @@ void tls_queue_free(struct tls_queue *queue)
     struct tls_turn *last = queue->lane ? lane_wait(queue->lane) : NULL;
     if (last)
         finish(last);
-    assert(list_is_empty(&queue->light) && !has_heavy(queue));
+    assert(!tls_queue_is_waiting(queue) && !has_heavy(queue));
     lane_free(queue->lane);
     free(queue);
 }
 
 bool tls_queue_is_pressed(const struct tls_queue *queue)
 {
-    return queue->lane && (queue->medium_is_out || !list_is_empty(&queue->medium) || !list_is_empty(&queue->light));
+    return queue->lane && (queue->medium_is_out || (queue->medium.waiting | queue->light.waiting) != 0);
 }
 
 bool tls_queue_has_lane(const struct tls_queue *queue)
@@ -99,45 +114,48 @@ void tls_turn_init(struct tls_turn *turn, struct loop *loop, const struct tls_tu
     list_init(&turn->link);
 }
 
-static bool is_of_source(const struct tls_turn *turn)
+static struct rota *rota_of(const struct tls_turn *turn)
 {
-    return turn->is_heavy && !turn->is_medium && !turn->is_advanced;
+    struct tls_queue *queue = turn->loop->handshakes;
+    if (!turn->is_heavy)
+        return &queue->light;
+    if (turn->is_advanced)
+        return &queue->advanced;
+    return turn->is_medium ? &queue->medium : &queue->heavy;
 }
 
 bool tls_turn_wait(struct tls_turn *turn)
 {
-    struct tls_queue *queue = turn->loop->handshakes;
-    struct list *list = !turn->is_heavy ? &queue->light : turn->is_advanced ? &queue->advanced : &queue->medium;
+    struct rota *rota = rota_of(turn);
     if (!list_is_empty(&turn->link) || turn->is_out)
         return true;
-    if (is_of_source(turn)) {
-        if (queue->waiting[turn->source] == TLS_HEAVY_PER_SOURCE)
-            return false;
-        list = &queue->heavy[turn->source];
-        queue->waiting[turn->source]++;
-        queue->heavy_count++;
-    }
-    list_append(list, &turn->link);
+    if (rota == &turn->loop->handshakes->heavy && rota->count[turn->source] == TLS_HEAVY_PER_SOURCE)
+        return false;
+    list_append(&rota->of[turn->source], &turn->link);
+    rota->count[turn->source]++;
+    rota->waiting |= UINT64_C(1) << turn->source;
     counter_add(&turn->loop->counters->handshakes_waiting, 1);
     return true;
 }
 
 void tls_turn_leave(struct tls_turn *turn)
 {
-    struct tls_queue *queue = turn->loop->handshakes;
     if (list_is_empty(&turn->link))
         return;
+    struct rota *rota = rota_of(turn);
     list_remove(&turn->link);
+    if (--rota->count[turn->source] == 0)
+        rota->waiting &= ~(UINT64_C(1) << turn->source);
     counter_subtract(&turn->loop->counters->handshakes_waiting, 1);
-    if (is_of_source(turn)) {
-        queue->waiting[turn->source]--;
-        queue->heavy_count--;
-    }
 }
 
-static struct tls_turn *take_first(struct list *list)
+/* Somebody waits. */
+static struct tls_turn *take_next(struct rota *rota)
 {
-    struct tls_turn *turn = CONTAINER_OF(list->next, struct tls_turn, link);
+    uint64_t ahead = rota->waiting & UINT64_MAX << rota->next;
+    int source = __builtin_ctzll(ahead != 0 ? ahead : rota->waiting);
+    struct tls_turn *turn = CONTAINER_OF(rota->of[source].next, struct tls_turn, link);
+    rota->next = (unsigned)(source + 1) % TLS_SOURCES;
     tls_turn_leave(turn);
     return turn;
 }
@@ -164,9 +182,9 @@ static void spend(struct tls_queue *queue, uint64_t budget)
 {
     uint64_t begin = now_ns(), used;
     do {
-        run_here(take_first(&queue->light));
+        run_here(take_next(&queue->light));
         used = now_ns() - begin;
-    } while (!list_is_empty(&queue->light) && used < budget);
+    } while (tls_queue_is_waiting(queue) && used < budget);
     queue->light_used += used;
 }
 
@@ -174,16 +192,15 @@ static void spend(struct tls_queue *queue, uint64_t budget)
 
 static struct tls_turn *take_heavy(struct tls_queue *queue)
 {
-    if (!list_is_empty(&queue->advanced))
-        return take_first(&queue->advanced);
+    bool has_new = (queue->medium.waiting | queue->heavy.waiting) != 0;
+    if (queue->advanced.waiting != 0 && (!has_new || queue->advanced_in_a_row < ADVANCED_IN_A_ROW)) {
+        queue->advanced_in_a_row++;
+        return take_next(&queue->advanced);
+    }
+    queue->advanced_in_a_row = 0;
     queue->medium_is_next = !queue->medium_is_next;
-    if (!list_is_empty(&queue->medium) && (queue->medium_is_next || queue->heavy_count == 0))
-        return take_first(&queue->medium);
-    while (list_is_empty(&queue->heavy[queue->next]))
-        queue->next = (queue->next + 1) % TLS_SOURCES;
-    struct list *list = &queue->heavy[queue->next];
-    queue->next = (queue->next + 1) % TLS_SOURCES;
-    return take_first(list);
+    bool is_medium = queue->medium.waiting != 0 && (queue->medium_is_next || queue->heavy.waiting == 0);
+    return take_next(is_medium ? &queue->medium : &queue->heavy);
 }
 
 static void work(void *item)
@@ -237,7 +254,7 @@ void tls_queue_spend(struct tls_queue *queue, uint64_t budget)
 
 bool tls_queue_is_waiting(const struct tls_queue *queue)
 {
-    return !list_is_empty(&queue->light);
+    return queue->light.waiting != 0;
 }
 
 /* The lane has what the loop leaves. If others of the machine take that it does not get on, however long light steps stand back: they

@@ -1,8 +1,8 @@
 /* Handshakes that have bytes to work on.
  *
- * Light steps are done on the loop, oldest first, few in each turn. Heavy ones, which would hold it for longer than the
- * established can wait, go to the lane, one at a time: first who has had one already, since he has cost us something, then
- * whoever is the next of the next source, so that nobody has to wait for all that one other has sent.
+ * Whoever waits is the next of the next source, so that nobody has to wait for all that one other has sent. Light steps are done on the
+ * loop, few in each turn. Heavy ones, which would hold it for longer than the established can wait, go to the lane, one at a time: first who
+ * has had one already, since he has cost us something, but after some of these somebody who has not.
  *
  * Medium ones hold the loop no longer than the established can wait, but one after the other they do so all the time. As long as there are
  * others of them they go to the lane as well, every other time, so that neither they nor heavy ones keep the other kind waiting. */

@@ -121,19 +121,28 @@ static void join(struct waiter *waiters, size_t count)
 }
 
 /* Of the host 192.0.2.`host`. */
-static bool join_heavy(struct waiter *waiter, uint8_t host)
+static bool join_as(struct waiter *waiter, uint8_t host, bool heavy, bool medium)
 {
     const struct peer peer = {.family = PEER_IPV4, .ip = {192, 0, 2, host}};
     tls_turn_init(&waiter->turn, &world.loop, &ops, &peer);
-    waiter->turn.is_heavy = true;
+    waiter->turn.is_heavy = heavy;
+    waiter->turn.is_medium = medium;
     return tls_turn_wait(&waiter->turn);
 }
 
-static bool join_medium(struct waiter *waiter)
+static bool join_light(struct waiter *waiter, uint8_t host)
 {
-    tls_turn_init(&waiter->turn, &world.loop, &ops, NULL);
-    waiter->turn.is_heavy = waiter->turn.is_medium = true;
-    return tls_turn_wait(&waiter->turn);
+    return join_as(waiter, host, false, false);
+}
+
+static bool join_heavy(struct waiter *waiter, uint8_t host)
+{
+    return join_as(waiter, host, true, false);
+}
+
+static bool join_medium(struct waiter *waiter, uint8_t host)
+{
+    return join_as(waiter, host, true, true);
 }
 
 /* As the loop does when it is called, until so many are finished. */
@@ -250,6 +259,55 @@ static void prefers_heavy_handshakes_that_have_begun_and_serves_sources_in_turn(
     assert_int_equal(flood[2].finished_as, 5);
 }
 
+/* Of each kind: the other one comes last and is served second. */
+static void serves_the_sources_of_light_and_medium_ones_in_turn(void **state)
+{
+    (void)state;
+    static bool (*const kinds[])(struct waiter * waiter, uint8_t host) = {join_light, join_medium};
+    for (size_t kind = 0; kind < 2; kind++) {
+        struct waiter flood[100] = {0}, other = {0};
+        unsigned before = world.finished;
+        for (size_t i = 0; i < 100; i++)
+            assert_true(kinds[kind](&flood[i], 1));
+        assert_true(kinds[kind](&other, 2));
+        turn_until(before + 101);
+        assert_true(other.finished_as <= before + 2);
+    }
+}
+
+static void serves_the_sources_of_those_who_have_begun_in_turn(void **state)
+{
+    (void)state;
+    sem_t hold;
+    sem_init(&hold, 0, 0);
+    struct waiter flood[20] = {0}, other = {.again = 1}, last = {.holds = &hold};
+    for (size_t i = 0; i < 20; i++) {
+        assert_true(join_heavy(&flood[i], 1));
+        turn_until((unsigned)i + 1);
+    }
+    assert_true(join_heavy(&last, 3)); /* until all others wait */
+    tls_queue_spend(world.loop.handshakes, UINT64_MAX);
+    for (size_t i = 0; i < 20; i++)
+        assert_true(tls_turn_wait(&flood[i].turn));
+    assert_true(join_heavy(&other, 2));
+    sem_post(&hold);
+    turn_until(43);
+    assert_true(other.finished_as < 35);
+    sem_destroy(&hold);
+}
+
+/* Whoever says what he has to say byte by byte. */
+static void those_who_go_on_without_end_keep_nobody_out(void **state)
+{
+    (void)state;
+    struct waiter endless[2] = {{.again = 1000}, {.again = 1000}}, heavy = {0}, medium = {0};
+    assert_true(join_heavy(&endless[0], 1) && join_heavy(&endless[1], 1));
+    turn_until(100);
+    assert_true(join_heavy(&heavy, 2) && join_medium(&medium, 2));
+    turn_until(2004);
+    assert_true(heavy.finished_as < 150 && medium.finished_as < 150);
+}
+
 static void refuses_whom_it_could_not_serve_in_time(void **state)
 {
     (void)state;
@@ -271,7 +329,7 @@ static void does_medium_and_heavy_steps_by_turns_and_refuses_no_medium_one(void 
     memset(medium, 0, sizeof medium);
     memset(heavy, 0, sizeof heavy);
     for (size_t i = 0; i <= TLS_HEAVY_PER_SOURCE; i++)
-        assert_true(join_medium(&medium[i]));
+        assert_true(join_medium(&medium[i], 1));
     for (size_t i = 0; i < 3; i++)
         assert_true(join_heavy(&heavy[i], 1));
     turn_until(TLS_HEAVY_PER_SOURCE + 4);
@@ -298,7 +356,7 @@ static void is_pressed_while_light_or_medium_ones_are_under_way(void **state)
     assert_true(tls_queue_is_pressed(queue));
     tls_queue_spend(queue, UINT64_MAX);
     assert_false(tls_queue_is_pressed(queue));
-    assert_true(join_medium(&medium));
+    assert_true(join_medium(&medium, 1));
     assert_true(tls_queue_is_pressed(queue)); /* it waits */
     sem_post(&hold);
     turn_until(2);
@@ -371,6 +429,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(does_heavy_steps_elsewhere_and_light_ones_meanwhile, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(prefers_heavy_handshakes_that_have_begun_and_serves_sources_in_turn,
                                         set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(serves_the_sources_of_light_and_medium_ones_in_turn, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(serves_the_sources_of_those_who_have_begun_in_turn, set_up_lane, tear_down),
+        cmocka_unit_test_setup_teardown(those_who_go_on_without_end_keep_nobody_out, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(refuses_whom_it_could_not_serve_in_time, set_up_lane, tear_down),
         cmocka_unit_test_setup_teardown(does_medium_and_heavy_steps_by_turns_and_refuses_no_medium_one, set_up_lane,
                                         tear_down),
