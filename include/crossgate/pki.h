@@ -25,13 +25,13 @@ struct pki_files {
     bool given; /* the key is present, even if its list is empty */
 };
 
-/* PEM text that we make. Zero-terminated; it may hold a private key. */
+/* PEM text that we make. Zero-terminated; it may hold a private key. Functions that fail to make one leave nothing to be freed. */
 struct pki_text {
     char *at;
     size_t len;
 };
 
-/* Wipes and frees; the text is empty afterwards. */
+/* Wipes and frees; the text is empty afterwards. One that is empty may be freed. */
 void pki_text_free(struct pki_text *text);
 
 enum pki_key_kind { PKI_KEY_P256, PKI_KEY_P384, PKI_KEY_RSA_2048, PKI_KEY_RSA_4096 };
@@ -72,8 +72,9 @@ bool pki_make_request(const struct pki_order *order, struct span key, struct pki
     __attribute__((warn_unused_result));
 
 /* A certificate for `subject`: the PEM of a private key, or of a signing request, whose signature is verified, and whose names are
- * used if the order has none (for servers its hosts, if need be its common name). A request needs a signer, who must be an authority,
- * outlive what he signs, and may sign for these names. The caller frees the text. */
+ * used if the order has none (for servers its hosts, if need be its common name). Servers must have a name, and keys 112 bits of security
+ * (RSA 2048). A request needs a signer, who must be an authority, outlive what he signs, and may sign for these names. The caller frees
+ * the text. *error begins empty. */
 bool pki_make_certificate(const struct pki_order *order, struct span subject, const struct pki_signer *signer,
                           struct pki_text *certificate, struct error *error) __attribute__((warn_unused_result));
 
@@ -87,28 +88,30 @@ enum { PKI_SHA256 = 32 };
 /* A key that signs JSON: ES256 (RFC 7518 section 3.4), as ACME wants its requests signed (RFC 8555 section 6.2). */
 struct pki_jws;
 
-/* From the PEM of an EC P-256 private key. NULL: *error says why. */
+/* From the PEM of an EC P-256 private key, which is copied. NULL: *error says why. */
 struct pki_jws *pki_jws_new(struct span key, struct error *error);
 void pki_jws_free(struct pki_jws *jws); /* accepts NULL */
 
-/* The public half as a JWK, in the very form that its thumbprint is taken of (RFC 7638 section 3), and the thumbprint. */
+/* The public half as a JWK, in the very form that its thumbprint is taken of (RFC 7638 section 3), and the thumbprint (SHA-256, base64url).
+ * Valid as long as `jws`. */
 const char *pki_jws_public(const struct pki_jws *jws);
 const char *pki_jws_thumbprint(const struct pki_jws *jws);
 
-/* Signs header and payload: the flattened JSON of RFC 7515 section 7.2.2. The caller frees the text. */
+/* Signs header and payload, both as they are, before base64url: the flattened JSON of RFC 7515 section 7.2.2. The caller frees the text. */
 bool pki_jws_sign(const struct pki_jws *jws, struct span header, struct span payload, struct pki_text *message,
                   struct error *error) __attribute__((warn_unused_result));
 
-/* The DER of a signing request in base64url, as the `csr` of RFC 8555 section 7.4. The caller frees the text. */
+/* The DER of a signing request, which is given as PEM, in base64url: the `csr` of RFC 8555 section 7.4. The caller frees the text. */
 bool pki_request_base64url(struct span request, struct pki_text *text, struct error *error)
     __attribute__((warn_unused_result));
 
-/* How an authority's renewal information names a certificate (RFC 9773 section 4.1). False: it has no authority key identifier. */
+/* How an authority's renewal information names a certificate, which is given as PEM (RFC 9773 section 4.1). False: it cannot be read, or has
+ * no authority key identifier. */
 enum { PKI_CERTIFICATE_ID = 192 };
 bool pki_certificate_id(struct span certificate, char id[PKI_CERTIFICATE_ID]) __attribute__((warn_unused_result));
 
-/* Judges what an authority sent in answer to a signing request: certificates and nothing else, the first one for the request's key, with
- * all of its names and not expired, each signed by the next one. The chain is written anew, so that only what was understood is kept.
+/* Judges what an authority sent in answer to a signing request (both PEM): at most ten certificates and nothing else, the first one for the
+ * request's key, with all of its names, which are DNS names, and not expired, each signed by the next one. The chain is written anew, so that only what was understood is kept.
  * False: *error says what is wrong. The caller frees the text. */
 bool pki_take_chain(struct span pem, struct span request, struct pki_text *chain, struct error *error)
     __attribute__((warn_unused_result));
@@ -128,17 +131,19 @@ struct pki_network {
     size_t length;     /* of each: 4 or 16 */
 };
 
-/* An IP address, or one with the length of its prefix. */
+/* An IP address, or one with the length of its prefix; bits of the address behind that are cleared. False: the text is neither, and
+ * *network of no use. */
 bool pki_network_read(const char *text, struct pki_network *network) __attribute__((warn_unused_result));
 
 /* ---- passphrases */
 
 enum pki_lock { PKI_LOCK_NONE, PKI_LOCK_OPEN, PKI_LOCK_LOCKED };
 
-/* Whether there is a private key in the PEM text, and whether it has a passphrase. */
+/* Whether there is a private key in the PEM text, and whether it has a passphrase. OPEN if one of several has none; NONE as well when memory
+ * is out. */
 enum pki_lock pki_key_lock(struct span pem);
 
-/* The private key (PKCS#8) encrypted with AES-256 under the passphrase (PBES2, RFC 8018). The caller frees the text. */
+/* The private key (any form without a passphrase), as PKCS#8, encrypted with AES-256 under the passphrase (PBES2, RFC 8018). The caller frees the text. */
 bool pki_lock_key(struct span key, struct span passphrase, struct pki_text *locked, struct error *error)
     __attribute__((warn_unused_result));
 
@@ -153,8 +158,9 @@ bool pki_unlock_key(struct span pem, struct span passphrase, struct pki_text *ke
 bool pki_named_group(const char *name, struct pki_text *group, struct error *error) __attribute__((warn_unused_result));
 
 struct pki_search {
-    void (*progress)(struct pki_search *self); /* called for each number tried */
-    uint64_t tried;
+    void (*progress)(
+        struct pki_search *self); /* called for each number tried, in the midst of the search, which it cannot end */
+    uint64_t tried;               /* so far; begins at 0 */
 };
 
 /* A group of its own: looks for a safe prime of that many bits, which takes from seconds to an hour. */
@@ -172,10 +178,10 @@ struct pki_bag;
 
 /* NULL when memory is out. */
 struct pki_bag *pki_bag_new(void);
-void pki_bag_free(struct pki_bag *bag);
+void pki_bag_free(struct pki_bag *bag); /* accepts NULL */
 
 /* Adds what the file holds: PEM blocks of our sorts, those of others are passed over; one object in DER form; certificates in PKCS#7.
- * The path is copied. False: reported, with the remedy for what cannot be used, like PKCS#12. */
+ * Path and bytes are copied. False: reported, with the remedy for what cannot be used, like PKCS#12; what came before it is in the bag. */
 bool pki_bag_add(struct pki_bag *bag, const struct pki_file *file, struct problems *problems)
     __attribute__((warn_unused_result));
 
@@ -213,7 +219,7 @@ struct pki_card {
     size_t revoked;      /* CRLs: how many are on it */
 };
 
-/* False when memory is out. */
+/* Of the thing at `index`, which is there. False when memory is out. */
 bool pki_bag_card(const struct pki_bag *bag, size_t index, struct arena *arena, struct pki_card *card)
     __attribute__((warn_unused_result));
 
@@ -226,7 +232,8 @@ struct pki_chain {
 
 /* Leaf first, each one's issuer next, without the root and duplicates. The leaf is the certificate of the bag's private key; without
  * one, the certificate that issued none of the others. Reports what is left over, and what is missing with how to get it.
- * False: reported; there is no leaf, or it is not clear which. */
+ * False: reported; there is no leaf, or it is not clear which, and *chain is empty. The keys of problems are codes for programs: "leaf",
+ * "key", "issuer", "missing", "surplus", "root"; none when memory is out. */
 bool pki_bag_chain(const struct pki_bag *bag, struct pki_chain *chain, struct problems *problems)
     __attribute__((warn_unused_result));
 
@@ -240,8 +247,8 @@ struct pki_question {
     unsigned days;                     /* it must still be valid then; 0: now */
 };
 
-/* What a browser would say of a server that sends the chain. The keys of problems are codes for programs: "time", "name", "key",
- * "issuer", "strength", "use", "constraint". False: at least one error was reported. */
+/* What a browser would say of a server that sends the chain, which is not empty. The keys of problems are codes for programs: "time", "name",
+ * "issuer", "missing", "strength", "use", "constraint", "other"; none when memory is out. False: at least one error was reported. */
 bool pki_bag_verify(const struct pki_bag *bag, const struct pki_chain *chain, const struct pki_question *question,
                     struct problems *problems) __attribute__((warn_unused_result));
 
@@ -258,13 +265,14 @@ struct pki_ocsp_wish {
     size_t url_count;
     char urls[PKI_OCSP_URLS][PKI_OCSP_URL]; /* of responders, http or https; others are left out */
 };
-void pki_ocsp_look(struct span leaf, struct pki_ocsp_wish *wish);
+void pki_ocsp_look(struct span leaf, struct pki_ocsp_wish *wish); /* nothing, if it cannot be decoded */
 
 /* The certificate of the leaf's issuer, if it is in one of the files (PEM), be it a root, which is not sent. Lives in the arena; empty: it
  * is not there, or memory is out. */
 struct span pki_find_issuer(struct span leaf, const struct pki_file *files, size_t count, struct arena *arena);
 
-/* The request for the certificate, without a nonce, so that responders may answer from a cache. */
+/* The request for the certificate, without a nonce, so that responders may answer from a cache. False: one of the two cannot be decoded, or
+ * memory is out. */
 bool pki_ocsp_request(struct span leaf, struct span issuer, uint8_t request[PKI_OCSP_REQUEST_MAX], size_t *length,
                       struct error *error) __attribute__((warn_unused_result));
 
@@ -283,7 +291,7 @@ struct pki_ocsp {
 
 /* Whether the response is about the certificate, and its issuer's own word: signed by the issuer, or by one whom it has certified to do so
  * (OCSPSigning). Signatures are not looked at if `issuer` is empty: then who has named the response vouches for it. It may have ended, but
- * not begin in the future. False: *error says why not, for an operator. */
+ * not begin more than 5 minutes from now. False: *error says why not, for an operator, and *facts is of no use. */
 bool pki_ocsp_read(struct span response, struct span leaf, struct span issuer, struct pki_ocsp *facts,
                    struct error *error) __attribute__((warn_unused_result));
 
@@ -292,14 +300,14 @@ bool pki_ocsp_read(struct span response, struct span leaf, struct span issuer, s
 /* A private key and its chain in one text, as the master keeps what an authority has issued. */
 struct pki_pair {
     int64_t begins, ends; /* of the certificate, s since 1970 */
-    struct pki_text leaf; /* the certificate alone */
+    struct pki_text leaf; /* the certificate alone, PEM */
 };
 
-/* Judges them: both can be read, the first certificate belongs to the key, each one after it has issued the one before. False:
- * *error says what is wrong. The caller frees pair->leaf. */
+/* Judges them: both can be read, the first certificate belongs to the key, each one after it (at most 15) has issued the one before. False:
+ * *error says what is wrong, and *pair is empty. The caller frees pair->leaf. */
 bool pki_pair_read(struct span pem, struct pki_pair *pair, struct error *error) __attribute__((warn_unused_result));
 
-/* Whether each of the DNS names is among the certificate's, as it is: wildcards cover nothing here. */
+/* Whether each of the DNS names is among the certificate's, as it is but for capitals: wildcards cover nothing here. */
 bool pki_pair_covers(const struct pki_pair *pair, const char *const *names, size_t count);
 
 #endif

@@ -10,7 +10,8 @@
 
 enum pki_purpose { PKI_FOR_SERVER, PKI_FOR_CLIENT };
 
-/* Appends every certificate of the file to `all`, in order. False: reported. */
+/* Appends every certificate of the file to `all`, in order; the caller frees them. False: reported, and those in front of what is wrong are
+ * there. */
 bool certificates_read(const struct pki_file *file, const struct pki_place *place, STACK_OF(X509) * all);
 
 /* Checks of a leaf that do not need any other certificate: dates, names, use. They only warn: a front door that serves
@@ -24,17 +25,18 @@ bool certificate_check_strength(X509 *certificate, const struct pki_place *place
 /* s since 1970; 0: it is no time, or NULL. */
 int64_t certificate_seconds(const ASN1_TIME *time);
 
-/* "2026-12-01 10:00 UTC", or that it is none. */
+/* "2026-12-01 10:00 UTC", or that it is none. Not for NULL. */
 void certificate_print_date(const ASN1_TIME *time, char text[DATE_TEXT]);
 
+/* Whether it names itself as its issuer, and its own key has signed it. */
 bool certificate_is_self_signed(X509 *certificate);
 
-/* Subject or issuer in the form of RFC 4514, cut to size. */
+/* Subject or issuer in the form of RFC 4514, cut to size; "(no name)" for an empty one. */
 enum { CERTIFICATE_NAME = 128 };
 void certificate_print_name(const X509_NAME *name, char text[CERTIFICATE_NAME]);
 
-/* Where its authority's certificate can be fetched (RFC 5280 section 4.2.2.1), if that is a plain http URL that can be
- * put into a command. */
+/* Where its authority's certificate can be fetched (caIssuers of RFC 5280 section 4.2.2.1), zero-terminated: the first plain http URL there
+ * that can be put into a command. False: there is none, and `url` is left as it was. */
 enum { CERTIFICATE_URL = 256 };
 bool certificate_issuer_url(X509 *certificate, char url[CERTIFICATE_URL]);
 

@@ -10,6 +10,8 @@ struct chain_memory {
     X509_STORE *system;
     X509_NAME *missed;
 };
+
+/* Frees both. Afterwards it is of no use, unless it is zeroed again. */
 void chain_memory_deinit(struct chain_memory *memory);
 
 /* Picks from `given` the certificate of the key, and then issuer after issuer, without duplicates and without the
@@ -17,7 +19,7 @@ void chain_memory_deinit(struct chain_memory *memory);
  * servers what is missing.
  *
  * *leaf is borrowed of `given`; *issuers is a stack of borrowed certificates that the caller frees with sk_X509_free.
- * `memory` may be NULL. False: reported. */
+ * `memory` may be NULL. False: reported, and there is nothing to free. */
 bool chain_build(STACK_OF(X509) * given, EVP_PKEY *key, enum pki_purpose purpose, const struct pki_place *place,
                  struct chain_memory *memory, X509 **leaf, STACK_OF(X509) * *issuers);
 

@@ -11,7 +11,7 @@
  * NULL: reported. The caller frees it with EVP_PKEY_free. */
 EVP_PKEY *key_read(const struct pki_file *file, const struct pki_place *place, int strength);
 
-/* Warns if others than its owner may read the file. `what` is in it, with its verb: "the private key is". */
+/* Warns if others than its owner have any permission on the file. `what` is in it, with its verb: "the private key is". */
 void key_check_permissions(const struct pki_file *file, const struct pki_place *place, const char *what);
 
 /* Whether what the key signs is what the other one (of a certificate) verifies. Unlike a comparison of the public

@@ -37,17 +37,19 @@ struct pem_file {
     size_t count;
 };
 
-/* False when memory is out; then there is nothing to deinit. */
+/* All blocks up to the first damaged one, copied. False when memory is out; then there is nothing to deinit. */
 bool pem_file_read(struct pem_file *file, struct span bytes) __attribute__((warn_unused_result));
+
+/* Wipes and frees the blocks; the file has none afterwards. */
 void pem_file_deinit(struct pem_file *file);
 
 /* "private key", for messages. */
 const char *pem_kind_text(enum pem_kind kind);
 
-/* The first block of that kind, or NULL. */
+/* The first block of that kind, the file's, or NULL. */
 const struct pem_block *pem_file_find(const struct pem_file *file, enum pem_kind kind);
 
-/* Reports as an error what the file is, instead of holding a block of the wanted kind. */
+/* Reports as an error what the file is, instead of holding a block of the wanted kind. The place has a path. */
 void pem_report_missing(const struct pem_file *file, const struct pki_place *place, enum pem_kind wanted);
 
 #endif

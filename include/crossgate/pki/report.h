@@ -16,7 +16,7 @@ enum { PKI_REMEDY_TEXT = 640 };
 /* Formats a command into `text`, cut to size, and returns it. */
 const char *pki_remedy(char text[PKI_REMEDY_TEXT], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* `what_to_do` may be NULL. */
+/* The text is cut to 511 bytes. `what_to_do` may be NULL. */
 void pki_report(const struct pki_place *place, enum problem_severity severity, const char *what_to_do,
                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
