@@ -21,6 +21,7 @@ struct account {
 bool account_init(struct account *account, const char *user, const char *group, struct error *error)
     __attribute__((warn_unused_result));
 
+/* After account_init, whatever came of it. */
 void account_deinit(struct account *account);
 
 /* Core dumps, ptrace and /proc/<pid>/mem would show keys to others of the same user, to a worker that has been taken over

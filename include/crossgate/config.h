@@ -1,5 +1,5 @@
 /* Configuration files: JSON and YAML with positions, diagnostics, declarative tables. Knows no Crossbar: plan/ writes the
- * tables and composes them. The only room that includes jansson.h and yaml.h.
+ * tables and composes them. The only room that includes yaml.h, and, with acme and wamp, jansson.h.
  *
  * A table describes one object of the file: a row per key. From the rows come the reading, the defaults, the checks, the
  * messages and the reference documentation; nothing about a key is said twice. */
@@ -29,15 +29,17 @@ struct diagnostic {
 /* Of each severity so many are kept; all are counted. */
 enum { DIAGNOSTICS_KEPT = 500 };
 
+/* NULL when memory is out. */
 struct diagnostics *diagnostics_new(void);
-void diagnostics_free(struct diagnostics *diagnostics);
+void diagnostics_free(struct diagnostics *diagnostics); /* accepts NULL */
 
-/* Copies all strings. */
+/* Copies all strings. When memory is out: as diagnostics_add_memory. */
 void diagnostics_add(struct diagnostics *diagnostics, const struct diagnostic *diagnostic);
 
-/* Memory was out while the file was read: an error without a place. */
+/* Memory was out while the file was read: an error without a place, once. */
 void diagnostics_add_memory(struct diagnostics *diagnostics);
 
+/* Of those that are not kept, too. */
 unsigned diagnostics_count(const struct diagnostics *diagnostics, enum problem_severity severity);
 
 /* Those that are kept, ordered by position. */
@@ -199,10 +201,10 @@ struct config_place {
 
 struct config_text;
 
-/* Parses; reports syntax errors and keys that occur twice. NULL then. A name that ends in .yaml or .yml says YAML 1.1
+/* Parses; reports syntax errors and keys that occur twice, or that memory is out. NULL then. A name that ends in .yaml or .yml says YAML 1.1
  * as the safe loader of PyYAML takes it, any other JSON. Borrows the bytes and the name until config_text_free. */
 struct config_text *config_text_new(const char *file, struct span bytes, struct diagnostics *diagnostics);
-void config_text_free(struct config_text *text);
+void config_text_free(struct config_text *text); /* accepts NULL */
 
 /* The largest configuration file. */
 enum { CONFIG_TEXT_MAX = 4 * 1024 * 1024 };

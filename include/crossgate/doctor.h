@@ -44,7 +44,7 @@ enum { DOCTOR_WITHIN = 8000 };
 
 /* SIGPIPE has to be ignored, and there must be no thread yet. NULL when memory is out. */
 struct doctor_report *doctor_examine(const struct plan_request *request) __attribute__((warn_unused_result));
-void doctor_report_free(struct doctor_report *report);
+void doctor_report_free(struct doctor_report *report); /* accepts NULL */
 
 /* The worst of all findings. */
 enum finding_severity doctor_worst(const struct doctor_report *report);

@@ -76,8 +76,11 @@ struct http_response_reader *http_response_reader_new(struct arena_store *store)
 void http_response_reader_free(struct http_response_reader *reader);
 
 /* Feeds bytes; *taken is how many belong to the head. After HTTP_HEAD_DONE the response is complete and bytes
- * that follow the head are not taken. HTTP_BROKEN: not HTTP/1.x, or over the head limit. */
+ * that follow the head are not taken. Interim answers (1xx but 101) are passed over. HTTP_BROKEN: not HTTP/1.x, or all heads together are over
+ * HTTP_HEAD_MAX, or memory is out. */
 enum http_progress http_response_read(struct http_response_reader *reader, struct span in, size_t *taken);
+
+/* After HTTP_HEAD_DONE; the reader's. */
 const struct http_response *http_response_of(const struct http_response_reader *reader);
 
 /* After HTTP_HEAD_DONE: how the body is framed (RFC 9112 section 6.3). `to_head`: the request was HEAD. *length is that of the
@@ -96,9 +99,10 @@ bool http_response_ends_with_connection(const struct http_response_reader *reade
 /* The reason phrase of a status (RFC 9110 section 15); "Unknown" for others. */
 const char *http_reason(unsigned status);
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), zero-terminated. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), zero-terminated; of the years 0 to 9999 the nearest moment. */
 enum { HTTP_DATE = 30 };
 void http_date_print(int64_t seconds, char text[HTTP_DATE]);
+
 /* False if it is not a date in that form. */
 bool http_date_parse(struct span text, int64_t *seconds);
 

@@ -25,9 +25,9 @@ void https_free(struct https *https); /* accepts NULL */
 struct https_request {
     const char *method; /* "GET", "HEAD", "POST" */
     const char *url;
-    const char *content_type; /* of the body */
+    const char *content_type; /* of the body; NULL: there is none */
     const char *accept;       /* NULL: anything */
-    struct span body;
+    struct span body;         /* of POST only */
 };
 
 struct https_answer {

@@ -1,4 +1,4 @@
-/* Addresses, listening sockets, plain streams and connecting: the only room, with file and process, that
+/* Addresses, listening sockets, plain streams and connecting: the only room, with file, process and load, that
  * includes uv.h. */
 #ifndef CROSSGATE_NET_H
 #define CROSSGATE_NET_H
@@ -18,7 +18,7 @@ struct net_network {
     unsigned bits; /* of the address that must be equal */
 };
 
-/* False if the text is none of these. */
+/* False if the text is none of these; then *network is of no use. */
 bool net_network_parse(const char *text, struct net_network *network);
 bool net_network_holds(const struct net_network *network, const struct peer *peer);
 
@@ -55,7 +55,7 @@ void net_listen_adjust(const struct net_listen *where, int socket);
 /* "127.0.0.1:8443", "[::]:443", "unix:/run/x.sock" for logs and messages; cut to size, zero-terminated. */
 void net_listen_print(const struct net_listen *where, char *text, size_t size);
 
-/* The port that a listening TCP socket has got: of a range, which one. */
+/* The port that a listening TCP socket has got: of a range, which one. 0 for Unix sockets. */
 uint16_t net_listen_port(int socket);
 
 struct listener;
@@ -63,7 +63,7 @@ struct listener;
 /* `descriptor` is non-blocking and the callee's to close. */
 typedef void listener_accept(void *user, int descriptor, const struct peer *peer);
 
-/* Accepts on a listening socket, a bounded number per event. When descriptors run out it logs once, stops
+/* Accepts on a listening socket, a bounded number per event. When descriptors run out it says so, at most once a second, stops
  * for 100 ms and goes on: nothing spins, and waiting clients stay in the kernel's queue. Takes `descriptor` over
  * (also on failure). NULL when memory is out. */
 struct listener *listener_start(struct loop *loop, int descriptor, listener_accept *on_accept, void *user);
@@ -83,7 +83,7 @@ bool net_listen_is_balancer(const struct net_listen *where, const struct peer *p
 
 /* Waits until a balancer's connection has said for whom it comes (PROXY protocol, version 1 or 2), and calls on_arrived, from
  * a later event. A connection that ends, says something else or takes longer than `timeout` ms is closed and reported
- * (PEER_LEFT, PROXY_BROKEN, PROXY_LATE). A guest of the loop. Takes `descriptor` over (also on failure), and holds a
+ * (PEER_LEFT, PEER_RESET, PROXY_BROKEN, PROXY_LATE; GOING_AWAY when the loop is left). A guest of the loop. Takes `descriptor` over (also on failure), and holds a
  * reference on `owner` until it is gone. False when memory is out. */
 bool net_arrival_new(struct loop *loop, int descriptor, const struct peer *balancer, uint32_t timeout,
                      struct counted *owner, net_arrived *on_arrived, void *user);
@@ -105,7 +105,7 @@ struct net_target {
     const char *host; /* tcp: address literal or name */
     uint16_t port;    /* tcp */
     unsigned version; /* tcp: 4 or 6; 0: both */
-    uint32_t timeout; /* ms for name, connect and all addresses together */
+    uint32_t timeout; /* ms for name, connect and all addresses together; 0: LIMIT_CONNECT */
     const char *path; /* unix: absolute */
 };
 

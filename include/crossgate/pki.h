@@ -111,8 +111,8 @@ enum { PKI_CERTIFICATE_ID = 192 };
 bool pki_certificate_id(struct span certificate, char id[PKI_CERTIFICATE_ID]) __attribute__((warn_unused_result));
 
 /* Judges what an authority sent in answer to a signing request (both PEM): at most ten certificates and nothing else, the first one for the
- * request's key, with all of its names, which are DNS names, and not expired, each signed by the next one. The chain is written anew, so that only what was understood is kept.
- * False: *error says what is wrong. The caller frees the text. */
+ * request's key, with all of its names, which are DNS names, and not expired, each signed by the next one. The chain is written anew, so that
+ * only what was understood is kept. False: *error says what is wrong. The caller frees the text. */
 bool pki_take_chain(struct span pem, struct span request, struct pki_text *chain, struct error *error)
     __attribute__((warn_unused_result));
 
@@ -143,7 +143,7 @@ enum pki_lock { PKI_LOCK_NONE, PKI_LOCK_OPEN, PKI_LOCK_LOCKED };
  * is out. */
 enum pki_lock pki_key_lock(struct span pem);
 
-/* The private key (any form without a passphrase), as PKCS#8, encrypted with AES-256 under the passphrase (PBES2, RFC 8018). The caller frees the text. */
+/* The private key, which has no passphrase, as PKCS#8 encrypted with AES-256 under this one (PBES2, RFC 8018). The caller frees the text. */
 bool pki_lock_key(struct span key, struct span passphrase, struct pki_text *locked, struct error *error)
     __attribute__((warn_unused_result));
 
@@ -158,9 +158,8 @@ bool pki_unlock_key(struct span pem, struct span passphrase, struct pki_text *ke
 bool pki_named_group(const char *name, struct pki_text *group, struct error *error) __attribute__((warn_unused_result));
 
 struct pki_search {
-    void (*progress)(
-        struct pki_search *self); /* called for each number tried, in the midst of the search, which it cannot end */
-    uint64_t tried;               /* so far; begins at 0 */
+    void (*progress)(struct pki_search *self); /* called for each number tried; it cannot end the search */
+    uint64_t tried;                            /* so far; begins at 0 */
 };
 
 /* A group of its own: looks for a safe prime of that many bits, which takes from seconds to an hour. */
@@ -185,6 +184,7 @@ void pki_bag_free(struct pki_bag *bag); /* accepts NULL */
 bool pki_bag_add(struct pki_bag *bag, const struct pki_file *file, struct problems *problems)
     __attribute__((warn_unused_result));
 
+/* How many things are in it; indices are below that, in the order of the files. */
 size_t pki_bag_count(const struct pki_bag *bag);
 
 struct pki_words {

@@ -261,7 +261,7 @@ struct probe_report {
  * badly is no error but a report. SIGPIPE has to be ignored. NULL: the settings are of no use (a file), or memory is out; *error says so. */
 struct probe_report *probe_run(const struct probe_settings *settings, struct error *error)
     __attribute__((warn_unused_result));
-void probe_report_free(struct probe_report *report);
+void probe_report_free(struct probe_report *report); /* accepts NULL */
 
 /* "TLS 1.3" of 0x0304. */
 const char *probe_version_name(uint16_t version);

@@ -52,7 +52,7 @@ struct deputy *deputy_new(const struct account *account, void (*work)(void *user
                           struct error *error) __attribute__((warn_unused_result));
 
 /* Waits until it is done, `within` ms at most, and ends it. *text receives what it has written so far, up to DEPUTY_TEXT_MAX bytes, the
- * caller's to free. False: that is not all. */
+ * caller's to free; NULL when memory is out. Frees the deputy. False: that is not all. */
 enum { DEPUTY_TEXT_MAX = 1024 * 1024 };
 bool deputy_end(struct deputy *deputy, uint32_t within, char **text);
 

@@ -50,6 +50,7 @@ static inline bool service_takes_body(const struct service *service, struct exch
     return service->ops->takes_body && service->ops->takes_body(service, exchange);
 }
 
+/* All of them the exchange's. */
 const struct http_request *exchange_request(const struct exchange *exchange);
 const struct http_site *exchange_site(const struct exchange *exchange);
 const struct peer *exchange_peer(const struct exchange *exchange);

@@ -61,6 +61,7 @@ bool sources_names(const struct sources *sources, const char ***names, size_t *c
 /* Wipes all bytes and closes all descriptors. Accepts NULL. */
 void sources_free(struct sources *sources);
 
+/* The words that they were made with. */
 const struct plan_request *sources_request(const struct sources *sources);
 
 /* In a worker: the master has made a plan of the same sources before it sent them. */

@@ -1,4 +1,4 @@
-/* TLS: contexts, streams and the handshake queue. The only room that includes openssl/ headers.
+/* TLS: contexts, streams and the handshake queue. The only room, with pki, probe and load, that includes openssl/ headers.
  *
  * A context is shared, immutable and counted; a stream is one connection. They never mix: a new plan builds new
  * contexts, and the old ones die with their last connection. */
@@ -89,6 +89,7 @@ struct tls_context;
 struct tls_context *tls_server_context_new(const struct tls_server_settings *settings, struct problems *problems);
 struct tls_context *tls_client_context_new(const struct tls_client_settings *settings, struct problems *problems);
 
+/* Of the loop only. The maker holds the first reference. */
 void tls_context_ref(struct tls_context *context);
 void tls_context_unref(struct tls_context *context); /* accepts NULL */
 
@@ -114,7 +115,7 @@ size_t tls_context_taken_over(const struct tls_context *context);
 bool tls_context_staple(struct tls_context *context, size_t certificate, struct span response, int64_t ends)
     __attribute__((warn_unused_result));
 
-/* For people: "EC 256, self-signed, 397 days left: localhost, 127.0.0.1, ::1". Cut to size. */
+/* For people: "EC 256, self-signed, 397 days left: localhost, 127.0.0.1, ::1". Cut to size, which is not 0. */
 void tls_certificate_print(const struct tls_certificate *certificate, char *text, size_t size);
 
 /* Once, before anything else is asked of OpenSSL: its largest buffers are kept for reuse. False: they are not, which costs
@@ -176,17 +177,18 @@ bool tls_ticket_key_make(uint8_t key[TLS_TICKET_KEY]) __attribute__((warn_unused
 bool tls_ticket_ring_read(struct tls_ticket_ring *ring, const struct pki_file *file, struct problems *problems)
     __attribute__((warn_unused_result));
 
+/* It has no key afterwards. */
 void tls_ticket_ring_wipe(struct tls_ticket_ring *ring);
 
 /* What a loop knows of ticket keys: none at first. NULL when memory is out. Freeing wipes, and accepts NULL. */
 struct tls_tickets *tls_tickets_new(void);
 void tls_tickets_free(struct tls_tickets *tickets);
 
-/* From now on the ring is that one, which is copied; the one before is wiped. */
+/* From now on the ring is that one, which is copied; the one before is wiped, as soon as no step of the thread uses it. */
 void tls_tickets_set(struct tls_tickets *tickets, const struct tls_ticket_ring *ring);
 
-/* SHA-1 of both parts, in base64, zero-terminated: Sec-WebSocket-Accept (RFC 6455 section 4.2.2). Lives here so that
- * OpenSSL stays in this room. */
+/* SHA-1 of both parts, one after the other, in base64, zero-terminated: Sec-WebSocket-Accept (RFC 6455 section 4.2.2). Lives here so that
+ * OpenSSL stays in this room. False: the library has none. */
 enum { TLS_SHA1_BASE64 = 29 };
 bool tls_sha1_base64(struct span first, struct span second, char text[TLS_SHA1_BASE64])
     __attribute__((warn_unused_result));

@@ -1,6 +1,6 @@
 /* What a front door knows of WAMP: the serializers' names and numbers; the realm that a session's first message asks for; and
  * RawSocket, the protocol that carries messages over a stream without HTTP (wamp-proto, "RawSocket Transport"). Other
- * messages are not read. The only room, with config, that includes jansson.h, and the only one that includes mpack.h and
+ * messages are not read. The only room, with config and acme, that includes jansson.h, and the only one that includes mpack.h and
  * cbor.h. */
 #ifndef CROSSGATE_WAMP_H
 #define CROSSGATE_WAMP_H

@@ -177,7 +177,7 @@ struct endpoint *websocket_session_new(struct loop *loop, struct stream *stream,
 void websocket_session_join(struct endpoint *a, struct endpoint *b);
 
 /* What the sessions of a loop share: spare receivers and contexts of compression, and the frame writer. NULL when memory is
- * out. */
+ * out. Freed when no session is left; that accepts NULL. */
 struct websocket_codec *websocket_codec_new(void);
 void websocket_codec_free(struct websocket_codec *codec);
 
