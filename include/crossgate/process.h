@@ -29,7 +29,8 @@ int master_run(const struct run_options *options);
 
 /* Asks the master whose control socket is at that path, as src/process/control.h has it: sends the line (without its
  * end) and waits for the answer, which becomes the caller's to free, without its first line "ok". `patience`: s for each step; 0: as
- * long as a reload may take. False: nobody listens (error.number is ENOENT or ECONNREFUSED), or the answer was "error", with the reason. */
+ * long as a reload may take. False: nobody listens (error.number is ENOENT or ECONNREFUSED), or
+ * one who is neither root nor our user, or the answer was "error", with the reason; then *answer is NULL. */
 bool control_ask(const char *path, const char *line, unsigned patience, char **answer, struct error *error)
     __attribute__((warn_unused_result));
 
@@ -40,7 +41,7 @@ struct control_fields {
     size_t count;
 };
 
-/* Cuts a line off *rest, in place. False: there is none. */
+/* Cuts a line off *rest, in place; fields beyond CONTROL_FIELDS_MAX are left out. False: there is none. */
 bool control_cut_line(char **rest, struct control_fields *fields);
 
 /* Work that is done by another user's rights, in a child; what it writes is heard. */

@@ -46,7 +46,7 @@ const struct wamp_serializer *wamp_choose(struct span offered, wamp_serializers 
 
 /* ---- HELLO and ABORT. Pure. */
 
-/* Those whose messages are read here: json, msgpack, cbor. */
+/* Those whose messages are read and written here: json, msgpack, cbor. `serializer` below is one of them. */
 #define WAMP_SERIALIZERS_READ ((wamp_serializers)(1U << 1 | 1U << 2 | 1U << 3))
 
 enum { WAMP_HELLO_MAX = 65536, WAMP_REALM_MAX = 255, WAMP_ABORT_MAX = 512 };
