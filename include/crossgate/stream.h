@@ -27,6 +27,7 @@
 
 #include "crossgate/base/ending.h"
 #include "crossgate/base/facts.h"
+#include "crossgate/base/pool.h"
 
 struct stream;
 
@@ -36,6 +37,8 @@ struct stream_ops {
     void (*finish)(struct stream *stream);
     void (*abort)(struct stream *stream, enum ending why);
     size_t (*queued)(const struct stream *stream);
+    uint8_t *(*reserve)(struct stream *stream, size_t size); /* NULL: never any */
+    bool (*commit)(struct stream *stream, size_t length);
     bool (*describe)(const struct stream *stream, struct connection_facts *facts); /* NULL: there is nothing to tell */
     void (*gather)(struct stream *stream);
     bool (*serves)(const struct stream *stream, struct span host); /* NULL: every host */
@@ -69,6 +72,21 @@ static inline void stream_attach(struct stream *stream, const struct stream_user
 static inline bool stream_write(struct stream *stream, struct span bytes)
 {
     return stream->ops->write(stream, bytes);
+}
+
+/* Room for so many bytes, 1 to STREAM_ROOM, behind what is queued, for who makes bytes and need not have them copied: stream_commit
+ * has to follow before anything else is asked of the stream, or of its loop. NULL: there is none, and stream_write is as good. */
+enum { STREAM_ROOM = POOL_BLOCK_BYTES };
+
+static inline uint8_t *stream_reserve(struct stream *stream, size_t size)
+{
+    return stream->ops->reserve ? stream->ops->reserve(stream, size) : NULL;
+}
+
+/* Writes the first `length` bytes of that room, which may be none; answers as stream_write does. */
+static inline bool stream_commit(struct stream *stream, size_t length)
+{
+    return stream->ops->commit(stream, length);
 }
 
 /* New streams are not paused. */

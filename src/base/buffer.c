@@ -6,7 +6,8 @@ static void check(const struct buffer *buffer)
 {
     assert((buffer->length == 0) == (buffer->head == NULL));
     assert((buffer->head == NULL) == (buffer->tail == NULL));
-    assert(buffer->tail_used <= POOL_BLOCK_BYTES && buffer->head_offset <= POOL_BLOCK_BYTES);
+    assert(!buffer->head || buffer->head_offset <= buffer->head->used);
+    assert(!buffer->tail || buffer->tail->used <= POOL_BLOCK_BYTES);
 }
 
 void buffer_init(struct buffer *buffer, struct pool *pool)
@@ -20,10 +21,8 @@ static void drop_head(struct buffer *buffer)
     pool_put(buffer->pool, buffer->head);
     buffer->head = next;
     buffer->head_offset = 0;
-    if (!next) {
+    if (!next)
         buffer->tail = NULL;
-        buffer->tail_used = 0;
-    }
 }
 
 void buffer_clear(struct buffer *buffer)
@@ -35,7 +34,7 @@ void buffer_clear(struct buffer *buffer)
 }
 
 /* Blocks for what does not fit into the tail, chained, all or none. */
-static bool reserve(struct buffer *buffer, size_t bytes, struct pool_block **chain)
+static bool get_blocks(struct buffer *buffer, size_t bytes, struct pool_block **chain)
 {
     *chain = NULL;
     for (size_t have = 0; have < bytes; have += POOL_BLOCK_BYTES) {
@@ -54,12 +53,28 @@ static bool reserve(struct buffer *buffer, size_t bytes, struct pool_block **cha
     return true;
 }
 
+static size_t room(const struct buffer *buffer)
+{
+    return buffer->tail ? POOL_BLOCK_BYTES - buffer->tail->used : 0;
+}
+
 static struct span fill_tail(struct buffer *buffer, struct span bytes)
 {
-    struct span part = span_head(bytes, POOL_BLOCK_BYTES - buffer->tail_used);
-    memcpy(buffer->tail->bytes + buffer->tail_used, part.at, part.len);
-    buffer->tail_used += (uint32_t)part.len;
+    struct span part = span_head(bytes, room(buffer));
+    memcpy(buffer->tail->bytes + buffer->tail->used, part.at, part.len);
+    buffer->tail->used += (uint32_t)part.len;
     return span_tail(bytes, part.len);
+}
+
+static void link_block(struct buffer *buffer, struct pool_block *block)
+{
+    block->next = NULL;
+    block->used = 0;
+    if (buffer->tail)
+        buffer->tail->next = block;
+    else
+        buffer->head = block;
+    buffer->tail = block;
 }
 
 bool buffer_extend(struct buffer *buffer, struct span bytes)
@@ -67,23 +82,16 @@ bool buffer_extend(struct buffer *buffer, struct span bytes)
     check(buffer);
     if (bytes.len == 0)
         return true;
-    size_t room = buffer->tail ? POOL_BLOCK_BYTES - buffer->tail_used : 0;
     struct pool_block *chain = NULL;
-    if (!reserve(buffer, bytes.len - room, &chain))
+    if (!get_blocks(buffer, bytes.len - room(buffer), &chain))
         return false;
     buffer->length += bytes.len;
-    if (room > 0)
+    if (room(buffer) > 0)
         bytes = fill_tail(buffer, bytes);
     while (bytes.len > 0) {
         struct pool_block *block = chain;
         chain = block->next;
-        block->next = NULL;
-        if (buffer->tail)
-            buffer->tail->next = block;
-        else
-            buffer->head = block;
-        buffer->tail = block;
-        buffer->tail_used = 0;
+        link_block(buffer, block);
         bytes = fill_tail(buffer, bytes);
     }
     assert(chain == NULL);
@@ -91,13 +99,35 @@ bool buffer_extend(struct buffer *buffer, struct span bytes)
     return true;
 }
 
+/* What is left of the tail's room stays empty. */
+uint8_t *buffer_reserve(struct buffer *buffer, size_t n)
+{
+    assert(n > 0 && n <= POOL_BLOCK_BYTES);
+    if (room(buffer) < n) {
+        struct pool_block *block = pool_get(buffer->pool);
+        if (!block)
+            return NULL;
+        link_block(buffer, block);
+    }
+    return buffer->tail->bytes + buffer->tail->used;
+}
+
+void buffer_commit(struct buffer *buffer, size_t n)
+{
+    assert(n <= room(buffer));
+    buffer->tail->used += (uint32_t)n;
+    buffer->length += n;
+    if (buffer->length == 0)
+        buffer_clear(buffer);
+    check(buffer);
+}
+
 size_t buffer_peek(const struct buffer *buffer, struct span *parts, size_t max)
 {
     size_t count = 0;
     size_t offset = buffer->head_offset;
     for (const struct pool_block *block = buffer->head; block && count < max; block = block->next) {
-        size_t end = block == buffer->tail ? buffer->tail_used : POOL_BLOCK_BYTES;
-        parts[count++] = span_of(block->bytes + offset, end - offset);
+        parts[count++] = span_of(block->bytes + offset, block->used - offset);
         offset = 0;
     }
     return count;
@@ -108,8 +138,7 @@ void buffer_drop(struct buffer *buffer, size_t n)
     assert(n <= buffer->length);
     buffer->length -= n;
     while (n > 0) {
-        size_t end = buffer->head == buffer->tail ? buffer->tail_used : POOL_BLOCK_BYTES;
-        size_t here = end - buffer->head_offset;
+        size_t here = buffer->head->used - buffer->head_offset;
         if (n < here) {
             buffer->head_offset += (uint32_t)n;
             break;
@@ -117,5 +146,7 @@ void buffer_drop(struct buffer *buffer, size_t n)
         n -= here;
         drop_head(buffer);
     }
+    if (buffer->length == 0)
+        buffer_clear(buffer); /* of a block that was reserved in vain */
     check(buffer);
 }

@@ -345,21 +345,44 @@ static void on_ready(struct watch *watched, uint32_t events)
 
 /* ---- stream operations */
 
-static bool plain_write(struct stream *stream, struct span bytes)
+static bool takes_writes(const struct plain *plain)
 {
-    struct plain *plain = plain_of(stream);
-    if (!plain->state->takes_writes || plain->send_broken)
-        return true;
-    if (!buffer_append(&plain->out, bytes)) {
-        end(plain, ENDING_MEMORY);
-        return true;
-    }
+    return plain->state->takes_writes && !plain->send_broken;
+}
+
+/* After bytes have been queued. */
+static bool wrote(struct plain *plain)
+{
     if (plain->state == &state_open)
         loop_defer(plain->loop, PHASE_FLUSH, &plain->flush);
     if (plain->out.length <= STREAM_HIGH)
         return true;
     plain->room_owed = true;
     return false;
+}
+
+static bool plain_write(struct stream *stream, struct span bytes)
+{
+    struct plain *plain = plain_of(stream);
+    if (!takes_writes(plain))
+        return true;
+    if (buffer_append(&plain->out, bytes))
+        return wrote(plain);
+    end(plain, ENDING_MEMORY);
+    return true;
+}
+
+static uint8_t *plain_reserve(struct stream *stream, size_t size)
+{
+    struct plain *plain = plain_of(stream);
+    return takes_writes(plain) ? buffer_reserve(&plain->out, size) : NULL;
+}
+
+static bool plain_commit(struct stream *stream, size_t length)
+{
+    struct plain *plain = plain_of(stream);
+    buffer_commit(&plain->out, length);
+    return wrote(plain);
 }
 
 static void plain_pause(struct stream *stream, bool paused)
@@ -430,6 +453,8 @@ static const struct stream_ops operations = {
     .finish = plain_finish,
     .abort = plain_abort,
     .queued = plain_queued,
+    .reserve = plain_reserve,
+    .commit = plain_commit,
     .describe = plain_describe,
     .gather = plain_gather,
 };

@@ -14,7 +14,6 @@ struct buffer {
     struct pool_block *tail;
     size_t length;        /* bytes queued */
     uint32_t head_offset; /* bytes of the head block that are gone already */
-    uint32_t tail_used;   /* bytes of the tail block that are filled */
 };
 
 /* Empty. Borrows the pool, which must outlive it. */
@@ -29,14 +28,22 @@ bool buffer_extend(struct buffer *buffer, struct span bytes) __attribute__((warn
 /* Copies the bytes to the tail. False when memory is out: then nothing was added. */
 __attribute__((warn_unused_result)) static inline bool buffer_append(struct buffer *buffer, struct span bytes)
 {
-    if (!buffer->tail || buffer->tail_used + bytes.len > POOL_BLOCK_BYTES)
+    struct pool_block *tail = buffer->tail;
+    if (!tail || tail->used + bytes.len > POOL_BLOCK_BYTES)
         return buffer_extend(buffer, bytes);
     if (bytes.len > 0)
-        memcpy(buffer->tail->bytes + buffer->tail_used, bytes.at, bytes.len);
-    buffer->tail_used += (uint32_t)bytes.len;
+        memcpy(tail->bytes + tail->used, bytes.at, bytes.len);
+    tail->used += (uint32_t)bytes.len;
     buffer->length += bytes.len;
     return true;
 }
+
+/* Room at the tail for n bytes in a row, 1 to POOL_BLOCK_BYTES, which are no part of the buffer yet: buffer_commit has to follow
+ * before any other call. NULL when memory is out. */
+uint8_t *buffer_reserve(struct buffer *buffer, size_t n) __attribute__((warn_unused_result));
+
+/* The first n bytes of that room are filled, and queued. */
+void buffer_commit(struct buffer *buffer, size_t n);
 
 /* Fills at most `max` spans with the bytes at the head, in order, without removing them; returns how many.
  * They stay valid until the next call that changes the buffer. */

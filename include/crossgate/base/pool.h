@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 /* Holds one full TLS record with its header and tag (RFC 8446 section 5.2: 2^14 + 256, plus 5). */
-enum { POOL_BLOCK_BYTES = 16384 + 256 + 5 + 3 };
+enum { POOL_BLOCK_BYTES = 16384 + 256 + 5 + 7 };
 
 struct pool_block {
     struct pool_block *next;
+    uint32_t used; /* bytes that are filled; the borrower's business */
     uint8_t bytes[POOL_BLOCK_BYTES];
 };
 
