@@ -153,6 +153,11 @@ bool tls_queue_stands_back(const struct tls_queue *queue);
  * thread what is done, and gives it more. */
 void tls_queue_spend(struct tls_queue *queue, uint64_t budget);
 
+/* What a loop encrypts and decrypts records with, for all connections whose suite has AES-GCM or ChaCha20-Poly1305. NULL when memory is out.
+ * Freed when no stream is left; accepts NULL. */
+struct tls_sealer *tls_sealer_new(void);
+void tls_sealer_free(struct tls_sealer *sealer);
+
 /* A key of session tickets: 16 bytes that name it in the ticket, 32 for HMAC-SHA256 and 32 for AES-256-CBC, in the order
  * that nginx has. */
 enum { TLS_TICKET_KEY = 80, TLS_TICKET_KEY_NAME = 16, TLS_TICKET_KEYS_MAX = 8 };

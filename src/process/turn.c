@@ -54,10 +54,12 @@ bool turn_init(struct turn *turn, struct log *log, struct counters *counters)
     if (uv_loop_init(&turn->uv) != 0 || !loop_init(&turn->loop, &turn->uv, log, counters))
         return false;
     turn->loop.handshakes = tls_queue_new(ring, turn);
+    turn->loop.sealer = tls_sealer_new();
     turn->loop.tickets = tls_tickets_new();
     turn->loop.websockets = websocket_codec_new();
     turn->loop.files = file_cache_new();
-    return turn->loop.handshakes && turn->loop.tickets && turn->loop.websockets && turn->loop.files && look_out(turn);
+    return turn->loop.handshakes && turn->loop.sealer && turn->loop.tickets && turn->loop.websockets &&
+           turn->loop.files && look_out(turn);
 }
 
 void turn_deinit(struct turn *turn)
@@ -67,6 +69,7 @@ void turn_deinit(struct turn *turn)
     uv_run(&turn->uv, UV_RUN_DEFAULT);
     loop_settle(&turn->loop);
     loop_bury(&turn->loop);
+    tls_sealer_free(turn->loop.sealer);
     tls_tickets_free(turn->loop.tickets);
     websocket_codec_free(turn->loop.websockets);
     file_cache_free(turn->loop.files);

@@ -32,10 +32,17 @@ static bool keep(struct away *away, struct span bytes)
     return true;
 }
 
-static void pass_below(struct pipe *pipe, struct span bytes)
+void pipe_send(struct pipe *pipe, struct span bytes)
 {
     loop_defer(pipe->loop, PHASE_FLUSH, pipe->flush);
     if (!stream_write(pipe->below, bytes))
+        pipe->full = true;
+}
+
+void pipe_commit(struct pipe *pipe, size_t length)
+{
+    loop_defer(pipe->loop, PHASE_FLUSH, pipe->flush);
+    if (!stream_commit(pipe->below, length))
         pipe->full = true;
 }
 
@@ -46,7 +53,7 @@ static int pipe_write(BIO *bio, const char *from, size_t size, size_t *taken)
     *taken = size;
     if (pipe->away)
         return keep(pipe->away, span_of(from, size));
-    pass_below(pipe, span_of(from, size));
+    pipe_send(pipe, span_of(from, size));
     return 1;
 }
 
@@ -108,7 +115,7 @@ void pipe_return(struct pipe *pipe)
 void pipe_flush(struct pipe *pipe, struct away *away)
 {
     if (away->length > 0)
-        pass_below(pipe, span_of(away->written, away->length));
+        pipe_send(pipe, span_of(away->written, away->length));
     away_forget(away);
 }
 

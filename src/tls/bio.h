@@ -34,6 +34,12 @@ struct pipe {
     bool full;           /* below is over its high mark, and will say when there is room */
 };
 
+/* On the loop: into the stream below, at the end of the event. */
+void pipe_send(struct pipe *pipe, struct span bytes);
+
+/* The same for the first `length` bytes of room that stream_reserve has given. */
+void pipe_commit(struct pipe *pipe, size_t length);
+
 /* On the loop, before and after a step that is done elsewhere. `away` is empty, and stays until the return. */
 void pipe_leave(struct pipe *pipe, struct away *away);
 void pipe_return(struct pipe *pipe);

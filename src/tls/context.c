@@ -39,13 +39,11 @@ void tls_context_unref(struct tls_context *context)
         counted_unref(&context->counted);
 }
 
-/* An idle connection holds no buffer of OpenSSL's (RELEASE_BUFFERS), and the bytes of a record arrive in one call of
- * the BIO (read-ahead). The sent chain is what chain.c made, never completed from the trust store (NO_AUTO_CHAIN). */
+/* An idle connection holds no buffer of OpenSSL's (RELEASE_BUFFERS), which reads nothing that is not its own (no read-ahead). The sent chain is what chain.c made, never completed from the trust store (NO_AUTO_CHAIN). */
 static bool set_common(SSL_CTX *ssl)
 {
     SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
-    SSL_CTX_set_read_ahead(ssl, 1);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify_depth(ssl, 9);
     return offer_use_standard(ssl);

@@ -7,11 +7,15 @@ void tls_outcome_prepare(void)
     ERR_clear_error();
 }
 
+/* The oldest error is what the others come of. */
+static bool lacks_memory(void)
+{
+    return ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 static enum ending server_ending(int reason, bool opened)
 {
     switch (reason) {
-    case ERR_R_MALLOC_FAILURE:
-        return ENDING_MEMORY;
     case SSL_R_HTTP_REQUEST:
     case SSL_R_HTTPS_PROXY_REQUEST:
         return ENDING_PLAIN_ON_TLS_PORT;
@@ -36,7 +40,7 @@ static void describe(const SSL *ssl, enum tls_role role, bool opened, struct tls
     unsigned long code = ERR_peek_last_error();
     int reason = ERR_GET_REASON(code);
     fault->detail = detail_of(ssl, code);
-    fault->why = server_ending(reason, opened);
+    fault->why = lacks_memory() ? ENDING_MEMORY : server_ending(reason, opened);
     if (fault->why == ENDING_PLAIN_ON_TLS_PORT)
         fault->detail = NULL;
     if (role == TLS_CLIENT && fault->why != ENDING_MEMORY)

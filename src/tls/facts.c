@@ -4,6 +4,18 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
+#include <stdlib.h>
+
+struct facts {
+    const char *version, *cipher; /* static text */
+    X509 *certificate;            /* the client's, verified; NULL: none */
+    uint8_t *exporter;            /* NULL: there is none, or nobody is to know */
+    bool asks_certificate;
+    uint8_t protocol_length;
+    uint16_t name_length;
+    uint8_t names[]; /* the server name as the client sent it, and behind it the protocol */
+};
+
 /* What has been printed to the BIO, copied. False when memory is out. */
 static bool keep(struct arena *arena, BIO *printed, struct span *out)
 {
@@ -62,37 +74,84 @@ static bool tell_certificate(X509 *certificate, struct arena *arena, struct tls_
 }
 
 /* RFC 9266 section 4: with TLS 1.2 it binds to this connection only if the extended master secret is in use. */
-static bool tell_exporter(SSL *ssl, struct arena *arena, struct tls_facts *facts)
+static bool export(SSL *ssl, struct facts *facts)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
+    const unsigned char nothing = 0;
     if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
         return true;
-    unsigned char *key = arena_alloc(arena, FACTS_EXPORTER_BYTES);
-    const unsigned char nothing = 0;
-    if (!key ||
-        SSL_export_keying_material(ssl, key, FACTS_EXPORTER_BYTES, label, sizeof label - 1, &nothing, 0, 1) != 1)
-        return false;
-    facts->exporter = span_of(key, FACTS_EXPORTER_BYTES);
-    return true;
+    facts->exporter = malloc(FACTS_EXPORTER_BYTES);
+    return facts->exporter && SSL_export_keying_material(ssl, facts->exporter, FACTS_EXPORTER_BYTES, label,
+                                                         sizeof label - 1, &nothing, 0, 1) == 1;
 }
 
-bool facts_tell(SSL *ssl, bool exporter, struct arena *arena, struct tls_facts *facts)
+/* Only a verified one is worth to be told of. */
+static X509 *keep_certificate(const SSL *ssl)
+{
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    bool is_verified = certificate && SSL_get_verify_result(ssl) == X509_V_OK;
+    return is_verified && X509_up_ref(certificate) == 1 ? certificate : NULL;
+}
+
+/* With both names, which follow it. */
+static struct facts *make(SSL *ssl)
 {
     const unsigned char *protocol = NULL;
     unsigned protocol_length = 0;
-    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    const struct span name = span_string(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     SSL_get0_alpn_selected(ssl, &protocol, &protocol_length);
-    *facts = (struct tls_facts){
-        .used = true,
-        .version = span_string(SSL_get_version(ssl)),
-        .cipher = span_string(SSL_get_cipher_name(ssl)),
-        .server_name = span_string(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)),
-        .protocol = span_of(protocol, protocol_length),
+    struct facts *facts = malloc(sizeof *facts + name.len + protocol_length);
+    if (!facts)
+        return NULL;
+    *facts = (struct facts){
+        .version = SSL_get_version(ssl),
+        .cipher = SSL_get_cipher_name(ssl),
+        .certificate = keep_certificate(ssl),
         .asks_certificate = SSL_is_server(ssl) == 1 && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE,
+        .protocol_length = (uint8_t)protocol_length,
+        .name_length = (uint16_t)name.len,
     };
-    bool verified = certificate && SSL_get_verify_result(ssl) == X509_V_OK;
-    bool told =
-        (!verified || tell_certificate(certificate, arena, facts)) && (!exporter || tell_exporter(ssl, arena, facts));
+    if (name.len > 0)
+        memcpy(facts->names, name.at, name.len);
+    if (protocol_length > 0)
+        memcpy(facts->names + name.len, protocol, protocol_length);
+    return facts;
+}
+
+struct facts *facts_new(SSL *ssl, bool exporter)
+{
+    struct facts *facts = make(ssl);
+    if (facts && exporter && !export(ssl, facts)) {
+        facts_free(facts);
+        facts = NULL;
+    }
     ERR_clear_error();
-    return told;
+    return facts;
+}
+
+void facts_free(struct facts *facts)
+{
+    if (!facts)
+        return;
+    X509_free(facts->certificate);
+    if (facts->exporter)
+        OPENSSL_cleanse(facts->exporter, FACTS_EXPORTER_BYTES);
+    free(facts->exporter);
+    free(facts);
+}
+
+bool facts_tell(const struct facts *facts, struct arena *arena, struct tls_facts *told)
+{
+    *told = (struct tls_facts){
+        .used = true,
+        .version = span_string(facts->version),
+        .cipher = span_string(facts->cipher),
+        .server_name = span_of(facts->names, facts->name_length),
+        .protocol = span_of(facts->names + facts->name_length, facts->protocol_length),
+        .exporter = span_of(facts->exporter, facts->exporter ? FACTS_EXPORTER_BYTES : 0),
+        .asks_certificate = facts->asks_certificate,
+    };
+    bool worked = !facts->certificate || tell_certificate(facts->certificate, arena, told);
+    ERR_clear_error();
+    return worked;
 }

@@ -1,5 +1,5 @@
-/* While a handshake is out (queue.h) `ssl`, `kept`, `pipe`, `hello` and `away` are the thread's: they are not touched on the loop, and
- * not freed, whatever happens to the stream. */
+/* While a handshake is out (queue.h) `ssl`, `secrets`, `kept`, `pipe`, `hello` and `away` are the thread's: they are not touched on the loop,
+ * and not freed, whatever happens to the stream. */
 #include "handshake.h"
 
 #include "hello.h"
@@ -22,6 +22,7 @@ struct tls_handshake {
     struct pipe pipe;
     struct hello hello;
     struct away away;
+    struct tls_secrets secrets;
     uint8_t *kept; /* ciphertext that waits for its turn */
     size_t kept_length;
     struct tls_fault fault;
@@ -44,6 +45,7 @@ static void release(struct tls_handshake *self)
     SSL_free(self->ssl);
     tls_context_unref(self->context);
     away_forget(&self->away);
+    OPENSSL_cleanse(&self->secrets, sizeof self->secrets);
     free(self->kept);
     free(self);
 }
@@ -164,6 +166,7 @@ static void hand_over(struct tls_handshake *self)
     staple_drop(self->ssl);
     const struct tls_opened opened = {
         .ssl = self->ssl,
+        .secrets = &self->secrets,
         .kept = self->kept,
         .kept_length = self->kept_length,
         .choice = self->hello.choice,
@@ -233,6 +236,7 @@ static bool make_ssl(struct tls_handshake *self)
     if (!bio)
         return false;
     SSL_set_bio(self->ssl, bio, bio);
+    secrets_count(&self->secrets, self->ssl);
     if (context->role == TLS_SERVER) {
         SSL_set_accept_state(self->ssl);
         tickets_begin(self->ssl, self->turn.loop->tickets);
@@ -260,7 +264,9 @@ static void step_work(struct tls_turn *turn)
     struct tls_handshake *self = handshake_of(turn);
     self->fault = (struct tls_fault){ENDING_INTERNAL, NULL};
     tls_outcome_prepare();
+    secrets_listen(&self->secrets);
     int result = SSL_do_handshake(self->ssl);
+    secrets_listen(NULL);
     self->came_to = tls_outcome_of(self->ssl, result, self->context->role, false, &self->fault);
 }
 

@@ -12,13 +12,15 @@
 #include "bio.h"
 #include "context.h"
 #include "error.h"
+#include "secrets.h"
 
 struct tls_handshake;
 
 /* What it leaves behind: all of it is the user's from now on. */
 struct tls_opened {
     SSL *ssl;
-    uint8_t *kept; /* ciphertext that came along and is application data; NULL: none */
+    const struct tls_secrets *secrets; /* that were heard; save these, which are wiped with the handshake */
+    uint8_t *kept;                     /* ciphertext that came along and is application data; NULL: none */
     size_t kept_length;
     const struct choice *choice; /* servers: whom the hello asked for */
     bool is_challenge;           /* of an authority (hello.h) */

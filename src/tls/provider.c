@@ -8,7 +8,7 @@
  * other properties, as fips=yes, OpenSSL derives by itself. Algorithms belong to the process, as the shelf of memory.c does. */
 #include "provider.h"
 
-#include "derive.h"
+#include "secrets.h"
 
 #include "crossgate/tls.h"
 
@@ -22,6 +22,14 @@ static struct {
     struct derive_digest sha256, sha384; /* those of the suites of TLS 1.2 and 1.3 */
     OSSL_PROVIDER *handle;               /* there as long as the process */
 } provider;
+
+/* Whose handshake this thread is at: OpenSSL calls with no word of it. */
+static _Thread_local struct tls_secrets *listener;
+
+void secrets_listen(struct tls_secrets *secrets)
+{
+    listener = secrets;
+}
 
 /* -- parameters (provider-kdf(7), EVP_KDF-TLS13_KDF(7), EVP_KDF-TLS1_PRF(7)) -- */
 
@@ -104,6 +112,38 @@ static bool read_parameters(struct wanted *wanted, const OSSL_PARAM *parameters)
     return worked && wanted->digest;
 }
 
+/* -- what is heard -- */
+
+static bool keep_secret(const struct derive_digest *digest, const uint8_t *from, size_t length, uint8_t *to)
+{
+    bool fits = length == digest->size && length <= SECRET_BYTES_MAX;
+    if (fits)
+        memcpy(to, from, length);
+    return fits;
+}
+
+static void hear_tls13(const struct wanted *wanted, const uint8_t *derived, size_t length)
+{
+    struct tls_secrets *secrets = listener;
+    if (!secrets)
+        return;
+    secrets->digest = wanted->digest;
+    if (span_equal(wanted->octets[LABEL], SPAN("c ap traffic")))
+        secrets->has_client = keep_secret(wanted->digest, derived, length, secrets->client);
+    else if (span_equal(wanted->octets[LABEL], SPAN("s ap traffic")))
+        secrets->has_server = keep_secret(wanted->digest, derived, length, secrets->server);
+}
+
+static void hear_tls12(const struct wanted *wanted, const uint8_t *derived, size_t length)
+{
+    struct tls_secrets *secrets = listener;
+    if (!secrets || length > sizeof secrets->block || !span_equal(wanted->seeds[0], SPAN("key expansion")))
+        return;
+    secrets->digest = wanted->digest;
+    memcpy(secrets->block, derived, length);
+    secrets->block_length = length;
+}
+
 /* -- algorithms -- */
 
 /* What one step of the schedule leaves to the next is derived first: Derive-Secret(., "derived", "") in the figure of RFC 8446
@@ -128,19 +168,27 @@ static bool extract(const struct derive *derive, const struct wanted *wanted, ui
     return worked;
 }
 
+static bool expand(const struct derive *derive, const struct wanted *wanted, uint8_t *to, size_t length)
+{
+    const struct span *octets = wanted->octets;
+    if (!octets[SECRET].at ||
+        !derive_expand_label(derive, octets[SECRET], octets[PREFIX], octets[LABEL], octets[CONTEXT], to, length))
+        return false;
+    hear_tls13(wanted, to, length);
+    return true;
+}
+
 static int derive_tls13(void *state, unsigned char *to, size_t length, const OSSL_PARAM *parameters)
 {
     struct wanted wanted;
     if (!read_parameters(&wanted, parameters))
         return 0;
     const struct derive derive = {wanted.digest, state};
-    const struct span *octets = wanted.octets;
     switch (wanted.mode) {
     case EVP_KDF_HKDF_MODE_EXTRACT_ONLY:
         return extract(&derive, &wanted, to, length);
     case EVP_KDF_HKDF_MODE_EXPAND_ONLY:
-        return octets[SECRET].at &&
-               derive_expand_label(&derive, octets[SECRET], octets[PREFIX], octets[LABEL], octets[CONTEXT], to, length);
+        return expand(&derive, &wanted, to, length);
     default:
         return 0;
     }
@@ -152,7 +200,10 @@ static int derive_tls12(void *state, unsigned char *to, size_t length, const OSS
     if (!read_parameters(&wanted, parameters) || !wanted.octets[SECRET].at || wanted.seed_count == 0)
         return 0;
     const struct derive derive = {wanted.digest, state};
-    return derive_prf(&derive, wanted.octets[SECRET], wanted.seeds, wanted.seed_count, to, length);
+    if (!derive_prf(&derive, wanted.octets[SECRET], wanted.seeds, wanted.seed_count, to, length))
+        return 0;
+    hear_tls12(&wanted, to, length);
+    return 1;
 }
 
 static void *state_new(void *unused)

@@ -12,7 +12,7 @@
 #include "facts.h"
 #include "handshake.h"
 #include "hello.h"
-#include "tickets.h"
+#include "records.h"
 
 #include "crossgate/base/buffer.h"
 #include "crossgate/limits.h"
@@ -20,13 +20,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Plaintext of a full record (RFC 8446 section 5.1). */
+/* Content of a full record (RFC 8446 section 5.1). */
 enum { RECORD_BYTES = LOOP_PLAINTEXT_BYTES };
-
-/* Key updates a peer may send: a few, and one more with each MiB of data. Each costs 27 bytes to send and some key
- * derivations to follow, and all that come in one read cost one turn; nobody's keys wear out that fast (RFC 8446
- * section 5.5). */
-enum { KEY_UPDATES_FREE = 32, KEY_UPDATES_SHIFT = 20 };
 
 /* How long a ticket waits for bytes to go with, ms. */
 enum { TICKET_PATIENCE = 100 };
@@ -46,7 +41,8 @@ struct tls_stream {
     const struct state *state;
     struct tls_context *context;
     struct tls_handshake *handshake; /* in that state, else NULL */
-    SSL *ssl;                        /* NULL before it is open */
+    struct records *records;         /* NULL before it is open */
+    struct facts *facts;             /* likewise */
     struct pipe pipe;
     uint8_t *kept; /* what pipe.in is of, between two calls: came along with the handshake; NULL: nothing */
     const struct choice *choice; /* servers: whom the hello asked for */
@@ -56,14 +52,12 @@ struct tls_stream {
     struct task settle;
     struct task flush;
     size_t choke_queue;       /* below's queue when that was last looked at */
-    uint64_t received;        /* bytes of plaintext */
-    uint64_t key_updates;     /* that the peer has sent */
     enum ending why;          /* our own ending, if `failed` */
     bool failed : 1;          /* we ended it; what below ends with comes of that */
     bool paused : 1;          /* by the user */
     bool wants_room : 1;      /* the user was told to wait for on_room */
     bool owes_ticket : 1;     /* it goes with the first that is said */
-    bool choked : 1;          /* by OpenSSL's own answers to a peer that asks faster than it reads */
+    bool choked : 1;          /* by answers of TLS itself to a peer that asks faster than it reads */
     bool below_is_paused : 1; /* by us */
     bool below_is_over : 1;   /* EOF came while plaintext was held back */
 };
@@ -143,14 +137,10 @@ static void on_below_end(void *user, enum ending why)
     if (!self->failed)
         self->stream.detail = self->pipe.below->detail;
     self->stream.on->on_end(self->stream.user, self->failed ? self->why : why);
-    SSL_free(self->ssl);
+    records_free(self->records);
+    facts_free(self->facts);
     tls_context_unref(self->context);
     free(self);
-}
-
-static enum tls_outcome outcome(struct tls_stream *self, int result, struct tls_fault *fault)
-{
-    return tls_outcome_of(self->ssl, result, self->context->role, true, fault);
 }
 
 /* -- sending -- */
@@ -163,28 +153,23 @@ static void tell_room(struct tls_stream *self)
     self->stream.on->on_room(self->stream.user);
 }
 
-/* Right before the first bytes, so that it leaves with them. */
+/* Right before the first bytes, so that it leaves with them; or by itself, when neither side has said anything. */
 static void give_ticket(struct tls_stream *self)
 {
+    struct tls_fault fault = {ENDING_INTERNAL, NULL};
     self->owes_ticket = false;
     if (!self->choked)
         deadline_disarm(&self->deadline);
-    tickets_give(self->ssl);
+    if (!records_give_ticket(self->records, &fault))
+        fail(self, &fault);
 }
 
-/* The BIO takes all there is, so that nothing is left to be tried again. */
-static void encrypt(struct tls_stream *self, struct span plaintext)
+static void encrypt(struct tls_stream *self, struct span content)
 {
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
-    size_t written = 0;
-    if (!self->state->can_send)
-        return;
     if (self->owes_ticket)
         give_ticket(self);
-    int result = SSL_write_ex(self->ssl, plaintext.at, plaintext.len, &written);
-    if (outcome(self, result, &fault) == TLS_DONE)
-        assert(written == plaintext.len);
-    else
+    if (self->state->can_send && !records_write(self->records, content, &fault))
         fail(self, &fault);
 }
 
@@ -216,10 +201,23 @@ static void gather(struct tls_stream *self, struct span bytes)
     loop_defer(self->pipe.loop, PHASE_FLUSH, &self->flush);
 }
 
+static size_t records_for(size_t length)
+{
+    return (length + RECORD_BYTES - 1) / RECORD_BYTES;
+}
+
+/* What has been gathered leaves in a record of its own if filling that up, which copies, saves none: the head of a frame before 16 KiB. */
+static bool leaves_alone(const struct tls_stream *self, size_t next)
+{
+    return next >= RECORD_BYTES && records_for(self->out.length + next) == 1 + records_for(next);
+}
+
 /* Small writes share a record, which is encrypted when it is full or the event is over; large ones are encrypted from
  * where they are. */
 static void send_bytes(struct tls_stream *self, struct span bytes)
 {
+    if (leaves_alone(self, bytes.len))
+        encrypt_gathered(self);
     if (!buffer_is_empty(&self->out)) {
         struct span part = span_head(bytes, RECORD_BYTES - self->out.length);
         gather(self, part);
@@ -306,41 +304,18 @@ static void peer_closed(struct tls_stream *self)
     self->stream.on->on_eof(self->stream.user);
 }
 
-static bool has_too_many_key_updates(const struct tls_stream *self)
-{
-    return self->key_updates > KEY_UPDATES_FREE + (self->received >> KEY_UPDATES_SHIFT);
-}
-
-/* OpenSSL works on all it can get before it returns; when it has seen enough it gets no more. */
-static void on_protocol_message(int sent, int version, int type, const void *bytes, size_t length, SSL *ssl, void *user)
-{
-    struct tls_stream *self = user;
-    (void)version;
-    (void)ssl;
-    if (sent || type != SSL3_RT_HANDSHAKE || length == 0 || *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE)
-        return;
-    self->key_updates++;
-    if (has_too_many_key_updates(self))
-        self->pipe.in.len = 0;
-}
-
 /* One record. False: there is no whole one. */
 static bool decrypt(struct tls_stream *self)
 {
     struct tls_fault fault = {ENDING_INTERNAL, NULL};
-    size_t length = 0;
+    struct span content;
     size_t queued = stream_queued(self->pipe.below);
-    int result = SSL_read_ex(self->ssl, self->pipe.loop->plaintext, LOOP_PLAINTEXT_BYTES, &length);
-    self->received += length;
-    if (has_too_many_key_updates(self)) {
-        fail(self, &(struct tls_fault){ENDING_TLS_BROKEN, "too many key updates"});
-        return false;
-    }
+    enum tls_outcome came_to = records_read(self->records, &content, &fault);
     if (self->pipe.full && stream_queued(self->pipe.below) > queued)
         choke(self);
-    switch (outcome(self, result, &fault)) {
+    switch (came_to) {
     case TLS_DONE:
-        pass_up(self, span_of(self->pipe.loop->plaintext, length));
+        pass_up(self, content);
         return true;
     case TLS_NEEDS_BYTES:
         return false;
@@ -355,11 +330,12 @@ static bool decrypt(struct tls_stream *self)
     return false;
 }
 
-/* What pipe.in and OpenSSL hold is decrypted, until the user has enough. That is bounded by the loop's receive
+/* What pipe.in and the records hold is decrypted, until the user has enough. That is bounded by the loop's receive
  * buffer. */
 static void pump(struct tls_stream *self)
 {
-    while (self->state == &state_open && !is_blocked(self) && (self->pipe.in.len > 0 || SSL_has_pending(self->ssl)))
+    while (self->state == &state_open && !is_blocked(self) &&
+           (self->pipe.in.len > 0 || records_have_pending(self->records)))
         if (!decrypt(self))
             return;
 }
@@ -439,11 +415,14 @@ static void handshake_on_eof(struct tls_stream *self)
 }
 
 /* Nothing more is to come (RFC 8737 section 3), and nothing is heard: no policy has let anybody in. */
-static void finish_challenge(struct tls_stream *self)
+static void finish_challenge(struct tls_stream *self, SSL *ssl)
 {
     log_write(self->pipe.loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
-              SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
-    SSL_shutdown(self->ssl);
+              SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    tls_outcome_prepare();
+    SSL_shutdown(ssl);
+    tls_outcome_prepare();
+    SSL_free(ssl);
     enter_closing(self);
     set_ending(self, ENDING_DONE, NULL);
     stream_finish(self->pipe.below);
@@ -451,57 +430,38 @@ static void finish_challenge(struct tls_stream *self)
 
 static void owe_ticket(struct tls_stream *self)
 {
-    self->owes_ticket = self->context->role == TLS_SERVER && tickets_are_given(self->ssl);
+    self->owes_ticket = self->records->gives_ticket;
     if (self->owes_ticket)
         await_words(self);
 }
 
-/* What OpenSSL has to say by itself. False: the stream has ended. */
-static bool say(struct tls_stream *self)
+/* False when memory is out. */
+static bool take_over(struct tls_stream *self, const struct tls_opened *opened)
 {
-    struct tls_fault fault = {ENDING_INTERNAL, NULL};
-    tls_outcome_prepare();
-    bool said = outcome(self, SSL_do_handshake(self->ssl), &fault) == TLS_DONE;
-    if (!said)
-        fail(self, &fault);
-    return said;
-}
-
-/* Neither side has said anything: the ticket leaves by itself. The answer to a key update waits for our next bytes, too, and
- * OpenSSL would let it go in the ticket's place. */
-static void send_ticket(struct tls_stream *self)
-{
-    bool answers = SSL_get_key_update_type(self->ssl) != SSL_KEY_UPDATE_NONE &&
-                   SSL_key_update(self->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1;
-    if (answers && !say(self))
-        return;
-    give_ticket(self);
-    say(self);
-}
-
-static void take_over(struct tls_stream *self, const struct tls_opened *opened)
-{
-    self->ssl = opened->ssl;
-    pipe_take_over(&self->pipe, self->ssl);
-    SSL_set_msg_callback(self->ssl, on_protocol_message);
-    SSL_set_msg_callback_arg(self->ssl, self);
-    self->kept = opened->kept;
-    self->pipe.in = span_of(opened->kept, opened->kept_length);
+    struct tls_context *context = self->context;
+    self->facts = facts_new(opened->ssl, context->gives_exporter);
+    self->records = records_new(opened->ssl, opened->secrets, &self->pipe, context->role);
     self->choice = opened->choice;
     self->below_is_paused = opened->below_is_paused;
     self->below_is_over = opened->below_is_over;
     tls_handshake_free(self->handshake);
     self->handshake = NULL;
+    return self->facts && self->records;
 }
 
 /* Application bytes may have come along with the end of the handshake, and may have been written before it. */
 static void on_opened(void *user, const struct tls_opened *opened)
 {
     struct tls_stream *self = user;
-    take_over(self, opened);
-    tls_outcome_prepare();
+    pipe_take_over(&self->pipe, opened->ssl);
+    self->kept = opened->kept;
+    self->pipe.in = span_of(opened->kept, opened->kept_length);
     if (opened->is_challenge) {
-        finish_challenge(self);
+        finish_challenge(self, opened->ssl);
+        return;
+    }
+    if (!take_over(self, opened)) {
+        drop(self, ENDING_MEMORY);
         return;
     }
     self->state = &state_open;
@@ -532,7 +492,7 @@ static void on_deadline(struct deadline *deadline)
 {
     struct tls_stream *self = CONTAINER_OF(deadline, struct tls_stream, deadline);
     if (!self->choked)
-        send_ticket(self);
+        give_ticket(self);
     else if (stream_queued(self->pipe.below) < self->choke_queue)
         watch_choke(self);
     else
@@ -595,11 +555,8 @@ static void tls_finish(struct stream *stream)
     if (self->state == &state_closing)
         return;
     encrypt_gathered(self);
-    if (self->state->can_send) {
-        tls_outcome_prepare();
-        SSL_shutdown(self->ssl);
-        tls_outcome_prepare();
-    }
+    if (self->state->can_send)
+        records_close(self->records);
     if (self->state == &state_closing)
         return;
     enter_closing(self);
@@ -620,8 +577,7 @@ static size_t tls_queued(const struct stream *stream)
 static bool tls_describe(const struct stream *stream, struct connection_facts *facts)
 {
     const struct tls_stream *self = (const void *)stream; /* its first member */
-    return stream_describe(self->pipe.below, facts) &&
-           facts_tell(self->ssl, self->context->gives_exporter, facts->arena, &facts->tls);
+    return stream_describe(self->pipe.below, facts) && facts_tell(self->facts, facts->arena, &facts->tls);
 }
 
 /* Which policy let the client in matters only where there is another one. */

@@ -99,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     log_init(&log, 2, LOG_QUIET, "fuzz");
     assert(loop_init(&loop, NULL, &log, &counters));
     loop.handshakes = tls_queue_new(NULL, NULL);
+    loop.sealer = tls_sealer_new();
     loop.tickets = make_tickets();
     assert(challenge_parse(SPAN("tls-alpn-01 a.example.com token token.thumb"), &challenge));
     assert(challenges_add(&loop.challenges, &challenge));
@@ -118,6 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wire_deinit_end(&below);
     wire_deinit_end(&other);
     tls_queue_free(loop.handshakes);
+    tls_sealer_free(loop.sealer);
     tls_tickets_free(loop.tickets);
     loop_deinit(&loop);
     return 0;

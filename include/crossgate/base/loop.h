@@ -52,6 +52,7 @@ enum { LOOP_DATE_BYTES = 30 };
 struct file_cache;
 struct lookout;
 struct tls_queue;
+struct tls_sealer;
 struct tls_tickets;
 struct websocket_codec;
 
@@ -75,6 +76,7 @@ struct loop {
     struct log *log;
     struct counters *counters;
     struct tls_queue *handshakes;       /* owned by tls/queue.c */
+    struct tls_sealer *sealer;          /* owned by tls/sealer.c; NULL: records are OpenSSL's */
     struct tls_tickets *tickets;        /* owned by tls/tickets.c; NULL: no session tickets are given */
     struct websocket_codec *websockets; /* owned by websocket/codec.c */
     struct list backends;               /* states of backends; see relay/state.h */

@@ -64,6 +64,7 @@ int set_up_all(void **state)
 {
     (void)state;
     struct arena *arena = world.arena = arena_new();
+    assert_true(tls_provider_prepare());
     world.rsa = forge_keep(arena, EVP_RSA_gen(2048));
     world.ec = forge_keep(arena, EVP_EC_gen("P-256"));
     world.root_key = forge_keep(arena, EVP_EC_gen("P-256"));
@@ -112,6 +113,8 @@ static int set_up_with(void (*waker)(void *user))
     sem_init(&world.woken, 0, 0);
     world.loop.handshakes = tls_queue_new(waker, &world.woken);
     assert_non_null(world.loop.handshakes);
+    world.loop.sealer = tls_sealer_new();
+    assert_non_null(world.loop.sealer);
     world.loop.tickets = tls_tickets_new();
     assert_non_null(world.loop.tickets);
     fill_ring(1);
@@ -189,6 +192,7 @@ int tear_down(void **state)
     (void)state;
     hang_up();
     tls_queue_free(world.loop.handshakes);
+    tls_sealer_free(world.loop.sealer);
     tls_tickets_free(world.loop.tickets);
     assert_int_equal(world.counters.handshakes_away, 0);
     sem_destroy(&world.woken);
