@@ -53,7 +53,12 @@ static bool is_tls13(const struct layer *self)
 
 /* -- failing -- */
 
-static const struct tls_fault out_of_memory = {ENDING_MEMORY, NULL};
+/* What OpenSSL has to say of it is not for the next who asks (error.h). */
+static void lack_memory(struct tls_fault *fault)
+{
+    ERR_clear_error();
+    *fault = (struct tls_fault){ENDING_MEMORY, NULL};
+}
 
 /* -- sending -- */
 
@@ -70,7 +75,7 @@ static bool send_record(struct layer *self, enum content_type type, struct span 
     else
         pipe_send(pipe, span_of(aside, length));
     if (length == 0)
-        *fault = out_of_memory;
+        lack_memory(fault);
     return length > 0;
 }
 
@@ -98,7 +103,7 @@ static bool send_key_update(struct layer *self, struct tls_fault *fault)
         return false;
     if (protection_renew(&self->out, sealer_of(self)))
         return true;
-    *fault = out_of_memory;
+    lack_memory(fault);
     return false;
 }
 
@@ -146,7 +151,7 @@ static bool layer_give_ticket(struct records *records, struct tls_fault *fault)
     BIO *written = BIO_new(BIO_s_mem());
     char *at = NULL;
     if (!written) {
-        *fault = out_of_memory;
+        lack_memory(fault);
         return false;
     }
     SSL_set0_wbio(self->ssl, written);
@@ -205,7 +210,7 @@ static enum tls_outcome follow_key_update(struct layer *self, bool is_last, stru
     self->owes_key_update |= request == SSL_KEY_UPDATE_REQUESTED;
     if (protection_renew(&self->in, sealer_of(self)))
         return TLS_NEEDS_BYTES;
-    *fault = out_of_memory;
+    lack_memory(fault);
     return TLS_FAILED;
 }
 
@@ -279,7 +284,7 @@ static bool keep(struct layer *self, struct span part, struct tls_fault *fault)
 {
     uint8_t *partial = realloc(self->partial, self->partial_length + part.len);
     if (!partial) {
-        *fault = out_of_memory;
+        lack_memory(fault);
         return false;
     }
     memcpy(partial + self->partial_length, part.at, part.len);
@@ -360,7 +365,7 @@ static enum tls_outcome open_record(struct layer *self, struct span record, stru
     case OPENING_FAILED:
         break;
     }
-    *fault = out_of_memory;
+    lack_memory(fault);
     return TLS_FAILED;
 }
 
@@ -449,12 +454,18 @@ static bool find_aead(const SSL *ssl, enum aead *aead)
     return false;
 }
 
+/* Of TLS 1.2 the count must be there, too: with sequence numbers of OpenSSL's own Finished a nonce would come twice. */
+static bool are_heard(const struct tls_secrets *secrets, int version)
+{
+    return version == TLS1_3_VERSION ? secrets->has_client && secrets->has_server
+                                     : secrets->block_length > 0 && secrets->received > 0 && secrets->sent > 0;
+}
+
 bool layer_serves(const SSL *ssl, const struct tls_secrets *secrets, const struct loop *loop)
 {
     enum aead aead;
-    bool is_heard =
-        SSL_version(ssl) == TLS1_3_VERSION ? secrets->has_client && secrets->has_server : secrets->block_length > 0;
-    return loop->sealer && is_heard && find_aead(ssl, &aead) && sealer_has(loop->sealer, aead) && !SSL_has_pending(ssl);
+    return loop->sealer && are_heard(secrets, SSL_version(ssl)) && find_aead(ssl, &aead) &&
+           sealer_has(loop->sealer, aead) && !SSL_has_pending(ssl);
 }
 
 static bool begin(struct layer *self, const SSL *ssl, const struct tls_secrets *secrets)
