@@ -9,7 +9,8 @@ from OpenSSL import SSL
 
 from support.backend import Backend, reverseproxy
 from support.clients import connect, run
-from support.gate import web
+from support.gate import HELLO, web
+from support.origin import Origin
 from support.wait import eventually
 from support.wire import WebSocketWire
 
@@ -98,3 +99,32 @@ def test_channel_binding_is_not_told_unless_asked_for(crossgate, pki, backend):
             assert await client.recv() == "x"
     run(talk())
     assert passed(backend) == {}
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_all_is_told_again_when_the_ticket_has_been_given_and_keys_are_new(crossgate, pki, version):
+    """With the ticket goes what the handshake was made with; what it came to is kept."""
+    with Origin() as origin:
+        gate = crossgate(web({"/": HELLO, "api": origin.service()},
+                             tls=pki.tls("ec", ca_certificates=[pki["devices.pem"]], channel_binding="tls-exporter")), workers=1)
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.use_certificate_file(pki["device.pem"])
+        context.use_privatekey_file(pki["device.key"])
+        context.set_max_proto_version(SSL.TLS1_2_VERSION if version == "TLSv1.2" else SSL.TLS1_3_VERSION)
+        with socket.create_connection(("127.0.0.1", gate.port), 20) as raw:
+            raw.settimeout(None)  # pyOpenSSL wants it blocking
+            client = SSL.Connection(context, raw)
+            client.set_tlsext_host_name(b"localhost")
+            client.set_connect_state()
+            client.do_handshake()
+            binding = base64.b64encode(client.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")).decode()
+            for _ in range(3):
+                for target in ("/", "/api/"):
+                    client.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                    answer = b""
+                    while b"hello" not in answer:
+                        answer += client.recv(65536)
+        assert len(origin.requests) == 3 and origin.connections == 1
+        for request in origin.requests:
+            told = {name.lower(): value for name, value in request.headers if name.lower().startswith(("x-tls-", "client-cert"))}
+            assert told == {**told_of(pki["device.pem"]), "x-tls-exporter": f":{binding}:"}
