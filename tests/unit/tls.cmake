@@ -13,3 +13,4 @@ foreach(name handshake resumption verification closing flow post_handshake chall
   unit_test(tls ${name})
   target_sources(unit_tls_${name} PRIVATE tls/world.c)
 endforeach()
+target_sources(unit_tls_post_handshake PRIVATE tls/hand.c)

@@ -2,7 +2,7 @@
 #include "world.h"
 
 /* A hello for a challenge that comes without a share of a group of ours, so that another one is asked for. */
-static void ask_for_challenge(struct guest_client *guest, struct tls_context *server)
+static void ask_for_challenge(struct guest_peer *guest, struct tls_context *server)
 {
     static const struct challenge challenge = {CHALLENGE_TLS_ALPN_01, "localhost", "token", "token.thumbprint"};
     static const unsigned char acme[] = "\x0a"
@@ -27,7 +27,7 @@ static void challenge_is_answered_after_a_second_hello(void **state)
 {
     (void)state;
     struct tls_context *server = make_demanding_server();
-    struct guest_client guest;
+    struct guest_peer guest;
     ask_for_challenge(&guest, server);
     guest_talk(&guest, 3);
     assert_int_equal(SSL_is_init_finished(guest.ssl), 1);
@@ -45,7 +45,7 @@ static void second_hello_cannot_turn_a_challenge_into_a_visit(void **state)
     static const unsigned char http[] = "\x08"
                                         "http/1.1";
     struct tls_context *server = make_demanding_server();
-    struct guest_client guest;
+    struct guest_peer guest;
     ask_for_challenge(&guest, server);
     assert_int_equal(SSL_set_alpn_protos(guest.ssl, http, sizeof http - 1), 0);
     guest_talk(&guest, 3);

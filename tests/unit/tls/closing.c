@@ -136,5 +136,5 @@ int main(void)
         TEST(garbage_after_the_handshake_is_answered_with_an_alert),
         TEST(ending_of_the_stream_below_is_passed_on),
     };
-    return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+    return run_over_records_and_versions(tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,7 +1,7 @@
 /* Back-pressure, and the records and sends that writes become. */
 #include "world.h"
 
-enum { MUCH = 3 * 1024 * 1024 + 123 };
+enum { MUCH = 1024 * 1024 + 123 };
 
 static uint8_t *make_much(void)
 {
@@ -12,7 +12,7 @@ static uint8_t *make_much(void)
     return much;
 }
 
-static void mebibytes_pass_unchanged_through_a_reader_that_stops(void **state)
+static void mebibyte_passes_unchanged_through_a_reader_that_stops(void **state)
 {
     (void)state;
     static const size_t pieces[] = {0, 4000, 17};
@@ -91,7 +91,7 @@ static void small_writes_of_one_event_share_a_record_and_a_send(void **state)
     assert_int_equal(stream_queued(world.client.stream), 10000);
     loop_settle(&world.loop);
     assert_int_equal(world.below[1].sends, sends + 1);
-    assert_int_equal(world.below[1].sent - sent, 10000 + 5 + 1 + 16);
+    assert_int_equal(world.below[1].sent - sent, 10000 + record_expansion());
     assert_int_equal(world.loop.pool.lent, 0);
     run();
     assert_int_equal(world.server.calls, 1);
@@ -109,7 +109,7 @@ static void large_and_small_writes_of_one_event_leave_in_order_in_full_records_i
     stream_write(world.client.stream, span_of(much + 50100, 10));
     loop_settle(&world.loop);
     assert_int_equal(world.below[1].sends, sends + 1);
-    assert_int_equal(world.below[1].sent - sent, 50110 + 4 * (5 + 1 + 16));
+    assert_int_equal(world.below[1].sent - sent, 50110 + 4 * record_expansion());
     run();
     assert_int_equal(world.server.calls, 4);
     expect_got(&world.server, span_of(much, 50110));
@@ -133,7 +133,8 @@ static void answers_to_the_first_request_leave_with_the_ticket_in_one_send(void 
     world.server.answers = true;
     stream_write(world.client.stream, SPAN("request"));
     run();
-    assert_int_equal(world.below[0].sends, 2); /* ServerHello to Finished; ticket and answer */
+    /* ServerHello to Finished; ticket and answer. Over TLS 1.2 the ticket comes within the handshake. */
+    assert_int_equal(world.below[0].sends, world.version == TLS1_2_VERSION ? 3 : 2);
     expect_got(&world.client, SPAN("request"));
 }
 
@@ -190,7 +191,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(gathering_is_passed_down),
-        TEST(mebibytes_pass_unchanged_through_a_reader_that_stops),
+        TEST(mebibyte_passes_unchanged_through_a_reader_that_stops),
         TEST(reader_that_takes_nothing_stops_the_stream_below),
         TEST(writer_is_told_to_wait_and_when_there_is_room),
         TEST(small_writes_of_one_event_share_a_record_and_a_send),
@@ -200,5 +201,5 @@ int main(void)
         TEST(stream_paused_before_it_opens_delivers_later),
         TEST(flood_before_the_handshake_is_bounded),
     };
-    return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+    return run_over_records_and_versions(tests, sizeof tests / sizeof tests[0]);
 }

@@ -7,7 +7,7 @@ static const int versions_of_tickets[] = {TLS1_2_VERSION, TLS1_3_VERSION};
  * with. */
 static void guest_visit(struct tls_context *server, int version, SSL_SESSION **session, X509 *leaf)
 {
-    struct guest_client guest;
+    struct guest_peer guest;
     guest_join(&guest, server, version, *session);
     if (leaf) {
         assert_int_equal(SSL_use_certificate(guest.ssl, leaf), 1);
@@ -75,7 +75,7 @@ static void tickets_leave_with_the_first_bytes_that_are_said(void **state)
 {
     (void)state;
     struct tls_context *server = make_rsa_server();
-    struct guest_client guest;
+    struct guest_peer guest;
     guest_join(&guest, server, TLS1_3_VERSION, NULL);
     guest_talk(&guest, 6);
     assert_int_equal(SSL_SESSION_has_ticket(SSL_get0_session(guest.ssl)), 0);
@@ -221,7 +221,7 @@ static void keys_taken_away_during_a_handshake_do_not_break_it(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct tls_server_settings settings = rsa_settings();
         struct tls_context *server = make_server(&settings);
-        struct guest_client guest;
+        struct guest_peer guest;
         fill_ring(1);
         guest_join(&guest, server, versions_of_tickets[i], NULL);
         guest_talk(&guest, 1);
@@ -249,7 +249,7 @@ static void ticket_without_certificate_is_not_taken_where_one_is_demanded(void *
         strict.clients.authorities = (struct pki_files){&world.root_file, 1, true};
         struct tls_context *first = make_server(&open), *second = make_server(&strict);
         SSL_SESSION *session = NULL;
-        struct guest_client guest;
+        struct guest_peer guest;
         guest_visit(first, versions_of_tickets[i], &session, NULL);
         guest_join(&guest, second, versions_of_tickets[i], session);
         guest_talk(&guest, 6);
@@ -316,7 +316,7 @@ static void early_data_is_skipped(void **state)
 {
     (void)state;
     struct tls_context *server = make_rsa_server();
-    struct guest_client guest;
+    struct guest_peer guest;
     SSL_SESSION *session = NULL;
     size_t written = 0;
     guest_visit(server, TLS1_3_VERSION, &session, NULL);
@@ -348,7 +348,7 @@ static void resumption_without_a_key_exchange_is_refused(void **state)
     SSL_SESSION *session = NULL;
     guest_visit(server, TLS1_3_VERSION, &session, NULL);
     for (size_t i = 0; i < 2; i++) {
-        struct guest_client guest;
+        struct guest_peer guest;
         EVP_PKEY *share = NULL;
         guest_join(&guest, server, TLS1_3_VERSION, session);
         SSL_set_options(guest.ssl, SSL_OP_ALLOW_NO_DHE_KEX);
@@ -383,5 +383,5 @@ int main(void)
         TEST(early_data_is_skipped),
         TEST(resumption_without_a_key_exchange_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+    return run_over_records(tests, sizeof tests / sizeof tests[0]);
 }

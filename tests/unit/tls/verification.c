@@ -97,7 +97,7 @@ static void sent_chain_is_leaf_then_issuers_without_the_root(void **state)
                                            .clients.authorities = {chain, 2, true}};
     struct problems problems = {.report = count_problem};
     struct tls_context *server = tls_server_context_new(&settings, &problems);
-    struct guest_client guest;
+    struct guest_peer guest;
     guest_join(&guest, server, TLS1_2_VERSION, NULL);
     guest_talk(&guest, 3);
     STACK_OF(X509) *sent = SSL_get_peer_cert_chain(guest.ssl);

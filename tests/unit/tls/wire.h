@@ -58,16 +58,40 @@ static inline void wire_end_now(struct wire_end *end, enum ending why)
     loop_defer(end->loop, PHASE_BURY, &end->bury);
 }
 
+/* What is queued is sent at the end of the event. */
+static inline bool wire_queue(struct wire_end *end)
+{
+    loop_defer(end->loop, PHASE_FLUSH, &end->flush);
+    if (end->out_length > end->high)
+        end->full = true;
+    return !end->full;
+}
+
 static inline bool wire_write(struct stream *stream, struct span bytes)
 {
     struct wire_end *end = CONTAINER_OF(stream, struct wire_end, stream);
     if (end->finished || end->ended)
         return true;
     wire_append(&end->out, &end->out_length, bytes);
-    loop_defer(end->loop, PHASE_FLUSH, &end->flush);
-    if (end->out_length > end->high)
-        end->full = true;
-    return !end->full;
+    return wire_queue(end);
+}
+
+static inline uint8_t *wire_reserve(struct stream *stream, size_t size)
+{
+    struct wire_end *end = CONTAINER_OF(stream, struct wire_end, stream);
+    assert(size > 0 && size <= STREAM_ROOM);
+    if (end->finished || end->ended)
+        return NULL;
+    end->out = realloc(end->out, end->out_length + size);
+    assert(end->out);
+    return end->out + end->out_length;
+}
+
+static inline bool wire_commit(struct stream *stream, size_t length)
+{
+    struct wire_end *end = CONTAINER_OF(stream, struct wire_end, stream);
+    end->out_length += length;
+    return wire_queue(end);
 }
 
 static inline void wire_pause(struct stream *stream, bool paused)
@@ -170,6 +194,8 @@ static inline void wire_init_end(struct wire_end *end, struct wire_end *other, s
                                           .finish = wire_finish,
                                           .abort = wire_abort,
                                           .queued = wire_queued,
+                                          .reserve = wire_reserve,
+                                          .commit = wire_commit,
                                           .gather = wire_gather};
     *end = (struct wire_end){.stream.ops = &ops, .loop = loop, .other = other, .high = STREAM_HIGH};
     task_init(&end->flush, wire_run_flush);

@@ -60,11 +60,34 @@ static X509 *make_leaf(const char *subject, EVP_PKEY *key, const char *use)
                                                           .use = use});
 }
 
+static void count_object(void *ssl, void *unset, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+{
+    (void)ssl, (void)unset, (void)data, (void)index, (void)number, (void)pointer;
+    world.objects++;
+}
+
+static void discount_object(void *ssl, void *unset, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+{
+    (void)ssl, (void)unset, (void)data, (void)index, (void)number, (void)pointer;
+    world.objects--;
+}
+
+/* What can be done once only. */
+static void prepare_process(void)
+{
+    static bool is_prepared;
+    if (!is_prepared) {
+        assert_true(tls_provider_prepare());
+        assert_true(SSL_get_ex_new_index(0, NULL, count_object, NULL, discount_object) >= 0);
+    }
+    is_prepared = true;
+}
+
 int set_up_all(void **state)
 {
     (void)state;
     struct arena *arena = world.arena = arena_new();
-    assert_true(tls_provider_prepare());
+    prepare_process();
     world.rsa = forge_keep(arena, EVP_RSA_gen(2048));
     world.ec = forge_keep(arena, EVP_EC_gen("P-256"));
     world.root_key = forge_keep(arena, EVP_EC_gen("P-256"));
@@ -113,8 +136,8 @@ static int set_up_with(void (*waker)(void *user))
     sem_init(&world.woken, 0, 0);
     world.loop.handshakes = tls_queue_new(waker, &world.woken);
     assert_non_null(world.loop.handshakes);
-    world.loop.sealer = tls_sealer_new();
-    assert_non_null(world.loop.sealer);
+    world.loop.sealer = world.has_no_sealer ? NULL : tls_sealer_new();
+    assert_true(world.loop.sealer || world.has_no_sealer);
     world.loop.tickets = tls_tickets_new();
     assert_non_null(world.loop.tickets);
     fill_ring(1);
@@ -195,9 +218,36 @@ int tear_down(void **state)
     tls_sealer_free(world.loop.sealer);
     tls_tickets_free(world.loop.tickets);
     assert_int_equal(world.counters.handshakes_away, 0);
+    assert_int_equal(world.objects, 0);
     sem_destroy(&world.woken);
     loop_deinit(&world.loop);
     return 0;
+}
+
+/* The macro of cmocka that this is behind wants to count the tests by itself. */
+static int run_over(const struct CMUnitTest *tests, size_t count, int version, const char *const names[2])
+{
+    int failed = 0;
+    world.version = version;
+    for (size_t i = 0; i < 2; i++) {
+        world.has_no_sealer = i == 1;
+        print_message("%s:\n", names[i]);
+        failed += _cmocka_run_group_tests(names[i], tests, count, set_up_all, tear_down_all);
+    }
+    return failed;
+}
+
+int run_over_records(const struct CMUnitTest *tests, size_t count)
+{
+    static const char *const names[] = {"records of ours", "records of OpenSSL"};
+    return run_over(tests, count, 0, names);
+}
+
+int run_over_records_and_versions(const struct CMUnitTest *tests, size_t count)
+{
+    static const char *const of_tls12[] = {"TLS 1.2, records of ours", "TLS 1.2, records of OpenSSL"};
+    static const char *const of_tls13[] = {"TLS 1.3, records of ours", "TLS 1.3, records of OpenSSL"};
+    return run_over(tests, count, TLS1_2_VERSION, of_tls12) + run_over(tests, count, TLS1_3_VERSION, of_tls13);
 }
 
 void count_problem(struct problems *problems, const struct problem *problem)
@@ -222,6 +272,7 @@ struct tls_context *make_client(const struct tls_client_settings *settings)
     struct problems problems = {.report = count_problem};
     struct tls_context *context = tls_client_context_new(settings, &problems);
     assert_non_null(context);
+    assert_int_equal(SSL_CTX_set_max_proto_version(context->ssl, world.version), 1);
     return context;
 }
 
@@ -263,12 +314,20 @@ void join_default(void)
     join(make_server(&server), make_client(&client));
 }
 
+/* Where the records are ours OpenSSL's objects are gone; but a server's makes a ticket yet, over TLS 1.3. */
 void open_default(void)
 {
     join_default();
     run();
     assert_int_equal(world.server.opened, 1);
     assert_int_equal(world.client.opened, 1);
+    assert_int_equal(world.objects, world.has_no_sealer ? 2 : world.version != TLS1_2_VERSION);
+}
+
+/* With AES-GCM, which both sides choose: head, explicit nonce or type, tag. */
+size_t record_expansion(void)
+{
+    return world.version == TLS1_2_VERSION ? 5 + 8 + 16 : 5 + 1 + 16;
 }
 
 void join_heavy(void)
@@ -286,49 +345,96 @@ void expect_got(const struct user *user, struct span bytes)
     assert_memory_equal(user->got, bytes.at, bytes.len);
 }
 
-/* -- a client of plain OpenSSL, which does what our streams never do -- */
+/* -- a peer of plain OpenSSL, which does what our streams never do -- */
 
-void guest_join(struct guest_client *guest, struct tls_context *server, int version, SSL_SESSION *session)
+static void take_secret(const char *line, const char *label, uint8_t *secret)
 {
-    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT, NULL));
-    stream_attach(&world.below[1].stream, &recording, &world.client);
-    world.client.opened = 1;
-    *guest = (struct guest_client){.context = SSL_CTX_new(TLS_client_method())};
+    size_t length = strlen(label);
+    if (strncmp(line, label, length) != 0)
+        return;
+    const char *hex = strrchr(line, ' ') + 1;
+    for (size_t i = 0; hex[2 * i]; i++) {
+        const char digits[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        secret[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+}
+
+/* Lines of the log: label, client's random, secret. */
+static void on_key_log(const SSL *ssl, const char *line)
+{
+    struct guest_peer *guest = SSL_get_app_data(ssl);
+    take_secret(line, "CLIENT_TRAFFIC_SECRET_0 ", guest->secrets[0]);
+    take_secret(line, "SERVER_TRAFFIC_SECRET_0 ", guest->secrets[1]);
+}
+
+static void guest_begin(struct guest_peer *guest, const SSL_METHOD *method, int version)
+{
+    *guest = (struct guest_peer){.context = SSL_CTX_new(method)};
     SSL_CTX_set_max_proto_version(guest->context, version);
+    SSL_CTX_set_keylog_callback(guest->context, on_key_log);
+    SSL_CTX_set_num_tickets(guest->context, 0);
     guest->ssl = SSL_new(guest->context);
+    SSL_set_app_data(guest->ssl, guest);
     guest->in = BIO_new(BIO_s_mem());
     guest->out = BIO_new(BIO_s_mem());
     SSL_set_bio(guest->ssl, guest->in, guest->out);
+}
+
+/* What arrives at the end that is not ours is only overheard. */
+static void guest_sit(struct guest_peer *guest, struct user *user, struct user *overheard, size_t end)
+{
+    guest->user = user;
+    guest->ours = &world.below[end];
+    guest->overheard = overheard;
+    overheard->opened = 1;
+    stream_attach(&world.below[1 - end].stream, &recording, overheard);
+}
+
+void guest_join(struct guest_peer *guest, struct tls_context *server, int version, SSL_SESSION *session)
+{
+    guest_begin(guest, TLS_client_method(), version);
+    guest_sit(guest, &world.server, &world.client, 0);
+    attach(&world.server, tls_accept(&world.loop, &world.below[0].stream, server, TIMEOUT, NULL));
     SSL_set_connect_state(guest->ssl);
     if (session)
         assert_int_equal(SSL_set_session(guest->ssl, session), 1);
 }
 
-void guest_talk(struct guest_client *guest, int times)
+void guest_serve(struct guest_peer *guest, struct tls_context *client, int version)
+{
+    guest_begin(guest, TLS_server_method(), version);
+    guest_sit(guest, &world.client, &world.server, 1);
+    assert_int_equal(SSL_use_certificate(guest->ssl, world.rsa_leaf), 1);
+    assert_int_equal(SSL_use_PrivateKey(guest->ssl, world.rsa), 1);
+    SSL_set_accept_state(guest->ssl);
+    attach(&world.client, tls_connect(&world.loop, &world.below[1].stream, client, TIMEOUT));
+}
+
+void guest_talk(struct guest_peer *guest, int times)
 {
     while (times-- > 0) {
         char *bytes = NULL;
         int length = SSL_read(guest->ssl, guest->got, sizeof guest->got - 1);
         guest->got[length > 0 ? length : 0] = '\0';
         size_t waiting = (size_t)BIO_get_mem_data(guest->out, &bytes);
-        wire_append(&world.below[0].in, &world.below[0].in_length, span_of(bytes, waiting));
+        wire_append(&guest->ours->in, &guest->ours->in_length, span_of(bytes, waiting));
         (void)BIO_reset(guest->out);
         run();
-        if (world.client.got_length > 0)
-            BIO_write(guest->in, world.client.got, (int)world.client.got_length);
-        world.client.got_length = 0;
+        if (guest->overheard->got_length > 0)
+            BIO_write(guest->in, guest->overheard->got, (int)guest->overheard->got_length);
+        guest->overheard->got_length = 0;
         if (length > 0)
             return;
     }
 }
 
-void guest_is_silent(struct guest_client *guest)
+void guest_is_silent(struct guest_peer *guest)
 {
     deadlines_expire(&world.loop.deadlines, world.loop.now + SILENCE);
     guest_talk(guest, 2);
 }
 
-void guest_leave(struct guest_client *guest)
+void guest_leave(struct guest_peer *guest)
 {
     /* Else OpenSSL takes the session for broken, and does not resume it. */
     SSL_set_shutdown(guest->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);

@@ -42,7 +42,10 @@ extern struct world {
     struct wire_end below[2]; /* of server and client */
     struct user server, client;
     unsigned problems;
-    sem_t woken; /* by the thread for heavy handshakes */
+    unsigned objects;   /* SSL objects that there are */
+    sem_t woken;        /* by the thread for heavy handshakes */
+    bool has_no_sealer; /* records are left to OpenSSL (library.h) */
+    int version;        /* of clients that are ours; 0: of their choice */
 } world;
 
 /* For cmocka: of a program, and of each test. */
@@ -51,6 +54,13 @@ int tear_down_all(void **state);
 int set_up(void **state);
 int set_up_lane(void **state); /* the thread for heavy handshakes wakes us */
 int tear_down(void **state);
+
+/* The tests of a program, once for each of the two who may have the records of an open connection (records.h): ours, and OpenSSL.
+ * How many failed. */
+int run_over_records(const struct CMUnitTest *tests, size_t count);
+
+/* And once for each version of TLS. */
+int run_over_records_and_versions(const struct CMUnitTest *tests, size_t count);
 
 /* -- turns of the loop -- */
 
@@ -90,36 +100,46 @@ void attach(struct user *user, struct stream *stream);
 /* Both contexts are given away: they die with their streams. */
 void join(struct tls_context *server, struct tls_context *client);
 
-/* With the settings above; open_default runs until both are open. */
+/* With the settings above; open_default runs until both are open, and asserts who has their records. */
 void join_default(void);
 void open_default(void);
+
+/* By which a record is longer than its content. */
+size_t record_expansion(void);
 
 /* With a server that leaves a client no cheap group. */
 void join_heavy(void);
 
 void expect_got(const struct user *user, struct span bytes);
 
-/* -- a client of plain OpenSSL, which does what our streams never do -- */
+/* -- a peer of plain OpenSSL, which does what our streams never do -- */
 
-struct guest_client {
+struct guest_peer {
     SSL_CTX *context;
     SSL *ssl;
     BIO *in, *out;
+    struct wire_end *ours;  /* what our stream reads from */
+    struct user *overheard; /* what our stream sends */
+    struct user *user;      /* of our stream */
+    uint8_t secrets[2][48]; /* of TLS 1.3, as OpenSSL logs them: the client's, the server's */
     char got[64];
 };
 
-/* Offers a version up to this one, and the session unless it is NULL. The caller keeps its references. */
-void guest_join(struct guest_client *guest, struct tls_context *server, int version, SSL_SESSION *session);
+/* A client that offers a version up to this one, and the session unless it is NULL. The caller keeps its references. */
+void guest_join(struct guest_peer *guest, struct tls_context *server, int version, SSL_SESSION *session);
+
+/* A server of this version, which gives no tickets by itself. */
+void guest_serve(struct guest_peer *guest, struct tls_context *client, int version);
 
 /* Reads, and carries bytes both ways, at most so many times: until something is read, which is in got then. */
-void guest_talk(struct guest_client *guest, int times);
+void guest_talk(struct guest_peer *guest, int times);
 
 enum { SILENCE = 100 }; /* ms */
 
 /* Neither says anything for so long that a ticket leaves by itself. */
-void guest_is_silent(struct guest_client *guest);
+void guest_is_silent(struct guest_peer *guest);
 
 /* Frees the guest, and hangs up. */
-void guest_leave(struct guest_client *guest);
+void guest_leave(struct guest_peer *guest);
 
 #endif
