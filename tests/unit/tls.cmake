@@ -9,8 +9,10 @@ unit_test(tls staple)
 unit_test(tls ticket_keys)
 
 # The stream, each idea in a program of its own.
-foreach(name handshake resumption verification closing flow post_handshake challenge lane scarcity)
+foreach(name handshake resumption verification closing flow post_handshake layer challenge lane scarcity)
   unit_test(tls ${name})
   target_sources(unit_tls_${name} PRIVATE tls/world.c)
 endforeach()
-target_sources(unit_tls_post_handshake PRIVATE tls/hand.c)
+foreach(name post_handshake layer)
+  target_sources(unit_tls_${name} PRIVATE tls/hand.c)
+endforeach()

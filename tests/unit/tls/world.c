@@ -130,7 +130,7 @@ static int set_up_with(void (*waker)(void *user))
     world.counters = (struct counters){0};
     world.server = (struct user){.take = SIZE_MAX};
     world.client = (struct user){.take = SIZE_MAX};
-    world.problems = 0;
+    world.problems = world.objects = 0;
     log_init(&world.log, 2, LOG_ERROR, "test");
     assert_true(loop_init(&world.loop, NULL, &world.log, &world.counters));
     sem_init(&world.woken, 0, 0);
