@@ -10,7 +10,7 @@ enum { UNEXPECTED_MESSAGE = 10, USER_CANCELED = 90, NO_RENEGOTIATION = 100 };
 static const struct suite *const tls13 = &suites[0], *const tls12 = &suites[3];
 
 static const char bad_mac[] = "decryption failed or bad record mac", too_long[] = "a record that is too long",
-                  in_vain[] = "too many records without content";
+                  in_vain[] = "too many records without content", not_protected[] = "a record that is not protected";
 
 /* Without zeros, so that it is text as well. */
 static uint8_t *make_much(size_t length)
@@ -265,7 +265,7 @@ static void any_bit_that_is_changed_breaks_the_record(void **state)
                 hand_send(&hand, SPAN("more"));
             run();
             if (at == 0 && is_tls13)
-                hand_expect_refusal(&hand, UNEXPECTED_MESSAGE, "a record that is not protected");
+                hand_expect_refusal(&hand, UNEXPECTED_MESSAGE, not_protected);
             else
                 hand_expect_refusal(&hand, BAD_RECORD_MAC, bad_mac);
             assert_int_equal(world.server.got_length, 0);
@@ -341,20 +341,25 @@ static void records_shorter_than_a_tag_are_refused(void **state)
 static void plaintext_after_the_handshake_is_refused(void **state)
 {
     (void)state;
-    static const struct span rows[] = {
-        SPAN_ROW("\x14\x03\x03\x00\x01\x01"),
-        SPAN_ROW("\x15\x03\x03\x00\x02\x01\x00"), /* close_notify, as anybody on the way could say it */
-        SPAN_ROW("\x15\x03\x03\x00\x02\x02\x28"),
-        SPAN_ROW("\x16\x03\x03\x00\x04\x01\x00\x00\x00"),
-        SPAN_ROW("\x80\x03\x03\x00\x04\x01\x00\x00\x00"),
+    static const struct {
+        struct span record;
+        bool may_be_protected; /* by its type, over TLS 1.2 */
+    } rows[] = {
+        {SPAN_ROW("\x14\x03\x03\x00\x01\x01"), true},
+        {SPAN_ROW("\x15\x03\x03\x00\x02\x01\x00"), true}, /* close_notify, as anybody on the way could say it */
+        {SPAN_ROW("\x15\x03\x03\x00\x02\x02\x28"), true},
+        {SPAN_ROW("\x16\x03\x03\x00\x04\x01\x00\x00\x00"), true},
+        {SPAN_ROW("\x80\x03\x03\x00\x04\x01\x00\x00\x00"), false},
+        {SPAN_ROW("GET / HTTP/1.1\r\n\r\n"), false},
     };
     for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const bool is_tls13 = i % 2;
         struct hand hand;
-        hand_open(&hand, TLS_SERVER, i % 2 ? tls13 : tls12);
-        hand_send(&hand, rows[i / 2]);
+        hand_open(&hand, TLS_SERVER, is_tls13 ? tls13 : tls12);
+        hand_send(&hand, rows[i / 2].record);
         run();
-        if (i % 2)
-            hand_expect_refusal(&hand, UNEXPECTED_MESSAGE, "a record that is not protected");
+        if (is_tls13 || !rows[i / 2].may_be_protected)
+            hand_expect_refusal(&hand, UNEXPECTED_MESSAGE, not_protected);
         else
             hand_expect_refusal(&hand, BAD_RECORD_MAC, bad_mac);
         hand_leave(&hand);
@@ -375,9 +380,10 @@ struct said {
 static const struct said refused[] = {
     /* RFC 8446 section 5: protected, too. */
     {0, -1, 20, SPAN_ROW("\x01"), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
-    {0, -1, 24, SPAN_ROW("\x01\0\x01."), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
-    {0, -1, 255, SPAN_ROW(""), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
-    {TLS1_2_VERSION, -1, 0, SPAN_ROW("0"), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
+    {TLS1_3_VERSION, -1, 24, SPAN_ROW("\x01\0\x01."), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
+    {TLS1_3_VERSION, -1, 255, SPAN_ROW(""), UNEXPECTED_MESSAGE, "a record of a type that there is not"},
+    {TLS1_2_VERSION, -1, 24, SPAN_ROW("\x01\0\x01."), UNEXPECTED_MESSAGE, not_protected},
+    {TLS1_2_VERSION, -1, 0, SPAN_ROW("0"), UNEXPECTED_MESSAGE, not_protected},
     /* Section 5.4. */
     {TLS1_3_VERSION, -1, 21, SPAN_ROW(""), UNEXPECTED_MESSAGE, "an empty record"},
     {TLS1_3_VERSION, -1, 22, SPAN_ROW(""), UNEXPECTED_MESSAGE, "an empty record"},
@@ -607,6 +613,25 @@ static void old_keys_are_not_taken_any_more(void **state)
     hand_leave(&hand);
 }
 
+/* A few, and one more with each MiB. */
+static void key_updates_without_content_are_limited(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROLES; i++) {
+        struct hand hand;
+        hand_open(&hand, i ? TLS_CLIENT : TLS_SERVER, tls13);
+        for (int j = 0; j < 32; j++)
+            hand_update(&hand, 1);
+        run();
+        expect_open_with(&hand, SPAN(""));
+        hand_expect_nothing(&hand);
+        hand_update(&hand, 1);
+        run();
+        hand_expect_refusal(&hand, UNEXPECTED_MESSAGE, "too many key updates");
+        hand_leave(&hand);
+    }
+}
+
 /* A close_notify does not wait for an answer that nobody needs any more. */
 static void close_notify_goes_without_the_answer_to_a_key_update(void **state)
 {
@@ -799,6 +824,7 @@ int main(void)
         TEST(key_updates_are_answered_if_they_ask_for_it),
         TEST(key_update_that_is_cut_anywhere_is_followed),
         TEST(old_keys_are_not_taken_any_more),
+        TEST(key_updates_without_content_are_limited),
         TEST(close_notify_goes_without_the_answer_to_a_key_update),
         TEST(wishes_to_renegotiate_are_answered_each_by_a_warning),
         TEST(wishes_to_renegotiate_are_limited_in_a_record_too),
