@@ -11,10 +11,10 @@ unit_test(tls staple)
 unit_test(tls ticket_keys)
 
 # The stream, each idea in a program of its own.
-foreach(name handshake resumption verification closing flow post_handshake layer challenge lane scarcity)
+foreach(name handshake resumption verification closing flow post_handshake layer worn_key challenge lane scarcity)
   unit_test(tls ${name})
   target_sources(unit_tls_${name} PRIVATE tls/world.c)
 endforeach()
-foreach(name post_handshake layer)
+foreach(name post_handshake layer worn_key)
   target_sources(unit_tls_${name} PRIVATE tls/hand.c)
 endforeach()
