@@ -275,12 +275,13 @@ static void take_keys(size_t kind)
     struct protection *server = world.role == TLS_CLIENT ? &world.out : &world.in;
     struct tls_secrets *secrets = &world.secrets;
     const enum aead aead = kinds[kind].aead;
-    *secrets = (struct tls_secrets){.block_length = kinds[kind].key_block};
+    *secrets = (struct tls_secrets){.block_length = kinds[kind].key_block, .received = 1, .sent = 1};
     memset(secrets->block, 'b', sizeof secrets->block);
     memset(secrets->client, 'c', sizeof secrets->client);
     memset(secrets->server, 's', sizeof secrets->server);
     if (world.version == TLS1_2_VERSION) {
         assert(protection_init_tls12(client, server, aead, span_of(secrets->block, secrets->block_length)));
+        client->sequence = server->sequence = 1;
         return;
     }
     const EVP_MD *algorithm = EVP_get_digestbyname(kinds[kind].digest);

@@ -50,6 +50,7 @@ static void take_keys_of_tls12(struct hand *hand, struct protection *client, str
     uint8_t block[2 * (32 + 12)];
     derive_key_block(hand->guest.ssl, hand->digest.algorithm, block, lengths[aead]);
     assert_true(protection_init_tls12(client, server, aead, span_of(block, lengths[aead])));
+    client->sequence = server->sequence = 1; /* behind Finished */
 }
 
 static void take_keys(struct hand *hand, bool is_client, const struct suite *suite)
