@@ -373,10 +373,11 @@ static void run(void)
 
 /* -- the steps of a script -- */
 
+static const uint8_t zeros[RECORD_CONTENT_MAX + 512];
+
 /* Out of the script, or as many zeros, which cost it little. */
 static struct span next_content(void)
 {
-    static const uint8_t zeros[RECORD_CONTENT_MAX + 512];
     const uint8_t length = next();
     const size_t many = (size_t)(length & 0x7f) << 8 | (length & 0x80 ? next() : 0);
     return length < 0x80 ? next_bytes(length) : span_of(zeros, many < sizeof zeros ? many : sizeof zeros);
@@ -402,12 +403,30 @@ static void say(uint8_t type, struct span content, uint8_t damage)
     send_record((enum content_type)type, content, damage);
 }
 
+static const uint8_t types[] = {CONTENT_APPLICATION_DATA, CONTENT_HANDSHAKE, CONTENT_ALERT, CONTENT_CHANGE_CIPHER_SPEC};
+
+/* Whatever type it is. Over TLS 1.3 none is padding, and what is before it would be the type. */
+static void say_oddly(void)
+{
+    const uint8_t type = next();
+    const struct span content = next_content();
+    say(type, type > 0 ? content : span_of(zeros, content.len), 0);
+}
+
+static void say_damaged(void)
+{
+    const struct span content = next_content();
+    say(CONTENT_APPLICATION_DATA, content, next());
+}
+
 /* Over TLS 1.3 the type lies behind the content, and zeros behind it. */
-static void say_padded(uint8_t type, struct span content, size_t zeros)
+static void say_padded(void)
 {
     static uint8_t inner[RECORD_CONTENT_MAX + 512];
-    const size_t length = content.len + zeros;
-    if (world.version == TLS1_2_VERSION || zeros == 0 || length > sizeof inner - 1)
+    const uint8_t type = types[next() % 4];
+    const struct span content = next_content();
+    const size_t padding = next() * 66U, length = content.len + padding;
+    if (world.version == TLS1_2_VERSION || padding == 0 || length > sizeof inner - 1)
         return;
     memset(inner, 0, sizeof inner);
     memcpy(inner, content.at, content.len);
@@ -450,8 +469,6 @@ static void expire(uint64_t time)
 
 static void step(void)
 {
-    static const uint8_t types[] = {CONTENT_APPLICATION_DATA, CONTENT_HANDSHAKE, CONTENT_ALERT,
-                                    CONTENT_CHANGE_CIPHER_SPEC};
     const uint8_t what = next();
     switch (what % 16) {
     case 0:
@@ -461,16 +478,16 @@ static void step(void)
         say(types[what % 16], next_content(), 0);
         return;
     case 4:
-        say(next(), next_content(), 0);
+        say_oddly();
         return;
     case 5:
-        say_padded(types[next() % 4], next_content(), next() * 66U);
+        say_padded();
         return;
     case 6:
         update_keys(next());
         return;
     case 7:
-        say(CONTENT_APPLICATION_DATA, next_content(), next());
+        say_damaged();
         return;
     case 8:
         send_raw(next_content());

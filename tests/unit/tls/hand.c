@@ -5,12 +5,12 @@
 #include <openssl/params.h>
 
 const struct suite suites[SUITES] = {
-    {"TLS_AES_128_GCM_SHA256", TLS1_3_VERSION, AEAD_AES_128_GCM},
-    {"TLS_AES_256_GCM_SHA384", TLS1_3_VERSION, AEAD_AES_256_GCM},
-    {"TLS_CHACHA20_POLY1305_SHA256", TLS1_3_VERSION, AEAD_CHACHA20_POLY1305},
-    {"ECDHE-RSA-AES128-GCM-SHA256", TLS1_2_VERSION, AEAD_AES_128_GCM},
-    {"ECDHE-RSA-AES256-GCM-SHA384", TLS1_2_VERSION, AEAD_AES_256_GCM},
-    {"ECDHE-RSA-CHACHA20-POLY1305", TLS1_2_VERSION, AEAD_CHACHA20_POLY1305},
+    {"TLS_AES_128_GCM_SHA256", TLS1_3_VERSION, AEAD_AES_128_GCM, 0},
+    {"TLS_AES_256_GCM_SHA384", TLS1_3_VERSION, AEAD_AES_256_GCM, 0},
+    {"TLS_CHACHA20_POLY1305_SHA256", TLS1_3_VERSION, AEAD_CHACHA20_POLY1305, 0},
+    {"ECDHE-RSA-AES128-GCM-SHA256", TLS1_2_VERSION, AEAD_AES_128_GCM, 0},
+    {"ECDHE-RSA-AES256-GCM-SHA384", TLS1_2_VERSION, AEAD_AES_256_GCM, 0},
+    {"ECDHE-RSA-CHACHA20-POLY1305", TLS1_2_VERSION, AEAD_CHACHA20_POLY1305, 0},
 };
 
 /* -- keys -- */
@@ -74,6 +74,7 @@ static void choose(SSL *ssl, const struct suite *suite)
         assert_int_equal(SSL_set_cipher_list(ssl, suite->name), 1);
     else
         assert_int_equal(SSL_set_ciphersuites(ssl, suite->name), 1);
+    assert_int_equal(SSL_set_tlsext_max_fragment_length(ssl, suite->fragment), 1);
 }
 
 void hand_open(struct hand *hand, enum tls_role ours, const struct suite *suite)

@@ -21,6 +21,7 @@ struct suite {
     const char *name;
     int version;
     enum aead aead;
+    uint8_t fragment; /* a client's wish for short records (RFC 6066 section 4); 0: none */
 };
 enum { SUITES = 6 };
 extern const struct suite suites[SUITES];

@@ -799,6 +799,27 @@ static void records_are_as_short_as_the_client_wants_them(void **state)
     free(much);
 }
 
+static void client_is_held_to_what_he_wanted(void **state)
+{
+    (void)state;
+    uint8_t *much = make_much(16384);
+    for (size_t i = 0; i < 2 * 4; i++) {
+        struct suite suite = i % 2 ? *tls13 : *tls12;
+        const size_t most = (size_t)512 << i / 2;
+        struct hand hand;
+        suite.fragment = (uint8_t)(1 + i / 2);
+        hand_open(&hand, TLS_SERVER, &suite);
+        hand_say(&hand, CONTENT_APPLICATION_DATA, span_of(much, most));
+        run();
+        expect_open_with(&hand, span_of(much, most));
+        hand_say(&hand, CONTENT_APPLICATION_DATA, span_of(much, most + 1));
+        run();
+        hand_expect_refusal(&hand, RECORD_OVERFLOW, too_long);
+        hand_leave(&hand);
+    }
+    free(much);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -833,6 +854,7 @@ int main(void)
         TEST(tickets_of_openssl_are_passed_over),
         TEST(ticket_is_given_once_in_each_way),
         TEST(records_are_as_short_as_the_client_wants_them),
+        TEST(client_is_held_to_what_he_wanted),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }
