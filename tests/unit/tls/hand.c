@@ -53,8 +53,9 @@ static void take_keys_of_tls12(struct hand *hand, struct protection *client, str
     client->sequence = server->sequence = 1; /* behind Finished */
 }
 
-static void take_keys(struct hand *hand, bool is_client, const struct suite *suite)
+void hand_take_keys(struct hand *hand, enum tls_role ours, const struct suite *suite)
 {
+    const bool is_client = ours == TLS_SERVER;
     const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(hand->guest.ssl));
     struct protection *client = is_client ? &hand->out : &hand->in, *server = is_client ? &hand->in : &hand->out;
     hand->digest =
@@ -77,7 +78,7 @@ static void choose(SSL *ssl, const struct suite *suite)
     assert_int_equal(SSL_set_tlsext_max_fragment_length(ssl, suite->fragment), 1);
 }
 
-void hand_open(struct hand *hand, enum tls_role ours, const struct suite *suite)
+void hand_begin(struct hand *hand, enum tls_role ours, const struct suite *suite)
 {
     const struct tls_client_settings client = client_settings();
     *hand = (struct hand){.sealer = tls_sealer_new()};
@@ -88,11 +89,16 @@ void hand_open(struct hand *hand, enum tls_role ours, const struct suite *suite)
     else
         guest_serve(&hand->guest, hand->ours, suite->version);
     choose(hand->guest.ssl, suite);
+}
+
+void hand_open(struct hand *hand, enum tls_role ours, const struct suite *suite)
+{
+    hand_begin(hand, ours, suite);
     guest_talk(&hand->guest, 4);
     assert_int_equal(SSL_is_init_finished(hand->guest.ssl), 1);
     assert_string_equal(SSL_get_cipher_name(hand->guest.ssl), suite->name);
     assert_int_equal(hand->guest.user->opened, 1);
-    take_keys(hand, ours == TLS_SERVER, suite);
+    hand_take_keys(hand, ours, suite);
 }
 
 void hand_leave(struct hand *hand)

@@ -29,6 +29,10 @@ extern const struct suite suites[SUITES];
 /* Opens a connection with our stream, of this role. */
 void hand_open(struct hand *hand, enum tls_role ours, const struct suite *suite);
 
+/* Before the first word is said; and when OpenSSL knows the keys, to be used behind the records of Finished. */
+void hand_begin(struct hand *hand, enum tls_role ours, const struct suite *suite);
+void hand_take_keys(struct hand *hand, enum tls_role ours, const struct suite *suite);
+
 /* Frees it all, and hangs up. */
 void hand_leave(struct hand *hand);
 

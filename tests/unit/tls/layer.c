@@ -764,6 +764,64 @@ static void ticket_is_given_once_in_each_way(void **state)
     }
 }
 
+/* -- where the handshake ends -- */
+
+/* The record of Finished that the guest has made is the last of this flight. */
+static struct span last_record(struct span flight)
+{
+    for (;;) {
+        const size_t length = RECORD_HEAD + ((size_t)flight.at[3] << 8 | flight.at[4]);
+        if (length == flight.len)
+            return flight;
+        flight = span_tail(flight, length);
+    }
+}
+
+/* What is in it: it is the first that these keys protect (RFC 5246 section 7.4.9). */
+static struct span open_finished(struct hand *hand, struct span record)
+{
+    static uint8_t opened[SEALER_RECORD];
+    struct protection same = hand->out;
+    struct content content;
+    same.sequence = 0;
+    assert_int_equal(protection_open(&same, hand->sealer, record, opened, &content), OPENING_DONE);
+    assert_int_equal(content.bytes.len, 4 + 12);
+    protection_wipe(&same, hand->sealer);
+    return content.bytes;
+}
+
+/* Over TLS 1.2, where its records count. */
+static void finished_may_come_in_many_records(void **state)
+{
+    (void)state;
+    for (size_t i = 3; i < SUITES; i++) {
+        for (size_t part = 1; part <= 16; part *= 2) {
+            struct hand hand;
+            char *at = NULL;
+            hand_begin(&hand, TLS_SERVER, &suites[i]);
+            guest_talk(&hand.guest, 1);
+            assert_int_equal(SSL_read(hand.guest.ssl, hand.guest.got, 1), -1);
+            hand_take_keys(&hand, TLS_SERVER, &suites[i]);
+            const long length = BIO_get_mem_data(hand.guest.out, &at);
+            const struct span flight = span_of(at, (size_t)length), record = last_record(flight);
+            hand_send(&hand, span_head(flight, flight.len - record.len));
+            hand.out.sequence = 0;
+            for (struct span left = open_finished(&hand, record); left.len > 0; left = span_tail(left, part))
+                hand_say(&hand, CONTENT_HANDSHAKE, span_head(left, part));
+            (void)BIO_reset(hand.guest.out);
+            guest_talk(&hand.guest, 2);
+            assert_int_equal(SSL_is_init_finished(hand.guest.ssl), 1);
+            hand_say(&hand, CONTENT_APPLICATION_DATA, SPAN("question"));
+            run();
+            expect_open_with(&hand, SPAN("question"));
+            stream_write(ours(&hand), SPAN("answer"));
+            run();
+            hand_expect(&hand, CONTENT_APPLICATION_DATA, SPAN("answer"));
+            hand_leave(&hand);
+        }
+    }
+}
+
 /* -- what a client has room for -- */
 
 /* RFC 6066 section 4. */
@@ -853,6 +911,7 @@ int main(void)
         TEST(tickets_for_a_client_of_ours_are_passed_over),
         TEST(tickets_of_openssl_are_passed_over),
         TEST(ticket_is_given_once_in_each_way),
+        TEST(finished_may_come_in_many_records),
         TEST(records_are_as_short_as_the_client_wants_them),
         TEST(client_is_held_to_what_he_wanted),
     };
