@@ -37,7 +37,7 @@ static struct {
 } world;
 
 static struct span script;
-enum { MUCH = 1 << 20 }; /* said and answered: no script needs more */
+enum { HIGH = 20000, MUCH = 1 << 17 }; /* bytes: below is full; no script has to say and to answer more */
 
 static uint8_t next(void)
 {
@@ -346,6 +346,7 @@ static void begin(struct log *log, struct counters *counters)
     assert(world.loop.sealer);
     wire_init_end(&world.below, &world.other, &world.loop);
     wire_init_end(&world.other, &world.below, &world.loop);
+    world.below.high = HIGH;
     stream_attach(&world.other.stream, &other, NULL);
     struct tls_context *context = context_of(world.role);
     world.stream = world.role == TLS_SERVER ? tls_accept(&world.loop, &world.below.stream, context, 1000, NULL)
