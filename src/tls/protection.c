@@ -105,8 +105,8 @@ size_t protection_record_length(const struct protection *protection, const uint8
     return length <= most ? RECORD_HEAD + length : 0;
 }
 
-/* RFC 8446 section 5.3, RFC 7905 section 2; RFC 5288 section 3. That our explicit nonces are the sequence numbers, while OpenSSL took a random one for
- * the record of our Finished, makes two of them the same once in 2^40 connections of 2^24 records; 2^32 is required (SP 800-38D). */
+/* RFC 8446 section 5.3, RFC 7905 section 2; RFC 5288 section 3. Our explicit nonces are the sequence numbers; OpenSSL took a random one for Finished, which is among them
+ * in one of 2^40 connections of 2^24 records. SP 800-38D section 8 asks for less than one in 2^32. */
 static void make_nonce(const struct protection *protection, const uint8_t *explicit_nonce, uint8_t *nonce)
 {
     memcpy(nonce, protection->iv, AEAD_NONCE);

@@ -36,8 +36,8 @@ bool protection_init_tls13(struct protection *protection, struct tls_sealer *sea
 /* With those of the secret that follows on it (section 7.2). */
 bool protection_renew(struct protection *protection, struct tls_sealer *sealer) __attribute__((warn_unused_result));
 
-/* TLS 1.2. `sequence` is left as it is, since what Finished has come in was protected with the same keys. False: the key block is not as long
- * as those of this suite. */
+/* TLS 1.2. `sequence` stays: Finished has been protected with the same keys, and its records count. False: the key block is not as
+ * long as those of this suite. */
 bool protection_init_tls12(struct protection *client, struct protection *server, enum aead aead, struct span key_block)
     __attribute__((warn_unused_result));
 
