@@ -36,19 +36,26 @@ static bool is_passed(const char *variable)
     return false;
 }
 
+/* What a handshake gives back glibc keeps for the next one, last in, first out: up to 7 blocks of each size. What is more goes where the
+ * oldest is taken first, and that is in no cache any more when connections in being lie between. An operator's own word counts. */
+static const char tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=100";
+
 /* All variables are borrowed, `account` too. NULL when memory is out. */
 static char **pass_environment(char *account)
 {
     size_t count = 0, passed = 0;
     while (environ && environ[count])
         count++;
-    char **environment = account ? calloc(count + 2, sizeof *environment) : NULL;
+    char **environment = account ? calloc(count + 3, sizeof *environment) : NULL;
     for (size_t i = 0; environment && i < count; i++) {
         if (is_passed(environ[i]))
             environment[passed++] = environ[i];
     }
-    if (environment)
-        environment[passed] = account;
+    if (!environment)
+        return NULL;
+    environment[passed++] = account;
+    if (!getenv("GLIBC_TUNABLES"))
+        environment[passed] = (char *)(uintptr_t)tunables; /* exec alters nothing */
     return environment;
 }
 

@@ -196,6 +196,27 @@ static void environment_is_passed_without_secrets(void **state)
     assert_string_equal(world->heard, "a bproxy ctrust ");
 }
 
+static void malloc_keeps_what_handshakes_give_back(void **state)
+{
+    struct world *world = *state;
+    unsetenv("GLIBC_TUNABLES");
+    script("say \"=${GLIBC_TUNABLES##*=}\"");
+    begin(world);
+    run(world);
+    assert_string_equal(world->heard, "=100 ");
+}
+
+static void tunables_of_an_operator_are_passed(void **state)
+{
+    struct world *world = *state;
+    setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=8", 1);
+    script("say \"=${GLIBC_TUNABLES##*=}\"");
+    begin(world);
+    run(world);
+    unsetenv("GLIBC_TUNABLES");
+    assert_string_equal(world->heard, "=8 ");
+}
+
 static void end_without_a_reason_is_logged_once(void **state)
 {
     struct world *world = *state;
@@ -386,6 +407,8 @@ int main(void)
         TEST(last_words_are_heard_after_the_death_and_with_ours_unread),
         TEST(failure_is_told_by_its_own_words_and_not_logged),
         TEST(environment_is_passed_without_secrets),
+        TEST(malloc_keeps_what_handshakes_give_back),
+        TEST(tunables_of_an_operator_are_passed),
         TEST(reason_is_printable),
         TEST(end_without_a_reason_is_logged_once),
         TEST(failure_that_is_told_by_one_that_claims_success_is_none),
