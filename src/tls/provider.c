@@ -23,14 +23,6 @@ static struct {
     OSSL_PROVIDER *handle;               /* there as long as the process */
 } provider;
 
-/* Whose handshake this thread is at: OpenSSL calls with no word of it. */
-static _Thread_local struct tls_secrets *listener;
-
-void secrets_listen(struct tls_secrets *secrets)
-{
-    listener = secrets;
-}
-
 /* -- parameters (provider-kdf(7), EVP_KDF-TLS13_KDF(7), EVP_KDF-TLS1_PRF(7)) -- */
 
 enum octets { SECRET, SALT, PREFIX, LABEL, CONTEXT, OCTETS };
@@ -112,38 +104,6 @@ static bool read_parameters(struct wanted *wanted, const OSSL_PARAM *parameters)
     return worked && wanted->digest;
 }
 
-/* -- what is heard -- */
-
-static bool keep_secret(const struct derive_digest *digest, const uint8_t *from, size_t length, uint8_t *to)
-{
-    bool fits = length == digest->size && length <= SECRET_BYTES_MAX;
-    if (fits)
-        memcpy(to, from, length);
-    return fits;
-}
-
-static void hear_tls13(const struct wanted *wanted, const uint8_t *derived, size_t length)
-{
-    struct tls_secrets *secrets = listener;
-    if (!secrets)
-        return;
-    secrets->digest = wanted->digest;
-    if (span_equal(wanted->octets[LABEL], SPAN("c ap traffic")))
-        secrets->has_client = keep_secret(wanted->digest, derived, length, secrets->client);
-    else if (span_equal(wanted->octets[LABEL], SPAN("s ap traffic")))
-        secrets->has_server = keep_secret(wanted->digest, derived, length, secrets->server);
-}
-
-static void hear_tls12(const struct wanted *wanted, const uint8_t *derived, size_t length)
-{
-    struct tls_secrets *secrets = listener;
-    if (!secrets || length > sizeof secrets->block || !span_equal(wanted->seeds[0], SPAN("key expansion")))
-        return;
-    secrets->digest = wanted->digest;
-    memcpy(secrets->block, derived, length);
-    secrets->block_length = length;
-}
-
 /* -- algorithms -- */
 
 /* What one step of the schedule leaves to the next is derived first: Derive-Secret(., "derived", "") in the figure of RFC 8446
@@ -174,7 +134,7 @@ static bool expand(const struct derive *derive, const struct wanted *wanted, uin
     if (!octets[SECRET].at ||
         !derive_expand_label(derive, octets[SECRET], octets[PREFIX], octets[LABEL], octets[CONTEXT], to, length))
         return false;
-    hear_tls13(wanted, to, length);
+    secrets_hear_traffic(wanted->digest, octets[LABEL], span_of(to, length));
     return true;
 }
 
@@ -202,7 +162,7 @@ static int derive_tls12(void *state, unsigned char *to, size_t length, const OSS
     const struct derive derive = {wanted.digest, state};
     if (!derive_prf(&derive, wanted.octets[SECRET], wanted.seeds, wanted.seed_count, to, length))
         return 0;
-    hear_tls12(&wanted, to, length);
+    secrets_hear_block(wanted.digest, wanted.seeds[0], span_of(to, length));
     return 1;
 }
 

@@ -26,6 +26,11 @@ struct tls_secrets {
  * (provider.h). */
 void secrets_listen(struct tls_secrets *secrets);
 
+/* The provider's, of each derivation: what TLS 1.3 expands under that label, and what the PRF of TLS 1.2 makes of it. Others than those of
+ * application data are not kept. */
+void secrets_hear_traffic(const struct derive_digest *digest, struct span label, struct span derived);
+void secrets_hear_block(const struct derive_digest *digest, struct span label, struct span derived);
+
 /* Has records counted there, as long as the callback for messages stays this one. */
 void secrets_count(struct tls_secrets *secrets, SSL *ssl);
 
