@@ -11,6 +11,8 @@ from .visitor import Visitor
 # s: a file that was changed less than three seconds ago is not kept by the program (src/file/cache.h), and each GET would open it.
 SETTLED = 4
 
+ECDHE, DHE = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256"
+
 # prepare(scene) returns what run(scene, prepared) does one operation with; each does `messages` of them.
 Operation = namedtuple("Operation", "name text prepare run messages few many")
 
@@ -35,20 +37,20 @@ class Scene:
     def enter(self, gate):
         self._settle = self._backend.settle = gate.settle
 
-    def context(self, version):
+    def context(self, version, ciphers=ECDHE):
         context = self._pki.client()
         context.minimum_version = context.maximum_version = version
-        context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+        context.set_ciphers(ciphers)
         return context
 
     def visit(self, key, tls, session=None):
         return Visitor(self._settle, self._ports[key], tls, session)
 
 
-def handshake(name, text, key, version):
+def handshake(name, text, key, version, ciphers=ECDHE):
     def run(scene, tls):
         scene.visit(key, tls).leave()
-    return Operation(name, text, lambda scene: scene.context(version), run, 1, 3, 8)
+    return Operation(name, text, lambda scene: scene.context(version, ciphers), run, 1, 3, 8)
 
 
 def resume(scene, prepared):
@@ -87,6 +89,7 @@ OPERATIONS = [
     handshake("handshake-tls1.3-ecdsa", "connect, full handshake, close; TLS 1.3, P-256", "ec", ssl.TLSVersion.TLSv1_3),
     handshake("handshake-tls1.3-rsa", "the same, RSA-2048", "rsa", ssl.TLSVersion.TLSv1_3),
     handshake("handshake-tls1.2-ecdsa", "the same, TLS 1.2, ECDHE, P-256", "ec", ssl.TLSVersion.TLSv1_2),
+    handshake("handshake-tls1.2-dhe", "the same, TLS 1.2, DHE (ffdhe2048), RSA-2048", "rsa", ssl.TLSVersion.TLSv1_2, DHE),
     Operation("handshake-tls1.3-resumed", "the same, TLS 1.3, resumed", get_session, resume, 1, 3, 8),
     echo("echo-64", "WebSocket message of 64 bytes and its echo, one at a time", "/echo", b"x" * 64),
     echo("echo-64x16", "the same, 16 messages at a time; per message", "/echo", b"x" * 64, depth=16),

@@ -2,11 +2,13 @@
 
 #include "credential.h"
 #include "crossgate/pki/pem.h"
+#include "provider.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 
 static const char remedy_leave_out[] =
     "leave dhparam out: a standard group (RFC 7919) is used then, which is also faster";
@@ -14,10 +16,16 @@ static const char remedy_leave_out[] =
 /* OpenSSL works with no longer ones (OPENSSL_DH_MAX_MODULUS_BITS). */
 enum { MODULUS_BITS_MAX = 10000 };
 
+/* Keys belong to the provider that has made their group; what a file is decoded to is OpenSSL's. */
+static EVP_PKEY_CTX *new_maker(void)
+{
+    return EVP_PKEY_CTX_new_from_name(NULL, "DH", PROVIDER_PREFERRED);
+}
+
 static EVP_PKEY *standard_group(const char *name)
 {
     EVP_PKEY *group = NULL;
-    EVP_PKEY_CTX *make = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+    EVP_PKEY_CTX *make = new_maker();
     if (make && EVP_PKEY_paramgen_init(make) == 1 && EVP_PKEY_CTX_set_group_name(make, name) == 1)
         EVP_PKEY_paramgen(make, &group);
     EVP_PKEY_CTX_free(make);
@@ -84,23 +92,124 @@ static bool is_safe_prime(const BIGNUM *p, BN_CTX *scratch)
     return is;
 }
 
-/* False: reported. `q` is NULL where the file does not name it. */
-static bool check_numbers(const BIGNUM *p, const BIGNUM *g, const BIGNUM *q, const struct pki_place *place)
+/* -- groups that are in no standard -- */
+
+/* As the file has them. The order of the subgroup is NULL where the file does not name it. */
+struct numbers {
+    BIGNUM *p, *g, *q;
+    BN_CTX *scratch;
+};
+
+static void numbers_free(struct numbers *numbers)
 {
-    BN_CTX *scratch = BN_CTX_new();
-    bool prime = scratch && is_likely_prime(p, scratch);
-    bool worked = prime && is_generator(g, p, scratch) && (!q || is_in_subgroup(g, q, p, scratch));
-    if (!worked)
-        pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is unsafe: %s", place->path,
-                   prime ? "its generator does not fit its modulus" : "its modulus is not prime");
-    else if (!q && !is_safe_prime(p, scratch))
+    BN_free(numbers->p);
+    BN_free(numbers->g);
+    BN_free(numbers->q);
+    BN_CTX_free(numbers->scratch);
+}
+
+/* False: reported. What is in `numbers` is to be freed in either case. */
+static bool numbers_read(struct numbers *numbers, const EVP_PKEY *group, const struct pki_place *place)
+{
+    *numbers = (struct numbers){.scratch = BN_CTX_new()};
+    if (!numbers->scratch || EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_P, &numbers->p) != 1 ||
+        EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_G, &numbers->g) != 1) {
+        pki_report_library(place, "its numbers cannot be read");
+        return false;
+    }
+    EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_Q, &numbers->q);
+    if (numbers->q && BN_is_zero(numbers->q)) {
+        BN_free(numbers->q);
+        numbers->q = NULL;
+    }
+    return true;
+}
+
+/* False: reported. */
+static bool check_numbers(const struct numbers *numbers, const struct pki_place *place)
+{
+    const BIGNUM *p = numbers->p, *g = numbers->g, *q = numbers->q;
+    bool prime = is_likely_prime(p, numbers->scratch);
+    if (prime && is_generator(g, p, numbers->scratch) && (!q || is_in_subgroup(g, q, p, numbers->scratch)))
+        return true;
+    pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is unsafe: %s", place->path,
+               prime ? "its generator does not fit its modulus" : "its modulus is not prime");
+    return false;
+}
+
+static void tell_costs(int bits, bool is_safe, const struct pki_place *place)
+{
+    if (!is_safe)
         pki_report(
             place, PROBLEM_WARNING, remedy_leave_out,
             "%s: its modulus is no safe prime (made with -dsaparam?); keys are used once, so that it still holds",
             place->path);
-    BN_CTX_free(scratch);
+    if (bits > 2048)
+        pki_report(place, PROBLEM_NOTE, remedy_leave_out,
+                   "%s: each DHE handshake with these %d bits costs several times the CPU time of one with ECDHE",
+                   place->path, bits);
+}
+
+/* Bits of an exponent that are as strong as a modulus of so many (RFC 7919 section 5.2 and appendix A): more only cost time. That
+ * holds for safe primes. */
+static int exponent_bits(int modulus_bits)
+{
+    static const struct {
+        int modulus, exponent;
+    } rows[] = {{2048, 225}, {3072, 275}, {4096, 325}, {6144, 375}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (modulus_bits <= rows[i].modulus)
+            return rows[i].exponent;
+    return 400;
+}
+
+/* The same group, which says how long exponents have to be (exchange.c passes it on). NULL: out of memory. */
+static EVP_PKEY *with_short_exponents(const struct numbers *numbers)
+{
+    EVP_PKEY *group = NULL;
+    OSSL_PARAM *parameters = NULL;
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    if (build && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_FFC_P, numbers->p) == 1 &&
+        OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_FFC_G, numbers->g) == 1 &&
+        OSSL_PARAM_BLD_push_int(build, OSSL_PKEY_PARAM_DH_PRIV_LEN, exponent_bits(BN_num_bits(numbers->p))) == 1)
+        parameters = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX *make = parameters ? new_maker() : NULL;
+    if (make && EVP_PKEY_fromdata_init(make) == 1)
+        EVP_PKEY_fromdata(make, &group, EVP_PKEY_KEY_PARAMETERS, parameters);
+    EVP_PKEY_CTX_free(make);
+    OSSL_PARAM_free(parameters);
+    OSSL_PARAM_BLD_free(build);
+    return group;
+}
+
+/* False: reported. */
+static bool replace(EVP_PKEY **group, EVP_PKEY *by, const struct pki_place *place)
+{
+    if (!by) {
+        pki_report_library(place, "its group cannot be made");
+        return false;
+    }
+    EVP_PKEY_free(*group);
+    *group = by;
+    return true;
+}
+
+/* False: reported. Puts another one in the place of `group` where that is faster. */
+static bool work_out(EVP_PKEY **group, const struct pki_place *place)
+{
+    const bool is_checked = place->problems->vouched;
+    struct numbers numbers;
+    bool worked = numbers_read(&numbers, *group, place) && (is_checked || check_numbers(&numbers, place));
+    bool is_safe = worked && !numbers.q && is_safe_prime(numbers.p, numbers.scratch);
+    if (is_safe)
+        worked = replace(group, with_short_exponents(&numbers), place);
+    if (worked && !is_checked)
+        tell_costs(BN_num_bits(numbers.p), is_safe || numbers.q, place);
+    numbers_free(&numbers);
     return worked;
 }
+
+/* -- files -- */
 
 static bool check_size(const EVP_PKEY *group, const struct pki_place *place, int strength)
 {
@@ -112,30 +221,15 @@ static bool check_size(const EVP_PKEY *group, const struct pki_place *place, int
     return false;
 }
 
-static bool check_group(EVP_PKEY *group, const struct pki_place *place, int strength)
+/* False: reported. */
+static bool check_group(EVP_PKEY **group, const struct pki_place *place, int strength)
 {
     char name[64];
-    if (!check_size(group, place, strength))
+    if (!check_size(*group, place, strength))
         return false;
-    if (EVP_PKEY_get_group_name(group, name, sizeof name, NULL) == 1 || place->problems->vouched)
-        return true;
-    BIGNUM *p = NULL;
-    BIGNUM *g = NULL;
-    BIGNUM *q = NULL;
-    bool worked = EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_P, &p) == 1 &&
-                  EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_G, &g) == 1;
-    EVP_PKEY_get_bn_param(group, OSSL_PKEY_PARAM_FFC_Q, &q);
-    if (!worked)
-        pki_report_library(place, "its numbers cannot be read");
-    worked = worked && check_numbers(p, g, q && !BN_is_zero(q) ? q : NULL, place);
-    if (worked && BN_num_bits(p) > 2048)
-        pki_report(place, PROBLEM_NOTE, remedy_leave_out,
-                   "%s: each DHE handshake with these %d bits costs several times the CPU time of one with ECDHE",
-                   place->path, BN_num_bits(p));
-    BN_free(p);
-    BN_free(g);
-    BN_free(q);
-    return worked;
+    if (EVP_PKEY_get_group_name(*group, name, sizeof name, NULL) != 1)
+        return work_out(group, place);
+    return EVP_PKEY_is_a(*group, "DHX") || replace(group, standard_group(name), place);
 }
 
 static EVP_PKEY *decode(const struct pem_block *block)
@@ -171,7 +265,7 @@ static EVP_PKEY *read_group(const struct pki_file *file, const struct pki_place 
         pki_report(place, PROBLEM_ERROR, remedy_leave_out, "%s is damaged: its DH parameters cannot be decoded",
                    place->path);
     pem_file_deinit(&pem);
-    if (group && !check_group(group, place, strength)) {
+    if (group && !check_group(&group, place, strength)) {
         EVP_PKEY_free(group);
         group = NULL;
     }

@@ -1,13 +1,15 @@
-/* A provider of OpenSSL's with two algorithms: the key derivation of TLS 1.3 and of TLS 1.2.
+/* A provider of OpenSSL's for what a handshake spends time on without need: the key derivations of TLS 1.3 and of TLS 1.2, and the keys of
+ * the exchange (exchange.c).
  *
  * OpenSSL 3.0 finds algorithms by name each time they are used, and its own derivation does so for the digest and for HMAC in each
  * step of a key schedule, of which there are twenty in a handshake, and copies all that it is given: a tenth of what a handshake costs.
  * Here the digests are fetched once, and nothing is copied. What is derived is the same to the bit.
  *
  * Contexts ask for it (PROVIDER_PREFERRED); where nobody does, where it is not to be had, or where OpenSSL's own configuration demands
- * other properties, as fips=yes, OpenSSL derives by itself. Algorithms belong to the process, as the shelf of memory.c does. */
+ * other properties, as fips=yes, OpenSSL does it all by itself. Algorithms belong to the process, as the shelf of memory.c does. */
 #include "provider.h"
 
+#include "exchange.h"
 #include "secrets.h"
 
 #include "crossgate/tls.h"
@@ -194,9 +196,8 @@ static void state_reset(void *state)
     }
 
 static const OSSL_DISPATCH tls13[] = ALGORITHM(derive_tls13), tls12[] = ALGORITHM(derive_tls12);
-static const char properties[] = "provider=" PROVIDER_NAME "," PROVIDER_PROPERTY;
-static const OSSL_ALGORITHM derivations[] = {{OSSL_KDF_NAME_TLS1_3_KDF, properties, tls13, NULL},
-                                             {OSSL_KDF_NAME_TLS1_PRF, properties, tls12, NULL},
+static const OSSL_ALGORITHM derivations[] = {{OSSL_KDF_NAME_TLS1_3_KDF, PROVIDER_PROPERTIES, tls13, NULL},
+                                             {OSSL_KDF_NAME_TLS1_PRF, PROVIDER_PROPERTIES, tls12, NULL},
                                              {NULL, NULL, NULL, NULL}};
 
 /* -- the provider -- */
@@ -205,16 +206,18 @@ static const OSSL_ALGORITHM *query(void *unused, int operation, int *must_not_ca
 {
     (void)unused;
     *must_not_cache = 0;
-    return operation == OSSL_OP_KDF ? derivations : NULL;
+    return operation == OSSL_OP_KDF ? derivations : exchange_algorithms(operation);
 }
 
 static int begin(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core, const OSSL_DISPATCH **functions,
                  void **context)
 {
-    static const OSSL_DISPATCH table[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query)}, {0, NULL}};
+    static const OSSL_DISPATCH table[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query)},
+                                          {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, FUNCTION(exchange_groups)},
+                                          {0, NULL}};
     (void)handle, (void)core;
     *functions = table;
-    *context = &provider;
+    *context = exchange_context(); /* derivations need none */
     return 1;
 }
 
@@ -230,6 +233,7 @@ static bool fetch(struct derive_digest *digest, const char *name)
 
 bool tls_provider_prepare(void)
 {
+    exchange_prepare();
     if (!fetch(&provider.sha256, OSSL_DIGEST_NAME_SHA2_256) || !fetch(&provider.sha384, OSSL_DIGEST_NAME_SHA2_384) ||
         OSSL_PROVIDER_add_builtin(NULL, PROVIDER_NAME, begin) != 1)
         return false;

@@ -11,7 +11,7 @@ unit_test(tls staple)
 unit_test(tls ticket_keys)
 
 # The stream, each idea in a program of its own.
-foreach(name handshake resumption verification closing flow post_handshake layer worn_key challenge lane scarcity)
+foreach(name handshake resumption verification closing flow post_handshake layer worn_key challenge exchange lane scarcity)
   unit_test(tls ${name})
   target_sources(unit_tls_${name} PRIVATE tls/world.c)
 endforeach()
