@@ -10,4 +10,7 @@
  * security level accepts. False: reported. */
 bool dhparam_use(SSL_CTX *context, const struct pki_file *file, struct problems *problems);
 
+/* What to do about a file that is of no use. */
+extern const char dhparam_remedy[];
+
 #endif

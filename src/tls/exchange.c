@@ -13,7 +13,6 @@
 
 #include "provider.h"
 
-#include <openssl/bn.h>
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -55,18 +54,13 @@ static int validate_dh(const void *key, int selection, int wanted)
     return exchange.validate_dh(key, selection, depth(selection, wanted));
 }
 
-/* A key is to be made in that group. An exponent has at least twice the bits of its group's strength (SP 800-56A section 5.6.1.1.1): a
- * file that says less is not believed. */
+/* A key is to be made in that group. */
 static int set_group(void *making, void *group)
 {
-    int modulus = 0, bits = 0;
-    OSSL_PARAM known[] = {OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_BITS, &modulus),
-                          OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_DH_PRIV_LEN, &bits), OSSL_PARAM_construct_end()};
-    if (exchange.set_group(making, group) != 1 || exchange.get_group(group, known) != 1)
-        return 0;
-    const OSSL_PARAM length[] = {OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_DH_PRIV_LEN, &bits),
-                                 OSSL_PARAM_construct_end()};
-    return bits < 2 * BN_security_bits(modulus, -1) || exchange.set_making(making, length) == 1;
+    int bits = 0; /* 0: it says nothing */
+    OSSL_PARAM length[] = {OSSL_PARAM_construct_int(OSSL_PKEY_PARAM_DH_PRIV_LEN, &bits), OSSL_PARAM_construct_end()};
+    return exchange.set_group(making, group) == 1 && exchange.get_group(group, length) == 1 &&
+           (bits == 0 || exchange.set_making(making, length) == 1);
 }
 
 /* -- tables -- */
