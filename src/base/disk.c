@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +21,29 @@ bool disk_read_text(const char *path, char *text, size_t size)
     if (file >= 0)
         close(file);
     return got >= 0;
+}
+
+uint8_t *disk_read(int file, const char *name, size_t size, size_t *length, struct error *error)
+{
+    uint8_t *bytes = malloc(size + 1);
+    ssize_t got = 1;
+    *length = 0;
+    if (!bytes) {
+        error_set(error, ERROR_MEMORY, "out of memory while reading %s", name);
+        return NULL;
+    }
+    while (*length < size && got != 0) {
+        got = pread(file, bytes + *length, size - *length, (off_t)*length);
+        if (got < 0 && errno != EINTR) {
+            error_set_errno(error, "%s cannot be read", name);
+            explicit_bzero(bytes, *length);
+            free(bytes);
+            return NULL;
+        }
+        *length += got > 0 ? (size_t)got : 0;
+    }
+    bytes[*length] = '\0';
+    return bytes;
 }
 
 bool disk_write(int file, struct span bytes)

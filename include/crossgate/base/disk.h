@@ -9,6 +9,11 @@
  * terminated then, too. `size` is at least 1. */
 bool disk_read_text(const char *path, char *text, size_t size) __attribute__((warn_unused_result));
 
+/* The whole of an open file of that size, which may shrink meanwhile: zero-terminated, the caller's to free. Without the file's own
+ * offset, so that several processes may read one open file at the same time. NULL: *error names it as `name`. */
+uint8_t *disk_read(int file, const char *name, size_t size, size_t *length, struct error *error)
+    __attribute__((warn_unused_result));
+
 /* Writes all of it, as often as that takes. False with errno. */
 bool disk_write(int file, struct span bytes) __attribute__((warn_unused_result));
 
