@@ -66,9 +66,18 @@ static void drop(struct tls_handshake *self, enum ending why)
     self->on->on_dropped(self->user, why);
 }
 
+/* Who speaks HTTP is told so in HTTP. */
 static void fail(struct tls_handshake *self, const struct tls_fault *fault)
 {
-    self->on->on_failed(self->user, fault);
+    static const char speaks_https[] = "HTTP/1.1 400 Bad Request\r\n"
+                                       "Content-Type: text/plain\r\n"
+                                       "Content-Length: 42\r\n"
+                                       "Connection: close\r\n"
+                                       "\r\n"
+                                       "This port speaks HTTPS: use https or wss.\n";
+    if (fault->why == ENDING_PLAIN_ON_TLS_PORT)
+        stream_write(self->pipe.below, span_string(speaks_https));
+    self->on->on_ended(self->user, fault);
 }
 
 static void be_left(struct tls_handshake *self)
@@ -160,17 +169,26 @@ static void count(const struct tls_handshake *self)
         counter_add(resumed ? &counters->handshakes_resumed_tls12 : &counters->handshakes_full_tls12, 1);
 }
 
+/* Nothing more is to come (RFC 8737 section 3), and nothing is heard: no policy has let anybody in. */
+static void finish_challenge(struct tls_handshake *self)
+{
+    static const struct tls_fault done = {ENDING_DONE, NULL};
+    log_write(self->turn.loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
+              SSL_get_servername(self->ssl, TLSEXT_NAMETYPE_host_name));
+    tls_outcome_prepare();
+    SSL_shutdown(self->ssl);
+    tls_outcome_prepare();
+    self->on->on_ended(self->user, &done);
+}
+
 static void hand_over(struct tls_handshake *self)
 {
-    count(self);
-    staple_drop(self->ssl);
     const struct tls_opened opened = {
         .ssl = self->ssl,
         .secrets = &self->secrets,
         .kept = self->kept,
         .kept_length = self->kept_length,
         .choice = self->hello.choice,
-        .is_challenge = self->hello.is_challenge,
         .below_is_paused = self->below_is_paused,
         .below_is_over = self->below_is_over,
     };
@@ -205,7 +223,12 @@ static void go_on(struct tls_handshake *self)
 {
     switch (self->came_to) {
     case TLS_DONE:
-        hand_over(self);
+        count(self);
+        staple_drop(self->ssl);
+        if (self->hello.is_challenge)
+            finish_challenge(self);
+        else
+            hand_over(self);
         return;
     case TLS_NEEDS_BYTES:
         await_answer(self);

@@ -1,6 +1,6 @@
 /* The handshake of a TLS stream: an object of its own, which goes when the stream is open.
  *
- *     ciphertext is kept --> waits for its turn --> a step, on the loop or beside it --+--> open, failed, dropped
+ *     ciphertext is kept --> waits for its turn --> a step, on the loop or beside it --+--> open, ended, dropped
  *           ^                                                                          |
  *           +------------- more is needed, or the step turned out to be heavy ---------+
  *
@@ -23,16 +23,16 @@ struct tls_opened {
     uint8_t *kept;                     /* ciphertext that came along and is application data; NULL: none */
     size_t kept_length;
     const struct choice *choice; /* servers: whom the hello asked for */
-    bool is_challenge;           /* of an authority (hello.h) */
     bool below_is_paused;        /* by the handshake */
     bool below_is_over;          /* EOF came behind `kept` */
 };
 
-/* One of them is called, once, from the loop and last of all; the user then frees the handshake, before it returns. */
+/* One of them is called, once, from the loop and last of all; the user then frees the handshake, before it returns. on_ended with
+ * ENDING_DONE: all has been said (a challenge of an authority, hello.h). */
 struct tls_handshake_user {
     void (*on_open)(void *user, const struct tls_opened *opened);
-    void (*on_failed)(void *user, const struct tls_fault *fault); /* the peer is to hear what has been written below */
-    void (*on_dropped)(void *user, enum ending why);              /* at once */
+    void (*on_ended)(void *user, const struct tls_fault *fault); /* the peer is to hear what has been written below */
+    void (*on_dropped)(void *user, enum ending why);             /* at once */
 };
 
 /* `pipe` tells what the handshake reads and writes (below, loop, flush), and is copied. `timeout` in ms, from now. `peer` may be

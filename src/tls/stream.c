@@ -116,16 +116,8 @@ static void drop(struct tls_stream *self, enum ending why)
 /* Ends after what has been written below: an alert has to reach the peer. */
 static void fail(struct tls_stream *self, const struct tls_fault *fault)
 {
-    static const char speaks_https[] = "HTTP/1.1 400 Bad Request\r\n"
-                                       "Content-Type: text/plain\r\n"
-                                       "Content-Length: 42\r\n"
-                                       "Connection: close\r\n"
-                                       "\r\n"
-                                       "This port speaks HTTPS: use https or wss.\n";
     enter_closing(self);
     set_ending(self, fault->why, fault->detail);
-    if (fault->why == ENDING_PLAIN_ON_TLS_PORT)
-        stream_write(self->pipe.below, span_string(speaks_https));
     stream_finish(self->pipe.below);
 }
 
@@ -414,20 +406,6 @@ static void handshake_on_eof(struct tls_stream *self)
     tls_handshake_on_eof(self->handshake);
 }
 
-/* Nothing more is to come (RFC 8737 section 3), and nothing is heard: no policy has let anybody in. */
-static void finish_challenge(struct tls_stream *self, SSL *ssl)
-{
-    log_write(self->pipe.loop->log, LOG_INFO, "the challenge tls-alpn-01 for %s is answered",
-              SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    tls_outcome_prepare();
-    SSL_shutdown(ssl);
-    tls_outcome_prepare();
-    SSL_free(ssl);
-    enter_closing(self);
-    set_ending(self, ENDING_DONE, NULL);
-    stream_finish(self->pipe.below);
-}
-
 static void owe_ticket(struct tls_stream *self)
 {
     self->owes_ticket = self->records->gives_ticket;
@@ -456,10 +434,6 @@ static void on_opened(void *user, const struct tls_opened *opened)
     pipe_take_over(&self->pipe, opened->ssl);
     self->kept = opened->kept;
     self->pipe.in = span_of(opened->kept, opened->kept_length);
-    if (opened->is_challenge) {
-        finish_challenge(self, opened->ssl);
-        return;
-    }
     if (!take_over(self, opened)) {
         drop(self, ENDING_MEMORY);
         return;
@@ -475,7 +449,7 @@ static void on_opened(void *user, const struct tls_opened *opened)
         settle(self);
 }
 
-static void on_failed(void *user, const struct tls_fault *fault)
+static void on_ended(void *user, const struct tls_fault *fault)
 {
     const struct tls_fault copy = *fault; /* of the handshake, which goes */
     fail(user, &copy);
@@ -486,7 +460,7 @@ static void on_dropped(void *user, enum ending why)
     drop(user, why);
 }
 
-static const struct tls_handshake_user handshake_user = {on_opened, on_failed, on_dropped};
+static const struct tls_handshake_user handshake_user = {on_opened, on_ended, on_dropped};
 
 static void on_deadline(struct deadline *deadline)
 {
