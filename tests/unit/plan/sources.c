@@ -192,6 +192,42 @@ static void directories_must_be_as_many_as_were_packed(void **state)
     sources_free(sources);
 }
 
+static ino_t inode_of(int descriptor)
+{
+    struct stat facts;
+
+    assert_int_equal(fstat(descriptor, &facts), 0);
+    return facts.st_ino;
+}
+
+/* Descriptors travel beside the plan: each has to come to its own name again. */
+static void each_directory_stays_itself(void **state)
+{
+    const char *const paths[] = {"/", "/proc", node_path()};
+    struct sources *sources = disk(), *others[2];
+    struct error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_true(sources_directory(sources, paths[i], &error) >= 0);
+    int packed = sources_pack(sources, &error);
+    others[0] = unpack(sources, packed, &error);
+    others[1] = sources_new_renewed(sources, NULL);
+    for (size_t i = 0; i < 6; i++) {
+        struct sources *other = others[i / 3];
+        int here = sources_directory(sources, paths[i % 3], &error), there;
+        assert_non_null(other);
+        assert_string_equal(sources_directory_name(other, i % 3), paths[i % 3]);
+        there = sources_directory(other, paths[i % 3], &error);
+        assert_int_not_equal(here, there);
+        assert_int_equal(inode_of(here), inode_of(there));
+    }
+    sources_free(others[0]);
+    sources_free(others[1]);
+    close(packed);
+    sources_free(sources);
+}
+
 static void a_file_is_read_once(void **state)
 {
     struct sources *sources = disk();
@@ -482,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_packed_plan_cannot_be_changed),
         cmocka_unit_test(a_damaged_plan_is_refused),
         cmocka_unit_test(directories_must_be_as_many_as_were_packed),
+        cmocka_unit_test(each_directory_stays_itself),
         cmocka_unit_test(a_file_is_read_once),
         cmocka_unit_test(what_is_no_readable_file_is_an_error_with_its_path),
         cmocka_unit_test(what_the_master_has_made_is_the_same_in_a_worker_and_after_a_reload),
