@@ -1,5 +1,6 @@
 #include "layer.h"
 
+#include "message.h"
 #include "protection.h"
 #include "tickets.h"
 
@@ -7,9 +8,8 @@
 
 #include <stdlib.h>
 
-/* Messages of the handshake that may come behind it (RFC 8446 section 4, RFC 5246 section 7.4), and their head: type and length. */
+/* Messages of the handshake that may come behind it (RFC 8446 section 4, RFC 5246 section 7.4). */
 enum { HELLO_REQUEST = 0, CLIENT_HELLO = 1, NEW_SESSION_TICKET = 4, KEY_UPDATE = 24 };
-enum { MESSAGE_HEAD = 4 };
 
 /* A ticket of 64 KiB, and as many extensions. */
 enum { MESSAGE_MAX = 1 << 18 };
@@ -25,15 +25,13 @@ enum { WARNING = 1, FATAL = 2, ALERT_BYTES = 2 };
 struct layer {
     struct records records;
     struct protection in, out;
-    SSL *ssl;                          /* NULL: no ticket is owed */
-    uint8_t *partial;                  /* a record that has not come whole; NULL: none */
-    uint16_t partial_length;           /* as far as it has come */
-    uint16_t content_max;              /* of a record, either way */
-    uint32_t message_left;             /* of the body of a message of the handshake */
-    uint8_t message[MESSAGE_HEAD + 1]; /* its head, and the first byte of its body */
-    uint8_t message_length;            /* of the head, as far as it has come; 0: no message has begun */
-    uint8_t in_vain;                   /* records in a row that brought nothing */
-    bool owes_key_update;              /* ours is to be said before the next content */
+    SSL *ssl;                /* NULL: no ticket is owed */
+    uint8_t *partial;        /* a record that has not come whole; NULL: none */
+    uint16_t partial_length; /* as far as it has come */
+    uint16_t content_max;    /* of a record, either way */
+    uint8_t in_vain;         /* records in a row that brought nothing */
+    bool owes_key_update;    /* ours is to be said before the next content */
+    struct message message;  /* of the handshake */
 };
 
 static struct layer *layer_of(struct records *records)
@@ -54,10 +52,11 @@ static bool is_tls13(const struct layer *self)
 /* -- failing -- */
 
 /* What OpenSSL has to say of it is not for the next who asks (error.h). */
-static void lack_memory(struct tls_fault *fault)
+static bool lack_memory(struct tls_fault *fault)
 {
     ERR_clear_error();
     *fault = (struct tls_fault){ENDING_MEMORY, NULL};
+    return false;
 }
 
 /* -- sending -- */
@@ -74,9 +73,7 @@ static bool send_record(struct layer *self, enum content_type type, struct span 
         pipe_commit(pipe, length);
     else
         pipe_send(pipe, span_of(aside, length));
-    if (length == 0)
-        lack_memory(fault);
-    return length > 0;
+    return length > 0 || lack_memory(fault);
 }
 
 /* Without the memory for it the peer is not told. */
@@ -99,12 +96,8 @@ static bool send_key_update(struct layer *self, struct tls_fault *fault)
 {
     static const uint8_t message[] = {KEY_UPDATE, 0, 0, 1, SSL_KEY_UPDATE_NOT_REQUESTED};
     self->owes_key_update = false;
-    if (!send_record(self, CONTENT_HANDSHAKE, span_of(message, sizeof message), fault))
-        return false;
-    if (protection_renew(&self->out, sealer_of(self)))
-        return true;
-    lack_memory(fault);
-    return false;
+    return send_record(self, CONTENT_HANDSHAKE, span_of(message, sizeof message), fault) &&
+           (protection_renew(&self->out, sealer_of(self)) || lack_memory(fault));
 }
 
 static bool layer_write(struct records *records, struct span content, struct tls_fault *fault)
@@ -150,10 +143,8 @@ static bool layer_give_ticket(struct records *records, struct tls_fault *fault)
     struct layer *self = layer_of(records);
     BIO *written = BIO_new(BIO_s_mem());
     char *at = NULL;
-    if (!written) {
-        lack_memory(fault);
-        return false;
-    }
+    if (!written)
+        return lack_memory(fault);
     SSL_set0_wbio(self->ssl, written);
     tls_outcome_prepare();
     tickets_give(self->ssl);
@@ -199,7 +190,7 @@ static enum tls_outcome hear_alert(struct layer *self, struct span alert, struct
 /* Ours is not said at once: whoever asks again and again gets one answer. */
 static enum tls_outcome follow_key_update(struct layer *self, bool is_last, struct tls_fault *fault)
 {
-    const uint8_t request = self->message[MESSAGE_HEAD];
+    const uint8_t request = self->message.last;
     if (!is_last)
         return refuse(self, SSL_AD_UNEXPECTED_MESSAGE, "bytes behind a key update", fault);
     if (request != SSL_KEY_UPDATE_NOT_REQUESTED && request != SSL_KEY_UPDATE_REQUESTED)
@@ -214,17 +205,15 @@ static enum tls_outcome follow_key_update(struct layer *self, bool is_last, stru
     return TLS_FAILED;
 }
 
-/* The head has come. */
 static enum tls_outcome expect_message(struct layer *self, struct tls_fault *fault)
 {
-    const uint8_t type = self->message[0];
+    const uint8_t type = self->message.type;
     const bool is_client = self->records.role == TLS_CLIENT;
-    self->message_left = (uint32_t)self->message[1] << 16 | (uint32_t)self->message[2] << 8 | self->message[3];
     bool is_expected = is_tls13(self) ? type == KEY_UPDATE || (is_client && type == NEW_SESSION_TICKET)
                                       : type == (is_client ? HELLO_REQUEST : CLIENT_HELLO);
     if (!is_expected)
         return refuse(self, SSL_AD_UNEXPECTED_MESSAGE, "a message that belongs to the handshake", fault);
-    if (self->message_left > MESSAGE_MAX || (type == KEY_UPDATE && self->message_left != 1))
+    if (self->message.left > MESSAGE_MAX || (type == KEY_UPDATE && self->message.left != 1))
         return refuse(self, SSL_AD_DECODE_ERROR, "a message of another length than it has", fault);
     return TLS_NEEDS_BYTES;
 }
@@ -238,42 +227,23 @@ static enum tls_outcome refuse_renegotiation(struct layer *self, struct span *re
     return TLS_NEEDS_BYTES;
 }
 
-/* The whole message has come, and `rest` is behind it in its record. As a client we resume no session. */
+/* `rest` is behind the message in its record. As a client we resume no session. */
 static enum tls_outcome follow_message(struct layer *self, struct span *rest, struct tls_fault *fault)
 {
-    self->message_length = 0;
     if (!is_tls13(self))
         return refuse_renegotiation(self, rest);
-    return self->message[0] == KEY_UPDATE ? follow_key_update(self, rest->len == 0, fault) : TLS_NEEDS_BYTES;
+    return self->message.type == KEY_UPDATE ? follow_key_update(self, rest->len == 0, fault) : TLS_NEEDS_BYTES;
 }
 
-/* One step into a record: bytes of a message's head, or of its body. */
-static enum tls_outcome hear_part(struct layer *self, struct span *bytes, struct tls_fault *fault)
-{
-    enum tls_outcome came_to = TLS_NEEDS_BYTES;
-    if (self->message_length < MESSAGE_HEAD) {
-        self->message[self->message_length++] = bytes->at[0];
-        *bytes = span_tail(*bytes, 1);
-        if (self->message_length < MESSAGE_HEAD)
-            return TLS_NEEDS_BYTES;
-        came_to = expect_message(self, fault);
-    } else {
-        const struct span part = span_head(*bytes, self->message_left);
-        self->message[MESSAGE_HEAD] = part.at[0];
-        *bytes = span_tail(*bytes, part.len);
-        self->message_left -= (uint32_t)part.len;
-    }
-    return came_to == TLS_NEEDS_BYTES && self->message_left == 0 ? follow_message(self, bytes, fault) : came_to;
-}
-
-/* Messages may be cut over records, and a record may hold several (RFC 8446 section 5.1); an empty one is none. */
+/* An empty record is none of these (RFC 8446 section 5.1). */
 static enum tls_outcome hear_handshake(struct layer *self, struct span bytes, struct tls_fault *fault)
 {
     enum tls_outcome came_to = TLS_NEEDS_BYTES;
+    enum message_step step;
     if (bytes.len == 0)
         return refuse(self, SSL_AD_UNEXPECTED_MESSAGE, "an empty record", fault);
-    while (bytes.len > 0 && came_to == TLS_NEEDS_BYTES)
-        came_to = hear_part(self, &bytes, fault);
+    while (came_to == TLS_NEEDS_BYTES && (step = message_take(&self->message, &bytes)) != MESSAGE_NEEDS_BYTES)
+        came_to = step == MESSAGE_BEGUN ? expect_message(self, fault) : follow_message(self, &bytes, fault);
     return came_to;
 }
 
@@ -283,10 +253,8 @@ static enum tls_outcome hear_handshake(struct layer *self, struct span bytes, st
 static bool keep(struct layer *self, struct span part, struct tls_fault *fault)
 {
     uint8_t *partial = realloc(self->partial, self->partial_length + part.len);
-    if (!partial) {
-        lack_memory(fault);
-        return false;
-    }
+    if (!partial)
+        return lack_memory(fault);
     memcpy(partial + self->partial_length, part.at, part.len);
     self->partial = partial;
     self->partial_length = (uint16_t)(self->partial_length + part.len);
@@ -374,7 +342,7 @@ static enum tls_outcome hear(struct layer *self, const struct content *content, 
 {
     if (content->bytes.len > self->content_max)
         return refuse(self, SSL_AD_RECORD_OVERFLOW, "a record that is too long", fault);
-    if (self->message_length > 0 && content->type != CONTENT_HANDSHAKE)
+    if (self->message.head > 0 && content->type != CONTENT_HANDSHAKE)
         return refuse(self, SSL_AD_UNEXPECTED_MESSAGE, "another record within a message of the handshake", fault);
     switch (content->type) {
     case CONTENT_APPLICATION_DATA:
