@@ -12,6 +12,7 @@ enum child_state {
     CHILD_SERVING,
     CHILD_PREPARING, /* serves on, and has been sent the next edition */
     CHILD_PREPARED,  /* has answered READY to it */
+    CHILD_SWITCHING, /* has been told that it is in force, and has not said that it serves it */
     CHILD_LEAVING,   /* drains; its place is no longer its */
 };
 

@@ -143,6 +143,7 @@ static const char *state_name(enum child_state state)
         return "serving";
     case CHILD_PREPARING:
     case CHILD_PREPARED:
+    case CHILD_SWITCHING:
         return "reloading";
     case CHILD_LEAVING:
         return "leaving";

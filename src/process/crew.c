@@ -157,6 +157,14 @@ static void on_ready(struct crew *crew, struct child *child)
     child->due = UINT64_MAX;
 }
 
+static void on_switched(struct child *child)
+{
+    if (child->state != CHILD_SWITCHING)
+        return;
+    child->state = CHILD_SERVING;
+    child->due = UINT64_MAX;
+}
+
 static void on_refused(struct crew *crew, struct child *child, const char *text)
 {
     if (child->state != CHILD_STARTING && child->state != CHILD_PREPARING)
@@ -190,6 +198,8 @@ static void on_message(struct crew *crew, struct child *child, const struct hand
         on_ready(crew, child);
     else if (message->type == HANDOVER_REFUSED && answers)
         on_refused(crew, child, message->text);
+    else if (message->type == HANDOVER_SWITCHED && answers)
+        on_switched(child);
     else if (message->type == HANDOVER_HELD)
         child->held = message->edition;
     else if (message->type == HANDOVER_LEAVING && child->state != CHILD_LEAVING)
@@ -371,7 +381,20 @@ void crew_prepare(struct crew *crew, const struct edition *edition)
     }
 }
 
-static void conclude(struct crew *crew, enum handover_type type)
+void crew_switch(struct crew *crew)
+{
+    assert(crew_in_state(crew, CHILD_PREPARING) == 0);
+    for (unsigned i = 0; i < crew->count; i++) {
+        struct child *child = crew->places[i].child;
+        if (!child || child->state != CHILD_PREPARED)
+            continue;
+        child->state = CHILD_SWITCHING;
+        child->due = crew->now + CREW_READY_WITHIN;
+        switch_to(crew, child);
+    }
+}
+
+void crew_drop(struct crew *crew)
 {
     for (unsigned i = 0; i < crew->count; i++) {
         struct child *child = crew->places[i].child;
@@ -379,22 +402,8 @@ static void conclude(struct crew *crew, enum handover_type type)
             continue;
         child->state = CHILD_SERVING;
         child->due = UINT64_MAX;
-        if (type == HANDOVER_SWITCH)
-            switch_to(crew, child);
-        else
-            tell_of_edition(child, type, child->asked);
+        tell_of_edition(child, HANDOVER_DROP, child->asked);
     }
-}
-
-void crew_switch(struct crew *crew)
-{
-    assert(crew_in_state(crew, CHILD_PREPARING) == 0);
-    conclude(crew, HANDOVER_SWITCH);
-}
-
-void crew_drop(struct crew *crew)
-{
-    conclude(crew, HANDOVER_DROP);
 }
 
 static void tell_all_of_backend(struct crew *crew, const char *name, bool drained)

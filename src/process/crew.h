@@ -44,7 +44,7 @@ enum { CREW_EARLY = 1000 };
 /* How long its place then stays vacant, ms: not at all the first time, and ever longer if it happens again. */
 uint32_t crew_pause(unsigned early_deaths);
 
-/* The worker's part of a plan: in all the time it may take, ms. */
+/* The worker's part of a plan: in all the time it may take, ms. So long it may take as well to put it in force. */
 enum { CREW_READY_WITHIN = 30000 };
 
 /* Puts the edition in force and provides for its number of places. Those that are left over drain. False when memory is
@@ -92,7 +92,7 @@ bool crew_holds(const struct crew *crew, uint64_t number);
 /* Has all who serve, and were not asked yet, prepare the edition. */
 void crew_prepare(struct crew *crew, const struct edition *edition);
 
-/* It is put in force by all who are prepared for it, or dropped by all who were asked. */
+/* It is put in force by all who are prepared for it, which takes until nobody is CHILD_SWITCHING, or dropped by all who were asked. */
 void crew_switch(struct crew *crew);
 void crew_drop(struct crew *crew);
 

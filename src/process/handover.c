@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAGIC = 0x43474854, VERSION = 2 };
+enum { MAGIC = 0x43474854, VERSION = 3 };
 
 /* What travels. */
 struct packet {
@@ -41,6 +41,7 @@ static const struct {
     [HANDOVER_CHALLENGE] = {0, 0, true},
     [HANDOVER_WITHDRAW] = {0, 0, true},
     [HANDOVER_HELD] = {0, 0, false},
+    [HANDOVER_SWITCHED] = {0, 0, false},
 };
 
 /* One more than we accept, so that one too many is seen as what it is. */
@@ -124,7 +125,7 @@ static bool read_packet(const struct packet *packet, struct handover *message)
 {
     if (packet->magic != MAGIC || packet->version != VERSION)
         return false;
-    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_HELD)
+    if (packet->type < HANDOVER_PLAN || packet->type > HANDOVER_SWITCHED)
         return false;
     message->type = (enum handover_type)packet->type;
     message->directories = packet->directories;

@@ -5,6 +5,7 @@
  *                                 <- READY      it is built: it may come into force
  *                                 <- REFUSED    it cannot be built, and why; what was in force stays so
  *   SWITCH                        ->            the plan that was built is in force from now on
+ *                                 <- SWITCHED   it is: who connects from now on is served by it
  *   DROP                          ->            it is not: another worker refused it
  *   DRAIN, RESUME                 ->            the backend of that name gets no new sessions, or gets them again
  *   TICKETS                       ->            the keys of session tickets from now on
@@ -40,6 +41,7 @@ enum handover_type {
     HANDOVER_CHALLENGE, /* text: challenge_print; `edition` is a number */
     HANDOVER_WITHDRAW,  /* likewise, without number */
     HANDOVER_HELD,      /* `edition`: the number of the challenge */
+    HANDOVER_SWITCHED,
 };
 
 /* The kernel takes at most 253 descriptors a packet (SCM_MAX_FD). */

@@ -154,6 +154,7 @@ static enum inbox_event on_message(struct inbox *inbox, struct loop *loop, const
     case HANDOVER_REFUSED:
     case HANDOVER_LEAVING:
     case HANDOVER_HELD:
+    case HANDOVER_SWITCHED:
         break;
     }
     return INBOX_NOTED;
@@ -182,6 +183,11 @@ struct front *inbox_take(struct inbox *inbox)
     struct front *front = inbox->next;
     inbox->next = NULL;
     return front;
+}
+
+void inbox_say_switched(struct inbox *inbox)
+{
+    answer(inbox, HANDOVER_SWITCHED, ""); /* a master that does not hear it sends a successor */
 }
 
 void inbox_say_leaving(struct inbox *inbox)

@@ -28,6 +28,9 @@ enum inbox_event inbox_hear(struct inbox *inbox, struct loop *loop, const struct
 /* The plan that was switched to; the caller's. */
 struct front *inbox_take(struct inbox *inbox);
 
+/* Tells the master that the plan which was taken is in force. */
+void inbox_say_switched(struct inbox *inbox);
+
 /* Tells the master that this worker drains, so that it sends a successor. */
 void inbox_say_leaving(struct inbox *inbox);
 

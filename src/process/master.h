@@ -24,7 +24,7 @@ struct master {
     struct staples staples;
     struct acme acme;
     struct edition *edition; /* in force */
-    struct edition *next;    /* being prepared by the workers; NULL: no reload is under way */
+    struct edition *next;    /* being prepared, or put in force, by the workers; NULL: no reload is under way */
     bool renews;             /* `next` is a renewal */
     uint64_t editions;       /* numbers given so far */
     bool reload_wanted;
@@ -37,8 +37,8 @@ struct master {
 /* One line per transport on which the master listens now. `all`: also those inherited from the edition before. */
 void master_log_doors(struct master *master, bool all);
 
-/* Goes on with a reload or a renewal: begins one that is wanted, puts it in force when all workers are prepared, or drops it
- * when one objects. */
+/* Goes on with a reload or a renewal: begins one that is wanted, puts it in force when all workers are prepared, and says so when
+ * all have done it, or drops it when one objects. */
 void reload_settle(struct master *master);
 
 /* A file that the configuration names, or one of our own state, has changed: it is to come into force, but nothing else is. */
@@ -47,7 +47,7 @@ void reload_renew(struct master *master);
 /* The edition is in force: its files are watched, and its certificates' ends. */
 void reload_watch(struct master *master);
 
-/* The master stops: what is under way is dropped. */
+/* The master stops: what is under way is dropped, unless the workers have been told that it is in force. */
 void reload_cancel(struct master *master);
 
 /* Drains; asked for again, stops at once. `word`: who asks for it, for the log. */

@@ -1,5 +1,6 @@
 /* A new edition is put in force in two steps, so that it is in force everywhere or nowhere: every worker builds it beside
- * the one it runs, and only when all have answered READY they are told to switch. */
+ * the one it runs, and only when all have answered READY they are told to switch. That it is in force is said when all have answered
+ * again: who connects then is served by it, whatever a worker was busy with when it was told. */
 #include "master.h"
 
 #include <stdlib.h>
@@ -91,15 +92,25 @@ static void say_reloaded(struct master *master)
     master_log_doors(master, false);
 }
 
+/* From here on there is no way back. */
 static void commit(struct master *master)
 {
-    struct edition *old = master->edition;
     if (!crew_adopt(&master->crew, master->next)) {
         object(master, ", out of memory");
         return;
     }
     tickets_adopt(&master->crew.tickets, &master->next->plan->process, &master->log, master->crew.now);
     crew_switch(&master->crew);
+}
+
+static bool is_committed(const struct master *master)
+{
+    return master->crew.edition == master->next;
+}
+
+static void succeed(struct master *master)
+{
+    struct edition *old = master->edition;
     master->edition = master->next;
     master->next = NULL;
     reload_watch(master);
@@ -133,12 +144,20 @@ static void weigh(struct master *master)
         commit(master);
 }
 
+static void go_on(struct master *master)
+{
+    if (!is_committed(master))
+        weigh(master);
+    if (master->next && is_committed(master) && crew_in_state(&master->crew, CHILD_SWITCHING) == 0)
+        succeed(master);
+}
+
 /* One that is wanted while another is under way comes after it. A reload comes first: it reads all files, too; a renewal that is
  * wanted is so all the same, since the reload may be refused. */
 void reload_settle(struct master *master)
 {
     if (master->next)
-        weigh(master);
+        go_on(master);
     while (!master->next && (master->reload_wanted || master->renewal.wanted)) {
         if (crew_in_state(&master->crew, CHILD_STARTING) > 0)
             return;
@@ -148,7 +167,7 @@ void reload_settle(struct master *master)
             begin_renewal(master);
         master->crew.objection = false;
         if (master->next)
-            weigh(master);
+            go_on(master);
     }
 }
 
@@ -159,6 +178,10 @@ void reload_renew(struct master *master)
 
 void reload_cancel(struct master *master)
 {
+    if (master->next && is_committed(master)) {
+        succeed(master);
+        return;
+    }
     crew_drop(&master->crew);
     edition_free(master->next);
     master->next = NULL;

@@ -92,6 +92,7 @@ static void put_in_force(struct worker *worker, struct front *front)
     }
     front_close(worker->front);
     worker->front = front;
+    inbox_say_switched(&worker->inbox);
 }
 
 static void on_control(uv_poll_t *handle, int status, int events)

@@ -14,7 +14,8 @@ import pytest
 from support import ports
 from support.backend import Backend, reverseproxy
 from support.clients import connect, run
-from support.gate import ECHO, HELLO, document, tcp, web
+from support.gate import ECHO, HELLO, binary, document, state_of, tcp, web
+from support.gate import run as run_program
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, close_frame, frame
 
@@ -204,6 +205,60 @@ def test_limits_change_on_reload(crossgate, pki):
         old.send(frame(2, bytes(1500)))
         assert old.close_code() == 1009  # an open session keeps the rules it began under
         old.send(close_frame(1009))
+
+
+@pytest.fixture
+def half_told(crossgate, directory):
+    """half_told() asks a gate to reload, and returns the gate, its worker that is held up just before it is told that the new
+    configuration is in force, and the command that has asked. The other worker serves it already."""
+    commands = []
+
+    def states(gate):
+        done = run_program("status", "--cbdir", gate.directory, "--json")
+        return [worker["state"] for worker in json.loads(done.stdout)["workers"]]
+
+    def start():
+        transport = web({"/": {"type": "json", "value": 1}})
+        gate = crossgate(transport, words=["--log-level", "debug"])
+        late, other = processes = gate.workers()
+        os.kill(other, signal.SIGSTOP)
+        transport["paths"]["/"]["value"] = 2
+        gate.write(document(transport))
+        commands.append(subprocess.Popen([binary(), "reload", "--cbdir", str(directory)], stdout=subprocess.DEVNULL))
+        gate.wait_log("of the certificates 0 are taken over")
+        eventually(lambda: state_of(late) == "S", why="it has answered that it is prepared")
+        os.kill(late, signal.SIGSTOP)
+        os.kill(other, signal.SIGCONT)
+        eventually(lambda: sorted(states(gate)) == ["reloading", "serving"], why="one has switched, one has not")
+        assert gate.workers() == processes
+        return gate, late, commands[-1]
+    yield start
+    for command in commands:
+        command.wait(60)
+
+
+def value(gate):
+    with Wire(gate.port) as wire:
+        return int(wire.request().body)
+
+
+@pytest.mark.parametrize("how", [signal.SIGCONT, signal.SIGKILL])
+def test_reloaded_is_said_when_no_worker_is_left_that_serves_the_old(half_told, how):
+    gate, late, command = half_told()
+    assert "reloaded" not in gate.log and command.poll() is None
+    os.kill(late, how)
+    gate.wait_log("reloaded: 1 transport, 2 workers")
+    assert command.wait(60) == 0
+    assert {value(gate) for _ in range(20)} == {2}
+    assert (late in gate.workers()) == (how == signal.SIGCONT)
+
+
+def test_who_stops_while_workers_switch_stops_what_they_switch_to(half_told):
+    gate, late, command = half_told()
+    gate.signal(signal.SIGTERM)
+    gate.wait_log("stopping when all connections are finished")
+    assert command.wait(60) == 0
+    os.kill(late, signal.SIGCONT)
 
 
 def test_many_reloads_leak_no_descriptor(crossgate, pki, directory):

@@ -73,16 +73,20 @@ def listening(config):
             for transport in ([worker["transport"]] if "transport" in worker else worker.get("transports", []))]
 
 
+def state_of(pid):
+    """As the kernel has it: R runs, S sleeps, T is stopped, Z is dead; none if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
 def children(pid):
     """Process ids of the living children. Other people's processes are not looked at: one that hangs would hang us, too."""
     found = []
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in path.read_text().split():
-            try:
-                state = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0]
-            except OSError:
-                continue
-            if state not in "ZX":
+            if state_of(child) not in (None, "Z", "X"):
                 found.append(int(child))
     return sorted(found)
 

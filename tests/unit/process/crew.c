@@ -78,12 +78,13 @@ static uint32_t told(int socket)
 static void all_who_serve_are_told_of_new_ticket_keys(void **state)
 {
     (void)state;
-    static const enum child_state states[] = {CHILD_STARTING, CHILD_SERVING, CHILD_PREPARING, CHILD_PREPARED};
-    struct child children[4] = {0};
-    struct crew_place places[5] = {0};
-    int sockets[4];
-    struct crew crew = {.places = places, .count = 5, .tickets.ring.count = 3};
-    for (int i = 0; i < 4; i++) {
+    static const enum child_state states[] = {CHILD_STARTING, CHILD_SERVING, CHILD_PREPARING, CHILD_PREPARED,
+                                              CHILD_SWITCHING};
+    struct child children[5] = {0};
+    struct crew_place places[6] = {0};
+    int sockets[5];
+    struct crew crew = {.places = places, .count = 6, .tickets.ring.count = 3};
+    for (int i = 0; i < 5; i++) {
         int pair[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
         children[i] = (struct child){.state = states[i], .control = pair[0]};
@@ -91,7 +92,7 @@ static void all_who_serve_are_told_of_new_ticket_keys(void **state)
         places[i].child = &children[i];
     }
     crew_tell_tickets(&crew);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(told(sockets[i]), i == 0 ? 0 : 3);
         assert_int_equal(told(sockets[i]), 0);
         close(sockets[i]);
@@ -146,6 +147,34 @@ static void say(struct small_crew *t, int index, enum handover_type type, uint64
     crew_hear(&t->crew, &t->children[index]);
 }
 
+static void an_edition_is_in_force_when_all_who_were_told_have_said_so(void **state)
+{
+    struct small_crew t;
+    (void)state;
+    gather(&t);
+    for (int i = 0; i < 2; i++) {
+        t.children[i].state = CHILD_PREPARED;
+        t.children[i].asked = 7;
+    }
+    crew_switch(&t.crew);
+    for (int i = 0; i < 2; i++) {
+        expect(t.workers[i], HANDOVER_TICKETS, 0, "");
+        expect(t.workers[i], HANDOVER_SWITCH, 7, "");
+    }
+    assert_int_equal(crew_in_state(&t.crew, CHILD_SWITCHING), 2);
+    assert_int_equal(crew_next(&t.crew), CREW_READY_WITHIN);
+    say(&t, 0, HANDOVER_SWITCHED, 6); /* of an edition before */
+    say(&t, 0, HANDOVER_READY, 7);
+    assert_int_equal(crew_in_state(&t.crew, CHILD_SWITCHING), 2);
+    say(&t, 0, HANDOVER_SWITCHED, 7);
+    assert_int_equal(t.children[0].state, CHILD_SERVING);
+    assert_int_equal(crew_in_state(&t.crew, CHILD_SWITCHING), 1);
+    say(&t, 1, HANDOVER_SWITCHED, 7);
+    assert_int_equal(crew_in_state(&t.crew, CHILD_SERVING), 2);
+    assert_int_equal(crew_next(&t.crew), UINT64_MAX);
+    disperse(&t);
+}
+
 static void a_challenge_is_held_when_all_who_serve_have_said_so(void **state)
 {
     static const char text[] = "http-01 a.example t t.p";
@@ -195,6 +224,7 @@ int main(void)
         cmocka_unit_test(further_early_deaths_wait_twice_as_long_each_up_to_a_bound),
         cmocka_unit_test(who_comes_only_to_go_is_not_replaced_again_and_again),
         cmocka_unit_test(all_who_serve_are_told_of_new_ticket_keys),
+        cmocka_unit_test(an_edition_is_in_force_when_all_who_were_told_have_said_so),
         cmocka_unit_test(a_challenge_is_held_when_all_who_serve_have_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
