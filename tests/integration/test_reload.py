@@ -15,7 +15,6 @@ from support import ports
 from support.backend import Backend, reverseproxy
 from support.clients import connect, run
 from support.gate import ECHO, HELLO, binary, document, state_of, tcp, web
-from support.gate import run as run_program
 from support.wait import eventually
 from support.wire import TEXT, WebSocketWire, Wire, close_frame, frame
 
@@ -213,10 +212,6 @@ def half_told(crossgate, directory):
     configuration is in force, and the command that has asked. The other worker serves it already."""
     commands = []
 
-    def states(gate):
-        done = run_program("status", "--cbdir", gate.directory, "--json")
-        return [worker["state"] for worker in json.loads(done.stdout)["workers"]]
-
     def start():
         transport = web({"/": {"type": "json", "value": 1}})
         gate = crossgate(transport, words=["--log-level", "debug"])
@@ -229,7 +224,7 @@ def half_told(crossgate, directory):
         eventually(lambda: state_of(late) == "S", why="it has answered that it is prepared")
         os.kill(late, signal.SIGSTOP)
         os.kill(other, signal.SIGCONT)
-        eventually(lambda: sorted(states(gate)) == ["reloading", "serving"], why="one has switched, one has not")
+        eventually(lambda: gate.states() == ["reloading", "serving"], why="one has switched, one has not")
         assert gate.workers() == processes
         return gate, late, commands[-1]
     yield start

@@ -1,5 +1,4 @@
 """Files that the configuration names come into force when they change, and nothing else does."""
-import contextlib
 import datetime
 import hashlib
 import json
@@ -10,7 +9,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -477,35 +475,23 @@ def test_many_files_are_one_renewal(served, pki, directory):
     assert len(lines) == 2 and "and 11 more certificates" in lines[0], lines
 
 
-def test_a_worker_that_dies_meanwhile_is_no_objection(served, pki, directory):
+@pytest.mark.parametrize("prepares", [True, False], ids=["while it prepares", "at any moment"])
+def test_a_worker_that_dies_meanwhile_is_no_objection(served, pki, directory, prepares):
+    """Once, that is: of what each successor dies, too, the certificate may be the cause."""
     put(directory, pki, "ec")
     gate = served(transport(pki))
-    for kind in ("renewed", "ec", "rsa"):
-        stop = threading.Event()
-
-        def kill():
-            while not stop.is_set():
-                workers = gate.workers()
-                if len(workers) == 2:  # one is always left, as long as the other one takes
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(workers[0], signal.SIGKILL)
-                stop.wait(0.2)
-        killer = threading.Thread(target=kill)
-        killer.start()
+    for done, kind in enumerate(("renewed", "ec", "rsa"), 1):
+        victim = gate.workers()[0]
+        if prepares:
+            os.kill(victim, signal.SIGSTOP)
         put(directory, pki, kind)
-        expected = file_fingerprint(pki[f"{kind}.pem"])
-
-        def is_seen():
-            with contextlib.suppress(OSError):
-                return fingerprint(gate.port, pki) == expected
-        try:
-            eventually(is_seen)
-        finally:
-            stop.set()
-            killer.join()
-        eventually(lambda: all(worker["state"] == "serving" for worker in status(gate)["workers"]) and
-                   len(status(gate)["workers"]) == 2)
+        if prepares:
+            eventually(lambda: "reloading" in gate.states())
+        os.kill(victim, signal.SIGKILL)
+        gate.wait_log(rf"worker \d \(pid {victim}\) was killed")
         shows(gate, pki, kind)
+        eventually(lambda: gate.states() == ["serving", "serving"])
+        assert renewals(gate) == (done, 0)
 
 
 # What it costs

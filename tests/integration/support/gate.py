@@ -3,6 +3,7 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -133,19 +134,31 @@ class Gate:
         limit = (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))) if files else None
         self.process = subprocess.Popen(
             [*self.under, binary(), "run", "--config", str(self.config), "--workers", str(workers), "--log-level", "info", *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.directory,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, cwd=self.directory,
             env={**os.environ, **(env or {})}, preexec_fn=limit)
-        self._readers = [threading.Thread(target=self._collect, args=(stream, name), daemon=True)
-                         for stream, name in ((self.process.stdout, "out"), (self.process.stderr, "log"))]
-        for reader in self._readers:
-            reader.start()
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
         if wait:
             self.wait_ready(workers)
         return self
 
-    def _collect(self, stream, name):
-        for line in stream:
-            setattr(self, name, getattr(self, name) + line.decode(errors="replace"))
+    def _collect(self):
+        """Whole lines. What was said on stderr before something on stdout is in `log` before that is in `out`."""
+        rest = {"log": b"", "out": b""}
+        streams = {"log": self.process.stderr, "out": self.process.stdout}
+        news = select.poll()
+        for stream in streams.values():
+            os.set_blocking(stream.fileno(), False)
+            news.register(stream, select.POLLIN)
+        while streams:
+            news.poll()
+            for name, stream in list(streams.items()):
+                while data := stream.read(65536):
+                    lines, end, rest[name] = (rest[name] + data).rpartition(b"\n")
+                    setattr(self, name, getattr(self, name) + (lines + end).decode(errors="replace"))
+                if data == b"":
+                    setattr(self, name, getattr(self, name) + rest[name].decode(errors="replace"))
+                    news.unregister(streams.pop(name))
 
     def wait_ready(self, workers):
         for transport in self.transports:
@@ -171,8 +184,7 @@ class Gate:
 
     def _assert_alive(self):
         if self.process.poll() is not None:
-            for reader in self._readers:
-                reader.join(60)
+            self._reader.join(60)
             self.is_stopped = True
             raise AssertionError(f"crossgate ended with {self.process.returncode}:\n{self.out}{self.log}")
 
@@ -190,6 +202,11 @@ class Gate:
     def workers(self):
         """Without the processes that run errands."""
         return [pid for pid in children(self.pid) if "errand" not in words_of(pid)]
+
+    def states(self):
+        """What its workers do, as `crossgate status` has it."""
+        done = run("status", "--cbdir", self.directory, "--json")
+        return sorted(worker["state"] for worker in json.loads(done.stdout)["workers"])
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -209,8 +226,7 @@ class Gate:
 
     def wait_end(self, timeout=PATIENCE):
         status = self.process.wait(timeout)
-        for reader in self._readers:
-            reader.join(60)
+        self._reader.join(60)
         return status
 
     def stop(self, timeout=25):
