@@ -59,7 +59,10 @@ def doctor(config, *words, prefix=(), **more):
 def doctor_until(gate, *names):
     """A report with such findings. Each front door is given a second and a half to answer, which a busy machine may let pass: then it is
     asked once more."""
-    return eventually(lambda: all((report := doctor(gate.config)).of(name) for name in names) and report, why=f"the doctor tells {names}")
+    def tells():
+        report = doctor(gate.config)
+        return all(report.of(name) for name in names) and report
+    return eventually(tells, why=f"the doctor tells {names}")
 
 
 def node(directory, *transports, **extension):
@@ -91,7 +94,7 @@ def test_a_healthy_front_door_is_good(crossgate, pki, directory):
         gate = crossgate(web({"/": {"type": "static", "directory": "www"}, "ws": reverseproxy(backend), "http": origin.service()},
                              tls=pki.tls()),
                          {"type": "websocket.testee", "endpoint": {"type": "unix", "path": "x.sock"}}, files=8192)
-        report = doctor(gate.config)
+        report = doctor_until(gate, "served", "backend-up")
     assert report.verdict == "good", [one for one in report.findings if one["id"] in report.wrong]
     assert report.master == gate.pid and not report.wrong and report.complete
     assert {one["subject"] for one in report.of("listens")} == {f"127.0.0.1:{gate.port}", f"unix:{directory}/x.sock"}
@@ -284,14 +287,14 @@ def test_a_state_directory_that_cannot_be_written(reachable):
 def test_a_renewed_certificate_that_is_not_served(crossgate, pki, directory):
     tls = pki_module.self_signed(directory, "own", -1, 20)
     gate = crossgate(web({"/": HELLO}, tls=tls), watch=False)
-    assert doctor(gate.config).of("served")
+    assert doctor_until(gate, "served")
     pki_module.self_signed(directory, "own", -1, 90)
-    report = doctor(gate.config)
+    report = doctor_until(gate, "other-certificate", "files-changed")
     assert {"other-certificate", "files-changed"} <= report.wrong
     [row] = report.of("other-certificate")
     assert row["severity"] == "warning" and tls["certificate"] in row["text"] and "crossgate reload" in row["remedy"]
     gate.reload()
-    assert not doctor(gate.config).of("other-certificate")
+    assert not doctor_until(gate, "served").of("other-certificate")
 
 
 def test_each_name_is_asked_for(crossgate, pki, directory):

@@ -78,8 +78,8 @@ class Backend:
             finally:
                 await protocol.wait_closed()
                 self._sessions.discard(protocol)
-                self.open -= 1
                 self.closes.append((protocol.close_code, protocol.close_reason))
+                self.open -= 1  # whoever sees that nobody is there any more sees how all have ended
 
         self._more.setdefault("max_size", None)
         try:

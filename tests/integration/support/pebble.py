@@ -25,7 +25,7 @@ import urllib.request
 from pathlib import Path
 
 from . import ports
-from .wait import eventually
+from .wait import PATIENCE, eventually
 
 
 class Pebble:
@@ -93,7 +93,7 @@ class Pebble:
     def ask(self, path):
         """What pebble's management interface says: "roots/0", "intermediates/0", "cert-status-by-serial/HEX"."""
         context = ssl.create_default_context(cafile=self.authorities)
-        with urllib.request.urlopen(f"https://localhost:{self.management}/{path}", context=context, timeout=10) as got:
+        with urllib.request.urlopen(f"https://localhost:{self.management}/{path}", context=context, timeout=PATIENCE) as got:
             return got.read().decode()
 
     def root(self, number=0):
@@ -123,7 +123,7 @@ class Pebble:
         return len(re.findall(pattern, self.log))
 
     def _tell(self, path, value):
-        urllib.request.urlopen(f"http://127.0.0.1:{self.tests}/{path}", json.dumps(value).encode(), timeout=10).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{self.tests}/{path}", json.dumps(value).encode(), timeout=PATIENCE).close()
 
     def _run(self, *words):
         process = subprocess.Popen([*map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,4 +1,5 @@
 """A program at a terminal: what it shows is collected, and what somebody types is sent when it asks."""
+import contextlib
 import fcntl
 import os
 import pty
@@ -32,12 +33,20 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(TIMEOUT)
-        os.close(self.slave)
+        self._hang_up()
         os.close(self.master)
 
+    def _hang_up(self):
+        if self.slave is not None:
+            os.close(self.slave)
+            self.slave = None
+
     def _read(self, wait):
-        if select.select([self.master], [], [], wait)[0]:
+        """Whether there was anything."""
+        is_there = bool(select.select([self.master], [], [], wait)[0])
+        if is_there:
             self.screen += os.read(self.master, 65536).decode(errors="replace")
+        return is_there
 
     def expect(self, text):
         """Waits until the text is shown; what stands before it has been read."""
@@ -51,7 +60,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def echoes(self):
-        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
 
     def end(self):
         """Its exit status, with all that it showed in `screen`."""
@@ -59,5 +68,9 @@ class Terminal:
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self.screen!r}"
             self._read(0.05)
-        self._read(0)
+        # The kernel passes on what was written a moment later. When nobody has the other side any more there is an error behind the last of it.
+        self._hang_up()
+        with contextlib.suppress(OSError):
+            while self._read(TIMEOUT):
+                pass
         return self.process.returncode
