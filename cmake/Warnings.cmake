@@ -9,6 +9,7 @@ string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
 
 if(CROSSGATE_SANITIZE)
+  target_compile_definitions(crossgate_flags INTERFACE CROSSGATE_SANITIZED)
   target_compile_options(crossgate_flags INTERFACE
     -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all)
   target_link_options(crossgate_flags INTERFACE -fsanitize=address,undefined)

@@ -17,6 +17,7 @@ bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *co
         return false;
     }
     pool_init(&loop->pool);
+    slabs_init(&loop->slabs, SLAB_CHUNK_BYTES);
     deadlines_init(&loop->deadlines);
     for (size_t i = 0; i < PHASE_COUNT; i++)
         list_init(&loop->phases[i]);
@@ -38,6 +39,7 @@ void loop_deinit(struct loop *loop)
     assert(loop->listings == 0);
     assert(list_is_empty(&loop->gatherers) && loop->gathered == 0);
     pool_deinit(&loop->pool);
+    slabs_deinit(&loop->slabs);
     arena_store_deinit(&loop->arenas);
     challenges_deinit(&loop->challenges);
     free(loop->receive);

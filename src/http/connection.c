@@ -3,7 +3,6 @@
 #include "request.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 /* What a connection does about bytes, the visitor's end and its deadline, state by state. */
 struct http_state {
@@ -521,13 +520,13 @@ static void bury(struct task *task)
     struct http_connection *c = CONTAINER_OF(task, struct http_connection, burial);
     assert(!c->exchange && !deadline_is_armed(&c->deadline));
     counted_unref(c->site->owner);
-    free(c);
+    slab_give(c);
 }
 
 struct http_connection *http_connection_new(struct loop *loop, struct stream *stream, const struct http_site *site,
                                             const struct peer *peer)
 {
-    struct http_connection *c = calloc(1, sizeof *c);
+    struct http_connection *c = slab_take(&loop->slabs, sizeof *c);
     if (!c) {
         stream_abandon(stream, ENDING_MEMORY);
         return NULL;

@@ -15,7 +15,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,7 +70,7 @@ static void bury(struct task *task)
     if (plain->count_bytes)
         counter_subtract(&plain->loop->counters->connections_open, 1);
     plain->stream.on->on_end(plain->stream.user, plain->why);
-    free(plain);
+    slab_give(plain);
 }
 
 /* A peer that does not read would hold our bytes in the kernel for minutes: drop them with a reset. */
@@ -469,7 +468,7 @@ static const struct plain_state state_ended = {0};
 
 static struct plain *make(struct loop *loop)
 {
-    struct plain *plain = calloc(1, sizeof *plain);
+    struct plain *plain = slab_take(&loop->slabs, sizeof *plain);
     if (!plain)
         return NULL;
     plain->stream.ops = &operations;

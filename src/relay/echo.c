@@ -2,8 +2,6 @@
  * is sent to it is passed back within the call, so its writer has room exactly as long as its reader is not paused. */
 #include "crossgate/relay.h"
 
-#include <stdlib.h>
-
 struct echo {
     struct endpoint endpoint;
     struct loop *loop;
@@ -63,7 +61,7 @@ static void bury(struct task *task)
     struct echo *echo = CONTAINER_OF(task, struct echo, bury);
     if (echo->endpoint.on) /* else it was aborted before it had a user */
         echo->endpoint.on->on_end(echo->endpoint.user, echo->why);
-    free(echo);
+    slab_give(echo);
 }
 
 static void echo_close(struct endpoint *endpoint, uint16_t code, struct span reason)
@@ -87,7 +85,7 @@ static const struct endpoint_ops endpoint_ops = {
 
 struct endpoint *echo_new(struct loop *loop)
 {
-    struct echo *echo = calloc(1, sizeof *echo);
+    struct echo *echo = slab_take(&loop->slabs, sizeof *echo);
     if (!echo)
         return NULL;
     echo->endpoint.ops = &endpoint_ops;

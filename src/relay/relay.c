@@ -3,7 +3,6 @@
 #include "crossgate/relay.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 struct relay_side {
     struct relay *relay;
@@ -132,7 +131,7 @@ static void relay_free(struct relay *relay)
     if (relay->sessions)
         counter_subtract(relay->sessions, 1);
     counted_unref(relay->owner);
-    free(relay);
+    slab_give(relay);
 }
 
 static void on_end(void *user, enum ending why)
@@ -173,7 +172,7 @@ static void couple(struct relay *relay, struct relay_side *side, struct relay_si
 bool relay_new(struct loop *loop, struct endpoint *front, struct endpoint *back, struct counted *owner,
                _Atomic uint64_t *sessions, const struct peer *peer)
 {
-    struct relay *relay = calloc(1, sizeof *relay);
+    struct relay *relay = slab_take(&loop->slabs, sizeof *relay);
     if (!relay) {
         endpoint_abort(front, ENDING_MEMORY);
         endpoint_abort(back, ENDING_MEMORY);

@@ -94,13 +94,13 @@ static X509 *keep_certificate(const SSL *ssl)
 }
 
 /* With both names, which follow it. */
-static struct facts *make(SSL *ssl)
+static struct facts *make(struct slabs *slabs, SSL *ssl)
 {
     const unsigned char *protocol = NULL;
     unsigned protocol_length = 0;
     const struct span name = span_string(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     SSL_get0_alpn_selected(ssl, &protocol, &protocol_length);
-    struct facts *facts = malloc(sizeof *facts + name.len + protocol_length);
+    struct facts *facts = slab_take(slabs, sizeof *facts + name.len + protocol_length);
     if (!facts)
         return NULL;
     *facts = (struct facts){
@@ -118,9 +118,9 @@ static struct facts *make(SSL *ssl)
     return facts;
 }
 
-struct facts *facts_new(SSL *ssl, bool exporter)
+struct facts *facts_new(struct slabs *slabs, SSL *ssl, bool exporter)
 {
-    struct facts *facts = make(ssl);
+    struct facts *facts = make(slabs, ssl);
     if (facts && exporter && !export(ssl, facts)) {
         facts_free(facts);
         facts = NULL;
@@ -137,7 +137,7 @@ void facts_free(struct facts *facts)
     if (facts->exporter)
         OPENSSL_cleanse(facts->exporter, FACTS_EXPORTER_BYTES);
     free(facts->exporter);
-    free(facts);
+    slab_give(facts);
 }
 
 bool facts_tell(const struct facts *facts, struct arena *arena, struct tls_facts *told)

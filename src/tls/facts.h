@@ -3,6 +3,7 @@
 #define CROSSGATE_TLS_FACTS_H
 
 #include "crossgate/base/facts.h"
+#include "crossgate/base/slab.h"
 
 #include <openssl/ssl.h>
 
@@ -10,7 +11,7 @@
 struct facts;
 
 /* `exporter`: the channel binding may be asked for, too. NULL when memory is out or OpenSSL refuses. */
-struct facts *facts_new(SSL *ssl, bool exporter);
+struct facts *facts_new(struct slabs *slabs, SSL *ssl, bool exporter);
 
 /* Accepts NULL. */
 void facts_free(struct facts *facts);

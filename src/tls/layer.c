@@ -393,7 +393,7 @@ static void layer_free(struct records *records)
     protection_wipe(&self->out, sealer_of(self));
     drop_partial(self);
     forget_ssl(self);
-    free(self);
+    slab_give(self);
 }
 
 static const struct records_ops layer_ops = {
@@ -461,7 +461,7 @@ static uint16_t content_max(const SSL *ssl)
 
 struct records *layer_new(const struct records *common, SSL *ssl, const struct tls_secrets *secrets)
 {
-    struct layer *self = calloc(1, sizeof *self);
+    struct layer *self = slab_take(&common->pipe->loop->slabs, sizeof *self);
     if (!self) {
         SSL_free(ssl);
         return NULL;

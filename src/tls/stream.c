@@ -132,7 +132,7 @@ static void on_below_end(void *user, enum ending why)
     records_free(self->records);
     facts_free(self->facts);
     tls_context_unref(self->context);
-    free(self);
+    slab_give(self);
 }
 
 /* -- sending -- */
@@ -417,7 +417,7 @@ static void owe_ticket(struct tls_stream *self)
 static bool take_over(struct tls_stream *self, const struct tls_opened *opened)
 {
     struct tls_context *context = self->context;
-    self->facts = facts_new(opened->ssl, context->gives_exporter);
+    self->facts = facts_new(&self->pipe.loop->slabs, opened->ssl, context->gives_exporter);
     self->records = records_new(opened->ssl, opened->secrets, &self->pipe, context->role);
     self->choice = opened->choice;
     self->below_is_paused = opened->below_is_paused;
@@ -622,13 +622,13 @@ static const struct stream_user below_user = {
 static struct tls_stream *tls_stream_new(struct loop *loop, struct stream *below, struct tls_context *context,
                                          uint32_t timeout, const struct peer *peer)
 {
-    struct tls_stream *self = calloc(1, sizeof *self);
+    struct tls_stream *self = slab_take(&loop->slabs, sizeof *self);
     if (!self)
         return NULL;
     self->pipe = (struct pipe){.below = below, .loop = loop, .flush = &self->flush};
     self->handshake = tls_handshake_new(&self->pipe, context, peer, timeout, &handshake_user, self);
     if (!self->handshake) {
-        free(self);
+        slab_give(self);
         return NULL;
     }
     self->stream.ops = &tls_ops;

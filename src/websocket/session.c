@@ -13,7 +13,6 @@
 #include "pinger.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 struct session;
 
@@ -558,7 +557,7 @@ static void on_end(void *user, enum ending why)
         counter_subtract(&session->outlet.loop->counters->websockets_open, 1);
     if (session->endpoint.on) /* else it was aborted before it had a user */
         session->endpoint.on->on_end(session->endpoint.user, session->state->knows ? session->why : why);
-    free(session);
+    slab_give(session);
 }
 
 /* The stream was open before the session came. */
@@ -608,12 +607,12 @@ static const struct session_state state_ended = {
 
 static struct session *session_new(struct loop *loop, const struct websocket_deflate *agreed)
 {
-    struct session *session = calloc(1, sizeof *session);
+    struct session *session = slab_take(&loop->slabs, sizeof *session);
     if (!session || !agreed)
         return session;
     session->packing = packing_new(&loop->pool, agreed, on_breath);
     if (!session->packing) {
-        free(session);
+        slab_give(session);
         return NULL;
     }
     session->packing->session = session;

@@ -21,6 +21,7 @@
 #include "crossgate/base/log.h"
 #include "crossgate/base/peer.h"
 #include "crossgate/base/pool.h"
+#include "crossgate/base/slab.h"
 
 enum loop_phase { PHASE_SETTLE, PHASE_FLUSH, PHASE_BURY, PHASE_COUNT };
 
@@ -62,6 +63,7 @@ struct loop {
     uint64_t now;            /* ms, monotonic; set by loop_tick */
     uint64_t turn;           /* how many have ended */
     struct pool pool;
+    struct slabs slabs;        /* what is one of a connection's for as long as it lasts */
     struct arena_store arenas; /* of requests and of backends' answers */
     struct deadlines deadlines;
     struct list phases[PHASE_COUNT];
@@ -92,7 +94,7 @@ struct loop {
 bool loop_init(struct loop *loop, void *uv, struct log *log, struct counters *counters)
     __attribute__((warn_unused_result));
 
-/* Frees the buffers. Asserts that no guest, task, block, kept connection, backend, listing or gathered message is left: the leak
+/* Frees the buffers. Asserts that no guest, task, block, object of a slab, kept connection, backend, listing or gathered message is left: the leak
  * test of each run. Log, counters, and what the rooms own, are theirs to free; challenges go with the loop. */
 void loop_deinit(struct loop *loop);
 
