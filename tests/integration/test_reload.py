@@ -59,8 +59,7 @@ def test_500_websockets_survive_and_new_handshakes_see_the_new_certificate(cross
         async def talk():
             clients = []
             for _ in range(20):
-                clients += await asyncio.gather(*(connect(gate, pki, open_timeout=60, ping_interval=None)
-                                                  for _ in range(25)))
+                clients += await asyncio.gather(*(connect(gate, pki, ping_interval=None) for _ in range(25)))
             renew(directory, pki, "renewed")
             await asyncio.to_thread(gate.signal, signal.SIGHUP)
             # Messages flow all the while.

@@ -9,7 +9,7 @@ import websockets
 
 from support.clients import autobahn, connect, run
 from support.gate import ECHO, HELLO, tcp, web
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 from support.wire import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WebSocketWire, Wire, close_frame, frame)
 
 MESSAGES = [b"", b"x", b"y" * 125, b"z" * 126, b"a" * 65535, b"b" * 65536, os.urandom(300000)]
@@ -59,7 +59,7 @@ def test_websockets_echoes_fragments(gate, pki):
 def test_websockets_ping_is_answered(gate, pki):
     async def talk():
         async with connect(gate, pki) as client:
-            await asyncio.wait_for(await client.ping(b"payload"), 10)
+            await asyncio.wait_for(await client.ping(b"payload"), PATIENCE)
     run(talk())
 
 

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 import websockets
 from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
 
+from .wait import PATIENCE
+
 
 def run(coroutine, timeout=120):
     async def bounded():
@@ -16,6 +18,7 @@ def connect(gate, pki, path="/ws", port=None, **more):
     """python3-websockets over TLS, as a context manager."""
     more.setdefault("max_size", None)
     more.setdefault("compression", None)
+    more.setdefault("open_timeout", PATIENCE)
     return websockets.connect(f"wss://localhost:{port or gate.port}{path}", ssl=pki.client(), **more)
 
 
