@@ -12,7 +12,7 @@ enum { SLAB_STEP = 16, SLAB_SHELVES = (SLAB_OBJECT_MAX + SLAB_STEP) / SLAB_STEP 
 #ifdef CROSSGATE_SANITIZED
 enum { SLAB_CHUNK_BYTES = 0 };
 #else
-enum { SLAB_CHUNK_BYTES = 65536 - 16 };
+enum { SLAB_CHUNK_BYTES = 32768 - 16 };
 #endif
 
 /* Objects of sizes that are rounded to the same one. */
