@@ -5,7 +5,7 @@
  * 7919 section 5.1), and on the curves of TLS that it is a point of the curve (RFC 8446 section 4.2.8.2): what OpenSSL calls the quick
  * check, which is the full one for other groups.
  *
- * And in a group that is in no standard it makes exponents as long as the modulus, whatever the group says (dhparam.c).
+ * And in a group that is in no standard it makes exponents as long as the modulus, whatever the group says (own_group.c).
  *
  * All else is the default provider's: the tables here are copies of its own, with these functions in the place of theirs. The keys are
  * its objects, too, so that both can work with them. */
@@ -22,7 +22,7 @@
 
 #include <string.h>
 
-/* In OpenSSL 3.0 the longest table has 24. */
+/* OpenSSL 3.0 has 22 in each of these tables. */
 enum { FUNCTIONS_MAX = 64 };
 
 /* keys and exchanges end with an empty one. Without `known`, one of the default provider's that is kept with the process, there is nothing. */
@@ -186,5 +186,6 @@ int exchange_groups(void *unused, const char *capability, OSSL_CALLBACK *tell, v
 {
     const OSSL_PROVIDER *provider = known_provider();
     (void)unused;
-    return !provider || OSSL_PROVIDER_get_capabilities(provider, capability, tell, data);
+    return !provider || strcmp(capability, "TLS-GROUP") != 0 ||
+           OSSL_PROVIDER_get_capabilities(provider, capability, tell, data);
 }
