@@ -40,9 +40,10 @@ def test_no_operation_costs_more_than_is_written_down(sanitized):
     (spent(recvfrom=2.0, sendmsg=1.0), "system calls: 2 -> 3 .*: recvfrom 1 -> 2$", "", ""),
     (spent(sendmsg=1.0), "", "system calls: 2 -> 1 .*: recvfrom 1 -> 0$", ""),
     (spent(mallocs=10.19, recvfrom=1.1, sendmsg=1.0), "", "", ""),
+    (spent(recvfrom=1.0, sendmsg=1.0, getpid=7.0), "", "", ""),
     (spent(mallocs=11), "allocations of our own: 10 -> 11", "", ""),
     (spent(libssl=6000), "", "", "of libraries: 5,000 -> 6,000"),
-], ids=["same", "within", "own more", "own less", "calls more", "calls less", "a timer of a busy machine", "allocations more", "libraries more"])
+], ids=["same", "within", "own more", "own less", "calls more", "calls less", "a timer of a busy machine", "random numbers", "allocations more", "libraries more"])
 def test_what_is_told_of_a_difference(entry, worse, better, notes):
     for lines, expected in zip(compare.all_of({"echo": ENTRY}, {"echo": entry}), (worse, better, notes)):
         assert len(lines) == bool(expected)

@@ -5,6 +5,7 @@
 opens https://localhost:PORT/ and wss://localhost:PORT/ws at each port, trusts the tests' root, speaks that version of TLS only, and
 has the certificate `device` if asked. Returns (page, echo) for each port: texts; echo is None where a client speaks no WebSocket."""
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -50,8 +51,9 @@ class Dialogue:
     def say(self, data, until):
         """What is said from here until `until` is."""
         since = len(self.said)
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # then it has ended, and what it said last is read
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
         while until not in self.said[since:]:
             piece = os.read(self._process.stdout.fileno(), 65536)
             assert piece, self.said.decode(errors="replace")
