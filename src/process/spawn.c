@@ -36,8 +36,8 @@ static bool is_passed(const char *variable)
     return false;
 }
 
-/* What a handshake gives back glibc keeps for the next one, last in, first out: up to 7 blocks of each size. What is more goes where the
- * oldest is taken first, and that is in no cache any more when connections in being lie between. An operator's own word counts. */
+/* What a handshake gives back glibc keeps for the next one, last in, first out: up to 7 blocks of each size, where 32 handshakes at a time
+ * have 200 of some. What is more goes where the oldest is taken first, which may be in no cache any more. An operator's own word counts. */
 static const char tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=100";
 
 /* All variables are borrowed, `account` too. NULL when memory is out. */
